@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# test.mk - `make test`. tools/test builds what each part needs, runs it and counts.
+#
+# tests/unit/test_NAME.c is one cmocka binary on this machine, with ASan and UBSan. It links what its comment
+# `link: mm/ !mm/port.c` names, or else the .c beside each header it includes; tools/unit_links.py finds out.
+
+DEBUG_BUILD := $(if $(filter build/%,$(BUILD)),build/debug,$(BUILD)/debug)
+UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/test/unit/%)
+UNIT_LINKS := $(OBJ)/unit/links.mk
+UNIT_FLAGS := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+	-DLINTEL_DEBUG=1 -DLINTEL_HOST=1 $(WARNINGS) -I. -Iservers -Idrivers -Ilibc -Itests/unit -I$(GEN) -I$(GEN)/include \
+	-Iabi/include -idirafter libc/include
+
+ifneq ($(filter unit-tests,$(MAKECMDGOALS)),)
+include $(UNIT_LINKS)
+endif
+
+$(UNIT_LINKS): $(UNIT_SOURCES) tools/unit_links.py
+	@mkdir -p $(@D)
+	$(Q)python3 -B tools/unit_links.py --out $(BUILD)/test/unit --objects $(OBJ)/unit $(UNIT_SOURCES) >$@
+
+$(OBJ)/unit/%.o: % | $(GEN)/stamp
+	$(call compile,$(UNIT_FLAGS))
+
+$(BUILD)/test/unit/%:
+	@mkdir -p $(@D)
+	$(Q)$(SAY) "  LINK  $@"
+	$(Q)$(HOST_CC) -fsanitize=address,undefined $(filter %.o,$^) -lcmocka -lpthread -o $@
+
+unit-tests: $(UNIT_TESTS)
+
+TEST = tools/test --build $(BUILD) --debug-build $(DEBUG_BUILD) $(if $(filter kvm,$(ACCEL)),--accel kvm,)
+
+test: doctor-test ## all tests: unit, python, guest (in QEMU), system; last line `N passed, N failed`
+	$(Q)MAKE=$(MAKE_COMMAND) $(TEST) unit python guest system
+
+test-unit test-python test-guest test-system: test-%: doctor-test
+	$(Q)MAKE=$(MAKE_COMMAND) $(TEST) $*
+
+CALLS ?= 10000000
+SEED ?= $(shell date +%s)
+
+fuzz: doctor-run ## CALLS=10000000 random system calls in QEMU, from SEED=number (default: the time), which replays
+	$(Q)$(MAKE) all
+	$(Q)tools/run $(RUN_WORDS) SCRIPT='run /boot/bin/fuzz_syscalls $(SEED) $(CALLS)'
+
+-include $(wildcard $(OBJ)/unit/*/*.d $(OBJ)/unit/*/*/*.d $(OBJ)/unit/*/*/*/*.d)
+
+.PHONY: unit-tests fuzz test test-unit test-python test-guest test-system
