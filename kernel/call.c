@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* call.c - the life of a door call.
+ *
+ *   caller, in A                      kernel                                     server, in B
+ *   door_call ----------------> door_call: handle -> door; pin to this CPU;
+ *                               take an activation (or wait in the FIFO);
+ *                               buffers -> windows; handles -> B's table
+ *                               -- point of no return --
+ *                               save rip, rsp, FS; here = B; load B's root ---> entry(badge, words, windows)
+ *                                                                               ... may block, fault, call others ...
+ *                               door_return: handles -> A's table      <------- door_return(err, words)
+ *                               windows down; here = A; load A's root
+ *   err, words <--------------- activation back to the list
+ *
+ * Nothing is scheduled: it is the same thread throughout, on the same CPU, with the same priority and time slice.
+ *
+ * Ends that are not a return, all taken at the border to user mode (door_unwind), where the thread holds nothing in the
+ * kernel and its whole user context is in the frame:
+ *   - The server dies: the thread leaves its activations up to the last living caller, which gets ERR_PEER_DIED.
+ *   - The deadline passes: the server's side goes on in a thread of its own, made ready when the call began (the orphan),
+ *     which takes the frame and the activations over; the caller goes back with ERR_TIMED_OUT.
+ *   - The caller dies: nothing happens until the server returns; then the results are dropped and the thread ends.
+ *
+ * I1  thread->here is home if thread->activation is NULL, else thread->activation->server.
+ * I2  thread->depth counts the activations in the chain plus one while a call is being made; depth > 0 pins the thread.
+ * I3  A process whose `visitors` is not 0 keeps its space, its tables and its activations. */
+#include "kernel/cpu.h"
+#include "kernel/door.h"
+#include "kernel/fault.h"
+#include "kernel/log.h"
+#include "kernel/sched.h"
+#include "mm/pool.h"
+
+#include <lintel/pager_proto.h>
+
+#include "kernel/syscall_handlers.h"
+
+static struct pool saved_pool;
+
+void call_init(void)
+{
+	pool_init(&saved_pool, "pager caller", sizeof(struct saved_state));
+}
+
+/* ---- entering and leaving ---- */
+
+static err_t visit_begin(struct process *server)
+{
+	__atomic_add_fetch(&server->visitors, 1, __ATOMIC_SEQ_CST);
+	if (likely(!process_is_ending(server)))
+		return OK;
+	process_visitor_left(server);
+	return ERR_PEER_DIED;
+}
+
+/* Pin the thread and get an activation in a living server. Undone by reach_undo. */
+static err_t reach(struct thread *thread, struct door *door, uint64_t deadline, struct activation **out)
+{
+	err_t err;
+
+	if (thread->depth == DOOR_DEPTH_MAX)
+		return ERR_TOO_DEEP;
+	thread->depth++;
+	err = visit_begin(door->server);
+	if (err != OK)
+		goto unpin;
+	err = activation_take(door, deadline, out);
+	if (err != OK)
+		goto leave;
+	return OK;
+leave:
+	process_visitor_left(door->server);
+unpin:
+	thread->depth--;
+	return err;
+}
+
+static void reach_undo(struct thread *thread, struct activation *activation)
+{
+	struct process *server = activation->server;
+
+	activation_give(activation);
+	process_visitor_left(server);
+	thread->depth--;
+}
+
+/* The point of no return is behind us: become a visitor of the server. The frame's message is the caller's to fill. */
+static void enter(struct thread *thread, struct activation *activation, struct door *door, enum return_kind kind,
+		  struct trap_frame *frame)
+{
+	activation->door = door; /* takes the reference over */
+	activation->kind = kind;
+	activation->outer = thread->activation;
+	activation->caller = thread->here;
+	activation->rip = frame->rip;
+	activation->rsp = frame->rsp;
+	activation->rflags = frame->rflags;
+	activation->fs = arch_fs_base();
+	activation->fpu_control = arch_fpu_control();
+	activation->expired = false;
+	thread->activation = activation;
+	thread->here = activation->server;
+	cpu_this()->counters.door_calls++;
+	sched_set_space(thread);
+	arch_fs_base_set(activation->tls);
+	arch_fpu_clear();
+	frame->rip = door->entry;
+	frame->rsp = activation->stack;
+	frame->rflags = USER_RFLAGS;
+	frame->rdi = door->badge;
+	frame->rax = 0;
+	frame->rcx = 0;
+	frame->r11 = 0;
+}
+
+/* Leave the innermost activation: windows down, home again, activation and orphan back. The frame is not touched; the
+ * rest of the caller's context is. */
+static void leave(struct thread *thread)
+{
+	struct activation *activation = thread->activation;
+	struct process *server = activation->server;
+	struct door *door = activation->door;
+	struct thread *orphan = activation->orphan;
+
+	if (orphan != NULL) {
+		timer_disarm(&activation->deadline);
+		activation->orphan = NULL;
+		object_unref(&orphan->object);
+	}
+	for (uint32_t i = 0; i < DOOR_WINDOWS; i++)
+		window_unmap(&activation->window[i]);
+	thread->activation = activation->outer;
+	if (activation->kind != RETURN_ORPHAN) {
+		thread->here = activation->caller;
+		sched_set_space(thread);
+		arch_fs_base_set(activation->fs);
+	}
+	activation->door = NULL;
+	thread->depth--;
+	activation_give(activation);
+	process_visitor_left(server);
+	object_unref(&door->object);
+	/* A caller that died meanwhile is unwound, or ends, before it runs another instruction. */
+	if (process_is_ending(thread->here))
+		thread_pend(thread, PENDING_PEER_DIED);
+}
+
+/* Back in the caller's registers; the message is the caller's to fill. */
+static void frame_of_caller(struct trap_frame *frame, uint64_t rip, uint64_t rsp, uint64_t rflags, err_t result)
+{
+	frame->rip = rip;
+	frame->rsp = rsp;
+	frame->rflags = rflags;
+	frame->rax = (uint64_t)(int64_t)result;
+	frame->rdi = frame->rbx = frame->rbp = frame->r14 = frame->r15 = 0;
+	frame->rcx = frame->r11 = 0;
+}
+
+static void words_clear(struct trap_frame *frame)
+{
+	frame->rsi = frame->rdx = frame->r10 = frame->r8 = frame->r9 = frame->r12 = frame->r13 = 0;
+}
+
+/* ---- handles ---- */
+
+static void handles_unpack(uint64_t packed, handle_t handles[DOOR_HANDLES])
+{
+	handles[0] = (handle_t)packed;
+	handles[1] = (handle_t)(packed >> 32);
+}
+
+/* Move up to two handles from one table to another, all or none. They appear in `to` before they leave `from`: a second
+ * holder can know neither number, and nobody is ever without them. */
+static err_t handles_move(struct handle_table *from, uint64_t packed, struct handle_table *to, uint64_t *out)
+{
+	handle_t source[DOOR_HANDLES], target[DOOR_HANDLES] = { 0 }, given[DOOR_HANDLES];
+	struct handle_moved moved[DOOR_HANDLES];
+	uint32_t count = 0;
+	err_t err = OK;
+
+	*out = 0;
+	if (likely(packed == 0))
+		return OK;
+	handles_unpack(packed, source);
+	for (uint32_t i = 0; i < DOOR_HANDLES; i++) {
+		struct object *object;
+		uint32_t type, rights;
+
+		if (source[i] == HANDLE_NONE)
+			continue;
+		err = handle_rights(from, source[i], &type, &rights);
+		if (err == OK)
+			err = handle_get(from, source[i], OBJECT_NONE, RIGHT_TRANSFER, &object);
+		if (err != OK)
+			goto undo;
+		err = handle_add(to, object, rights, &target[i]);
+		object_unref(object);
+		if (err != OK)
+			goto undo;
+		given[count++] = source[i];
+	}
+	err = handle_take(from, given, count, moved);
+	if (err != OK)
+		goto undo;
+	handle_drop(moved, count);
+	*out = target[0] | (uint64_t)target[1] << 32;
+	return OK;
+undo:
+	for (uint32_t i = 0; i < DOOR_HANDLES; i++)
+		if (target[i] != HANDLE_NONE)
+			(void)!handle_close(to, target[i]);
+	return err;
+}
+
+/* ---- door_call ---- */
+
+static void deadline_expired(struct timer *timer)
+{
+	struct activation *activation = container_of(timer, struct activation, deadline);
+
+	__atomic_store_n(&activation->expired, true, __ATOMIC_RELEASE);
+	thread_pend(activation->thread, PENDING_DEADLINE);
+}
+
+struct window_request {
+	uint64_t address;
+	uint64_t length; /* bytes | WINDOW_WRITE */
+};
+
+static err_t windows_map(struct thread *thread, struct activation *activation, const struct window_request *request,
+			 vaddr_t out[DOOR_WINDOWS])
+{
+	for (uint32_t i = 0; i < DOOR_WINDOWS; i++) {
+		uint64_t bytes = request[i].length & ~WINDOW_WRITE;
+		err_t err;
+
+		out[i] = VADDR(0);
+		if (bytes == 0)
+			continue;
+		if (bytes > WINDOW_BYTES_MAX)
+			err = ERR_ARGS;
+		else
+			err = window_map(activation->server->space, activation->cpu, &activation->window[i],
+					 thread->here->space, VADDR(request[i].address), bytes,
+					 request[i].length & WINDOW_WRITE, &out[i], &thread->pager_request);
+		if (err != OK) {
+			while (i-- > 0)
+				window_unmap(&activation->window[i]);
+			return err;
+		}
+	}
+	return OK;
+}
+
+/* A call with a deadline brings the thread that will carry the server's side on if it passes. */
+static err_t orphan_prepare(struct activation *activation, uint64_t timeout_us)
+{
+	if (likely(timeout_us == 0)) {
+		activation->orphan = NULL;
+		return OK;
+	}
+	return thread_create(activation->server, "orphan", &activation->orphan);
+}
+
+static err_t call(struct trap_frame *frame, struct thread *thread, struct door *door, uint64_t timeout_us)
+{
+	struct process *caller = thread->here;
+	const struct window_request request[DOOR_WINDOWS] = { { frame->rbx, frame->rbp }, { frame->r14, frame->r15 } };
+	uint64_t deadline = timeout_us == 0 ? DEADLINE_NEVER : arch_clock_ns() + timeout_us * 1000;
+	struct activation *activation;
+	vaddr_t window[DOOR_WINDOWS];
+	uint64_t handles;
+	err_t err = reach(thread, door, deadline, &activation);
+
+	if (err != OK)
+		return err;
+	err = orphan_prepare(activation, timeout_us);
+	if (err != OK)
+		goto give;
+	err = windows_map(thread, activation, request, window);
+	if (err != OK)
+		goto free_orphan;
+	err = handles_move(&caller->handles, frame->r13, &activation->server->handles, &handles);
+	if (err != OK)
+		goto unmap;
+
+	/* ---- point of no return ---- */
+	enter(thread, activation, door, RETURN_CALL, frame);
+	frame->r13 = handles;
+	frame->rbx = window[0].v;
+	frame->r14 = window[1].v;
+	if (activation->orphan != NULL)
+		timer_arm(&activation->deadline, deadline, deadline_expired);
+	return OK;
+unmap:
+	window_unmap(&activation->window[0]);
+	window_unmap(&activation->window[1]);
+free_orphan:
+	if (activation->orphan != NULL) {
+		object_unref(&activation->orphan->object);
+		activation->orphan = NULL;
+	}
+give:
+	reach_undo(thread, activation);
+	return err;
+}
+
+void sys_door_call(struct trap_frame *frame)
+{
+	struct thread *thread = thread_current();
+	handle_t handle = (handle_t)frame->rdi;
+	uint64_t timeout_us = frame->rdi >> 32;
+	struct object *object;
+	err_t err = handle_get(&thread->here->handles, handle, OBJECT_DOOR, RIGHT_CALL, &object);
+
+	if (err == OK) {
+		err = call(frame, thread, container_of(object, struct door, object), timeout_us);
+		if (err == OK)
+			return;
+		object_unref(object);
+	}
+	if (thread->pager_request.vmo != NULL) { /* to be made again: every register stays */
+		frame->rax = (uint64_t)(int64_t)err;
+		return;
+	}
+	frame_of_caller(frame, frame->rip, frame->rsp, frame->rflags, err);
+	words_clear(frame);
+}
+
+/* ---- door_return ---- */
+
+static void return_to_caller(struct trap_frame *frame, struct thread *thread, err_t result, uint64_t handles)
+{
+	struct activation *activation = thread->activation;
+	uint64_t rip = activation->rip, rsp = activation->rsp, rflags = activation->rflags;
+	uint64_t control = activation->fpu_control;
+
+	leave(thread);
+	frame_of_caller(frame, rip, rsp, rflags, result);
+	frame->r13 = handles;
+	arch_fpu_clear();
+	arch_fpu_control_set(control);
+}
+
+/* The pager has answered: the toucher gets all its registers back, and the access is made again or fails. */
+static void return_to_fault(struct trap_frame *frame, struct thread *thread, err_t result)
+{
+	struct saved_state *saved = thread->activation->saved;
+
+	leave(thread);
+	*frame = saved->frame;
+	arch_fpu_load(saved->fpu);
+	if (result != OK && saved->system_call) {
+		frame->rip += SYSCALL_INSTRUCTION_BYTES;
+		frame->rax = (uint64_t)(int64_t)ERR_FAULT;
+	} else if (result != OK) {
+		fault_refused(frame, VADDR(saved->address), result);
+	}
+	pool_free(&saved_pool, saved);
+}
+
+NORETURN static void orphan_ends(struct thread *thread)
+{
+	leave(thread);
+	thread_exit();
+}
+
+void sys_door_return(struct trap_frame *frame)
+{
+	struct thread *thread = thread_current();
+	struct activation *activation = thread->activation;
+	err_t result = (err_t)frame->rdi;
+	uint64_t handles = 0;
+	err_t err = OK;
+
+	if (activation == NULL) {
+		err = ERR_BAD_STATE;
+	} else if (activation->kind == RETURN_CALL && !process_is_ending(activation->caller)) {
+		err = handles_move(&activation->server->handles, frame->r13, &activation->caller->handles, &handles);
+		if (err == ERR_LIMIT || err == ERR_NO_MEMORY) { /* the caller's fault: it has no room for them */
+			result = err;
+			words_clear(frame);
+			err = OK;
+		}
+	}
+	if (err != OK) {
+		frame->rax = (uint64_t)(int64_t)err;
+		return;
+	}
+	switch (activation->kind) {
+	case RETURN_CALL:
+		return_to_caller(frame, thread, result, handles);
+		break;
+	case RETURN_FAULT:
+		return_to_fault(frame, thread, result);
+		break;
+	case RETURN_ORPHAN:
+		orphan_ends(thread);
+	}
+}
+
+/* ---- pagers ---- */
+
+err_t door_call_pager(struct trap_frame *frame, bool system_call)
+{
+	struct thread *thread = thread_current();
+	struct pager_request request = thread->pager_request;
+	struct door *door = request.pager;
+	struct activation *activation;
+	struct saved_state *saved;
+	err_t err;
+
+	thread->pager_request.vmo = NULL;
+	object_ref(&door->object);
+	vmo_unref(request.vmo);
+	saved = pool_alloc(&saved_pool);
+	err = saved == NULL ? ERR_NO_MEMORY : reach(thread, door, DEADLINE_NEVER, &activation);
+	if (err != OK)
+		goto drop;
+
+	saved->frame = *frame;
+	saved->system_call = system_call;
+	saved->address = thread->fault_address;
+	arch_fpu_save(saved->fpu);
+	activation->saved = saved;
+	activation->orphan = NULL;
+	enter(thread, activation, door, RETURN_FAULT, frame);
+	words_clear(frame);
+	frame->rbx = frame->rbp = frame->r14 = frame->r15 = 0;
+	frame->rsi = PAGER_INTERFACE << 16 | PAGER_MESSAGE_fault;
+	frame->rdx = request.key;
+	frame->r10 = request.offset;
+	frame->r8 = request.access;
+	cpu_this()->counters.pager_calls++;
+	return OK;
+drop:
+	if (saved != NULL)
+		pool_free(&saved_pool, saved);
+	object_unref(&door->object);
+	return err;
+}
+
+/* ---- ends that are not a return ---- */
+
+/* Leave the innermost activation because its server is ending; the caller hears ERR_PEER_DIED. */
+static void unwind_one(struct trap_frame *frame, struct thread *thread)
+{
+	switch (thread->activation->kind) {
+	case RETURN_CALL:
+		return_to_caller(frame, thread, ERR_PEER_DIED, 0);
+		words_clear(frame);
+		break;
+	case RETURN_FAULT:
+		return_to_fault(frame, thread, ERR_PEER_DIED);
+		break;
+	case RETURN_ORPHAN:
+		orphan_ends(thread);
+	}
+}
+
+static struct activation *outermost_expired(struct thread *thread)
+{
+	struct activation *found = NULL;
+
+	for (struct activation *a = thread->activation; a != NULL; a = a->outer)
+		if (__atomic_load_n(&a->expired, __ATOMIC_ACQUIRE) && a->orphan != NULL)
+			found = a;
+	return found;
+}
+
+/* Hand everything from the innermost activation out to `last` over to its orphan; the caller of `last` goes back. */
+static void split(struct trap_frame *frame, struct thread *thread, struct activation *last)
+{
+	struct thread *orphan = last->orphan;
+	struct activation *outer = last->outer;
+	struct process *caller = last->caller;
+	uint64_t rip = last->rip, rsp = last->rsp, rflags = last->rflags, fs = last->fs;
+	uint64_t control = last->fpu_control;
+
+	last->orphan = NULL;
+	last->kind = RETURN_ORPHAN;
+	last->caller = NULL;
+	last->outer = NULL;
+	orphan->activation = thread->activation;
+	orphan->here = thread->here;
+	for (struct activation *a = orphan->activation; a != NULL; a = a->outer) {
+		struct serving_cpu *here = a->server->serving->cpu[a->cpu];
+		uint64_t state = spin_lock_irq(&here->starved.lock);
+
+		a->thread = orphan;
+		spin_unlock_irq(&here->starved.lock, state);
+		orphan->depth++;
+	}
+	thread->depth -= orphan->depth;
+	thread->activation = outer;
+	thread->here = caller;
+
+	thread_pend(orphan, PENDING_DEADLINE); /* it looks itself whether a call further in has expired too */
+	thread_start_as(orphan, frame, arch_fs_base());
+	object_unref(&orphan->object);
+
+	sched_set_space(thread);
+	arch_fs_base_set(fs);
+	frame_of_caller(frame, rip, rsp, rflags, ERR_TIMED_OUT);
+	words_clear(frame);
+	arch_fpu_clear();
+	arch_fpu_control_set(control);
+	if (process_is_ending(thread->here))
+		thread_pend(thread, PENDING_PEER_DIED);
+}
+
+void door_unwind(struct trap_frame *frame)
+{
+	struct thread *thread = thread_current();
+	struct activation *expired;
+
+	arch_irq_enable();
+	while (thread->activation != NULL && process_is_ending(thread->here))
+		unwind_one(frame, thread);
+	expired = outermost_expired(thread);
+	if (expired != NULL)
+		split(frame, thread, expired);
+	arch_irq_disable();
+}

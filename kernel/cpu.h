@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* cpu.h - the per-CPU area. GS base points at it in kernel mode; entry.S uses the first members by offset.
+ * A CPU writes its own area only; others read counters, and set `return_work` bits atomically. */
+#pragma once
+
+#include "kernel/list.h"
+#include "mm/port.h"
+
+struct thread;
+
+enum return_work {
+	RETURN_RESCHEDULE = 1u << 0, /* a better or equal thread waits */
+	RETURN_THREAD = 1u << 1,     /* thread->pending has something (kill, deadline, peer died, migrate) */
+	RETURN_REAP = 1u << 2,       /* cpu->dead has threads whose stacks can be freed now */
+};
+
+struct cpu_counters { /* mirrors struct info_cpu */
+	uint64_t system_calls, door_calls, faults, switches, interrupts, timer_interrupts;
+	uint64_t ipis_sent, ipis_received, root_switches, pager_calls;
+	uint64_t idle_ns;
+};
+
+struct cpu {
+	struct cpu *self;         /* gs:0 */
+	uint64_t kstack_top;      /* gs:8   kernel stack of the current thread */
+	uint64_t user_rsp;        /* gs:16  scratch of the system call entry */
+	struct thread *current;   /* gs:24 */
+	uint32_t return_work;     /* gs:32  [a] enum return_work; checked before every return to user mode */
+	uint32_t index;           /* gs:36  [I] */
+	uint32_t apic_id;         /* [I] */
+	uint32_t node;            /* [I] */
+	uint64_t root;            /* CR3 as loaded, address part */
+	bool online;              /* [a] */
+	uint32_t locks_held;      /* debug builds: number of spin locks, and the highest ranks */
+	struct spinlock *lock_stack[16];
+
+	struct thread *idle;
+	struct thread *previous;   /* during a switch: who is being left, and whether it is to be queued again */
+	bool previous_again;
+	int32_t running_priority;  /* [a] of the current thread, -1: idle. Others may not look into `current` itself */
+	struct space *space;       /* whose root is loaded (reference held by its process), NULL: the kernel's own */
+	struct list dead;          /* ended threads that ran here last, to be freed by sched_reap() */
+	struct list run_queue[32]; /* [sched_lock] ready threads by priority, FIFO */
+	uint32_t ready_bits;       /* [sched_lock] which queues are not empty */
+	uint32_t ready;            /* [sched_lock] how many */
+	struct spinlock sched_lock; /* run queues of this CPU */
+	struct list timers;        /* [timer_lock] struct timer, by deadline */
+	struct spinlock timer_lock;
+	struct timer *timer_running; /* [a] whose expired() is being called */
+	uint64_t timer_set;        /* what arch_timer_set was told last */
+	uint64_t slice_end;        /* when the current thread must share; DEADLINE_NEVER while nobody waits */
+	uint64_t idle_since;
+	uint64_t activations_busy; /* [v] of activation.c: of all servers, on this CPU */
+	struct cpu_counters counters;
+	void *arch;                /* kernel/arch/x86_64's own: GDT, TSS, IST stacks */
+} ALIGNED(64);
+
+extern struct cpu cpus[CPUS_MAX];
+
+static inline struct cpu *cpu_this(void)
+{
+	struct cpu *cpu;
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(cpu)); /* volatile: another CPU's after a switch */
+	return cpu;
+}
+static inline struct thread *thread_current(void)
+{
+	struct thread *thread;
+	__asm__ volatile("movq %%gs:24, %0" : "=r"(thread));
+	return thread;
+}

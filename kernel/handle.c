@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* handle.c - tables of handles.
+ *
+ * I1  used + free slots = slots in the pages that are there, less index 0, which is never given out.
+ * I2  A slot that is in use holds one reference and one handle count on its object.
+ * I3  Nothing is dropped under the table's lock: closing can end a process, which closes its handles. */
+#include "kernel/handle.h"
+
+#include "mm/frame.h"
+
+static struct handle_slot *slot_at(const struct handle_table *table, uint32_t index)
+{
+	return &table->pages[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
+}
+
+static handle_t handle_of(uint32_t index, const struct handle_slot *slot)
+{
+	return (handle_t)slot->generation << HANDLE_INDEX_BITS | index;
+}
+
+err_t handle_table_init(struct handle_table *table, struct account *account)
+{
+	paddr_t frame;
+	err_t err;
+
+	_Static_assert(HANDLE_PAGES * sizeof(void *) <= PAGE_SIZE, "one page of pointers");
+	spin_init(&table->lock, LOCK_RANK_PROCESS);
+	table->slots = table->used = table->first_free = table->last_free = 0;
+	table->closed = false;
+	table->account = account;
+	err = frame_alloc_zeroed(account, &frame);
+	if (err == OK)
+		table->pages = phys_to_virt(frame);
+	return err;
+}
+
+static void push_free(struct handle_table *table, uint32_t index) TA_EXCL(table->lock)
+{
+	slot_at(table, index)->next_free = 0;
+	if (table->first_free == 0)
+		table->first_free = index;
+	else
+		slot_at(table, table->last_free)->next_free = (uint16_t)index;
+	table->last_free = index;
+}
+
+static err_t grow(struct handle_table *table) TA_EXCL(table->lock)
+{
+	uint32_t first = table->slots;
+	paddr_t frame;
+	err_t err;
+
+	if (first > HANDLES_MAX)
+		return ERR_LIMIT;
+	err = frame_alloc_zeroed(table->account, &frame);
+	if (err != OK)
+		return err;
+	table->pages[first / HANDLE_SLOTS_PER_PAGE] = phys_to_virt(frame);
+	table->slots += HANDLE_SLOTS_PER_PAGE;
+	for (uint32_t index = first; index < table->slots; index++) {
+		slot_at(table, index)->generation = 1;
+		if (index != 0)
+			push_free(table, index);
+	}
+	return OK;
+}
+
+static uint32_t free_slots(const struct handle_table *table) TA_EXCL(table->lock)
+{
+	return table->slots == 0 ? 0 : table->slots - 1 - table->used;
+}
+
+/* Make sure that `count` slots are free. */
+static err_t reserve(struct handle_table *table, uint32_t count) TA_EXCL(table->lock)
+{
+	err_t err = OK;
+
+	if (table->closed)
+		return ERR_BAD_STATE;
+	while (err == OK && free_slots(table) < count)
+		err = grow(table);
+	return err;
+}
+
+/* The object's reference and handle count are the slot's from here on. */
+static handle_t fill(struct handle_table *table, struct object *object, uint32_t rights) TA_EXCL(table->lock)
+{
+	uint32_t index = table->first_free;
+	struct handle_slot *slot = slot_at(table, index);
+
+	table->first_free = slot->next_free;
+	slot->next_free = 0;
+	slot->rights = rights;
+	slot->object = object;
+	table->used++;
+	return handle_of(index, slot);
+}
+
+static struct handle_slot *find(const struct handle_table *table, handle_t handle) TA_EXCL(table->lock)
+{
+	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
+	struct handle_slot *slot;
+
+	if (index >= table->slots)
+		return NULL;
+	slot = slot_at(table, index);
+	return slot->object != NULL && slot->generation == handle >> HANDLE_INDEX_BITS ? slot : NULL;
+}
+
+static struct object *empty(struct handle_table *table, uint32_t index) TA_EXCL(table->lock)
+{
+	struct handle_slot *slot = slot_at(table, index);
+	struct object *object = slot->object;
+
+	slot->object = NULL;
+	slot->rights = 0;
+	if (++slot->generation == 0)
+		slot->generation = 1;
+	table->used--;
+	push_free(table, index);
+	return object;
+}
+
+static void drop(struct object *object)
+{
+	object_handle_dropped(object);
+	object_unref(object);
+}
+
+err_t handle_add(struct handle_table *table, struct object *object, uint32_t rights, handle_t *out)
+{
+	err_t err;
+
+	spin_lock(&table->lock);
+	err = reserve(table, 1);
+	if (err == OK) {
+		object_ref(object);
+		object_handle_added(object);
+		*out = fill(table, object, rights);
+	}
+	spin_unlock(&table->lock);
+	return err;
+}
+
+err_t handle_close(struct handle_table *table, handle_t handle)
+{
+	struct object *object = NULL;
+
+	spin_lock(&table->lock);
+	if (find(table, handle) != NULL)
+		object = empty(table, handle & ((1u << HANDLE_INDEX_BITS) - 1));
+	spin_unlock(&table->lock);
+	if (object == NULL)
+		return ERR_BAD_HANDLE;
+	drop(object);
+	return OK;
+}
+
+err_t handle_get(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+		 struct object **out)
+{
+	const struct handle_slot *slot;
+	err_t err = OK;
+
+	spin_lock(&table->lock);
+	slot = find(table, handle);
+	if (unlikely(slot == NULL)) {
+		err = ERR_BAD_HANDLE;
+	} else if (unlikely(type != OBJECT_NONE && slot->object->class->type != type)) {
+		err = ERR_WRONG_TYPE;
+	} else if (unlikely((slot->rights & rights) != rights)) {
+		err = ERR_DENIED;
+	} else {
+		object_ref(slot->object);
+		*out = slot->object;
+	}
+	spin_unlock(&table->lock);
+	return err;
+}
+
+err_t handle_rights(struct handle_table *table, handle_t handle, uint32_t *type, uint32_t *rights)
+{
+	const struct handle_slot *slot;
+
+	spin_lock(&table->lock);
+	slot = find(table, handle);
+	if (slot != NULL) {
+		*type = slot->object->class->type;
+		*rights = slot->rights;
+	}
+	spin_unlock(&table->lock);
+	return slot != NULL ? OK : ERR_BAD_HANDLE;
+}
+
+err_t handle_narrow(uint32_t have, uint32_t wanted, uint32_t *out)
+{
+	if (wanted == RIGHTS_SAME) {
+		*out = have;
+		return OK;
+	}
+	if (wanted & ~(uint32_t)RIGHTS_ALL)
+		return ERR_ARGS;
+	if (wanted & ~have)
+		return ERR_DENIED;
+	*out = wanted;
+	return OK;
+}
+
+/* Check that all can go, none twice. */
+static err_t takeable(const struct handle_table *table, const handle_t *handles, uint32_t count) TA_EXCL(table->lock)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const struct handle_slot *slot;
+
+		if (handles[i] == HANDLE_NONE)
+			continue;
+		slot = find(table, handles[i]);
+		if (slot == NULL)
+			return ERR_BAD_HANDLE;
+		if (!(slot->rights & RIGHT_TRANSFER))
+			return ERR_DENIED;
+		for (uint32_t j = 0; j < i; j++)
+			if (handles[j] == handles[i])
+				return ERR_BAD_HANDLE;
+	}
+	return OK;
+}
+
+err_t handle_take(struct handle_table *table, const handle_t *handles, uint32_t count, struct handle_moved *out)
+{
+	err_t err;
+
+	spin_lock(&table->lock);
+	err = takeable(table, handles, count);
+	for (uint32_t i = 0; err == OK && i < count; i++) {
+		out[i] = (struct handle_moved){ .object = NULL };
+		if (handles[i] == HANDLE_NONE)
+			continue;
+		out[i].rights = find(table, handles[i])->rights;
+		out[i].object = empty(table, handles[i] & ((1u << HANDLE_INDEX_BITS) - 1));
+	}
+	spin_unlock(&table->lock);
+	return err;
+}
+
+err_t handle_put(struct handle_table *table, const struct handle_moved *moved, uint32_t count, handle_t *out)
+{
+	uint32_t wanted = 0;
+	err_t err;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (moved[i].object != NULL)
+			wanted++;
+	spin_lock(&table->lock);
+	err = reserve(table, wanted);
+	for (uint32_t i = 0; err == OK && i < count; i++)
+		out[i] = moved[i].object == NULL ? HANDLE_NONE : fill(table, moved[i].object, moved[i].rights);
+	spin_unlock(&table->lock);
+	return err;
+}
+
+void handle_drop(const struct handle_moved *moved, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (moved[i].object != NULL)
+			drop(moved[i].object);
+}
+
+void handle_table_clear(struct handle_table *table)
+{
+	uint32_t slots;
+
+	if (table->pages == NULL)
+		return;
+	spin_lock(&table->lock);
+	table->closed = true;
+	slots = table->slots;
+	spin_unlock(&table->lock);
+	for (uint32_t index = 1; index < slots; index++) {
+		struct object *object = NULL;
+
+		spin_lock(&table->lock);
+		if (slot_at(table, index)->object != NULL)
+			object = empty(table, index);
+		spin_unlock(&table->lock);
+		if (object != NULL)
+			drop(object);
+	}
+	spin_lock(&table->lock);
+	table->slots = table->first_free = 0; /* from here on nothing is found */
+	spin_unlock(&table->lock);
+	for (uint32_t page = 0; page < slots / HANDLE_SLOTS_PER_PAGE; page++)
+		frame_free(table->account, virt_to_phys(table->pages[page]));
+	frame_free(table->account, virt_to_phys(table->pages));
+	table->pages = NULL;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* handle.h - a process's table of handles: index + generation -> object and rights.
+ * Locks: [h] table->lock (rank PROCESS). Look-ups return with a reference on the object.
+ * Context: threads. */
+#pragma once
+
+#include "kernel/object.h"
+
+#define HANDLES_MAX 65535u /* a table grows by pages up to this; index 0 is never used */
+
+/* 16 bytes, four a cache line. A slot never moves and its page stays until the process ends, so that a reader without
+ * the lock is possible: read generation, object and rights, take the reference, look at the generation again. */
+struct handle_slot {
+	struct object *object; /* [h] NULL: free */
+	uint32_t rights;       /* [h] */
+	uint16_t generation;   /* [h] counts up at every close, skipping 0: a stale handle finds nothing */
+	uint16_t next_free;    /* [h] the free list is a FIFO: a number comes back as late as possible */
+};
+_Static_assert(sizeof(struct handle_slot) == 16, "four slots a cache line");
+#define HANDLE_SLOTS_PER_PAGE (PAGE_SIZE / sizeof(struct handle_slot))
+#define HANDLE_PAGES ((HANDLES_MAX + HANDLE_SLOTS_PER_PAGE) / HANDLE_SLOTS_PER_PAGE)
+
+struct handle_table {
+	struct spinlock lock;
+	struct handle_slot **pages; /* [I] one page of pointers to pages of slots; the entries: [h], only ever set */
+	uint32_t slots;             /* [h] in the pages that are there */
+	uint32_t used;              /* [h], read freely */
+	uint32_t first_free;        /* [h] 0: none */
+	uint32_t last_free;         /* [h] */
+	bool closed;                /* [h] the process is ending: nothing can be added */
+	struct account *account;    /* [I] who pays for the pages */
+};
+
+MUST_USE err_t handle_table_init(struct handle_table *table, struct account *account);
+void handle_table_clear(struct handle_table *table); /* closes everything; frees the pages; repeats harmlessly */
+
+/* Takes over nothing: adds a reference and a handle count of its own. */
+/* ERR_LIMIT, ERR_NO_MEMORY, ERR_BAD_STATE (the table was cleared). */
+MUST_USE err_t handle_add(struct handle_table *table, struct object *object, uint32_t rights, handle_t *out);
+MUST_USE err_t handle_close(struct handle_table *table, handle_t handle);
+
+/* ERR_BAD_HANDLE, ERR_WRONG_TYPE (type OBJECT_NONE: any), ERR_DENIED; *out has a reference that the caller drops. */
+MUST_USE err_t handle_get(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+			  struct object **out);
+MUST_USE err_t handle_rights(struct handle_table *table, handle_t handle, uint32_t *type, uint32_t *rights);
+
+/* What a copy with `wanted` rights may have: ERR_ARGS for unknown bits, ERR_DENIED for more than `have`. */
+MUST_USE err_t handle_narrow(uint32_t have, uint32_t wanted, uint32_t *out);
+
+/* Move (doors): take checks the RIGHT_TRANSFER of up to DOOR_HANDLES handles and removes them all or none; *out holds the
+ * handle's own reference and count, which put hands on (or drops with handle_drop). */
+struct handle_moved {
+	struct object *object; /* NULL: none */
+	uint32_t rights;
+};
+MUST_USE err_t handle_take(struct handle_table *table, const handle_t *handles, uint32_t count, struct handle_moved *out);
+MUST_USE err_t handle_put(struct handle_table *table, const struct handle_moved *moved, uint32_t count, handle_t *out); /* all or none */
+void handle_drop(const struct handle_moved *moved, uint32_t count);
