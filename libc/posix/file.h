@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* file.h - open files and descriptors. Private to libc.
+ * A descriptor is a slot that points to a struct file; dup makes two slots point to one. Each slot has a lock and a
+ * cache line of its own, so threads with different descriptors never meet. */
+#pragma once
+
+#include <sys/types.h>
+#include <lintel/fs_proto.h>
+#include <lintel/startup.h>
+
+#include "core/lock.h"
+#include "posix/mount.h"
+
+#define FD_MAX 1024
+
+enum file_kind {
+	FILE_CONSOLE = 1,   /* door: of a console */
+	FILE_REGULAR = 2,   /* session, number: an open file */
+	FILE_DIRECTORY = 3, /* the same, a directory */
+	FILE_NAMESPACE = 4  /* a directory of the mount table itself */
+};
+
+struct file {
+	uint32_t references; /* [a] slots, and calls under way */
+	enum file_kind kind; /* [I] */
+	int flags;           /* [a] O_... as opened */
+	handle_t session;    /* [I] who is asked */
+	bool own_session;    /* [I] the handle goes with the file */
+	uint64_t number;     /* [I] */
+	struct mount *mount; /* [I] a reference, or NULL */
+	struct lock lock;
+	uint64_t offset;     /* under lock */
+	char path[];         /* [I] plain absolute, as opened; "" where there is none */
+};
+
+/* The file behind a descriptor, referenced; NULL and errno = EBADF when there is none. */
+struct file *file_get(int fd);
+void file_drop(struct file *file); /* closes it with the last reference */
+
+/* As file_get, but it must be of kind FILE_REGULAR (EISDIR, ESPIPE, EBADF otherwise) and open for `access`
+ * (O_RDONLY or O_WRONLY, or -1 for either). */
+struct file *file_get_regular(int fd, int access);
+bool file_readable(const struct file *file);
+bool file_writable(const struct file *file);
+
+struct file *file_new(enum file_kind kind, int flags, handle_t session, uint64_t number, struct mount *mount,
+					  const char *path);
+
+/* Put the file (its reference is taken over) at the lowest free descriptor >= lowest. -1 and errno on failure. */
+int fd_install(struct file *file, int lowest, bool close_on_exec);
+int fd_replace(int fd, struct file *file, bool close_on_exec); /* whatever fd was is closed */
+bool fd_close_on_exec(int fd);
+int fd_limit(void); /* descriptors from here on have never been used */
+void fd_set_close_on_exec(int fd, bool on);
+
+void fd_inherit(const struct startup_handle *handle);
+
+/* O_... to enum fs_open_flag. */
+uint32_t open_flags_to_fs(int flags);
+
+/* errno = what the error says; always -1. */
+int fail(err_t error);

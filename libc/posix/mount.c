@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mount.c - the mount table: path prefixes and doors, longest prefix first; and the working directory. */
+#include "posix/mount.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <lintel/fs_client.h>
+
+#include "core/sys.h"
+
+static struct lock table_lock;
+static struct mount *table[MOUNTS_MAX]; /* under table_lock; longest prefix first, no holes */
+static uint32_t table_count;            /* under table_lock */
+static char cwd[PATH_BYTES_MAX + 1] = "/"; /* under table_lock */
+
+struct mount *mount_reference(struct mount *mount)
+{
+	if (mount != NULL)
+		__atomic_add_fetch(&mount->references, 1, __ATOMIC_RELAXED);
+	return mount;
+}
+
+void mount_drop(struct mount *mount)
+{
+	if (mount == NULL || __atomic_sub_fetch(&mount->references, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	if (mount->session != HANDLE_NONE)
+		lintel_handle_close(mount->session);
+	lintel_handle_close(mount->door);
+	free(mount);
+}
+
+err_t mount_session(struct mount *mount, handle_t *out)
+{
+	handle_t session = __atomic_load_n(&mount->session, __ATOMIC_ACQUIRE);
+	err_t error = OK;
+
+	if (likely(session != HANDLE_NONE)) {
+		*out = session;
+		return OK;
+	}
+	lock_acquire(&mount->connecting);
+	if (mount->session == HANDLE_NONE) {
+		error = fs_connect(mount->door, &session);
+		if (error == OK)
+			__atomic_store_n(&mount->session, session, __ATOMIC_RELEASE);
+	}
+	if (error == OK)
+		*out = mount->session;
+	lock_release(&mount->connecting);
+	return error;
+}
+
+/* The mount that serves `path`, referenced; NULL when none does. */
+static struct mount *mount_of(const char *path, const char **rest)
+{
+	struct mount *found = NULL;
+
+	lock_acquire(&table_lock);
+	for (uint32_t i = 0; i < table_count && found == NULL; i++) {
+		if (path_below(path, table[i]->prefix, table[i]->prefix_bytes, rest))
+			found = mount_reference(table[i]);
+	}
+	lock_release(&table_lock);
+	return found;
+}
+
+err_t place_find(const char *path, struct place *out)
+{
+	char base[PATH_BYTES_MAX + 1], name[NAME_BYTES_MAX + 1]; /* 4 KiB: not initialised for nothing */
+
+	if (path == NULL)
+		return ERR_FAULT;
+	base[0] = 0;
+	if (path[0] != '/')
+		cwd_copy(base);
+	err_t error = path_normalise(base, path, out->path, &out->directory);
+	if (error != OK)
+		return error;
+	out->mount = mount_of(out->path, &out->rest);
+	if (out->mount == NULL) {
+		bool known = strcmp(out->path, "/") == 0 || mount_child_name(out->path, 0, name);
+		return known ? OK : ERR_NOT_FOUND;
+	}
+	error = mount_session(out->mount, &out->session);
+	if (error != OK)
+		mount_drop(out->mount);
+	return error;
+}
+
+void place_drop(struct place *place)
+{
+	mount_drop(place->mount);
+}
+
+static bool seen_before(const char *path, uint32_t index, const char *name, size_t bytes)
+{
+	const char *rest;
+
+	for (uint32_t i = 0; i < index; i++) {
+		if (path_below(table[i]->prefix, path, strlen(path), &rest) && strncmp(rest, name, bytes) == 0 &&
+			(rest[bytes] == '/' || rest[bytes] == 0))
+			return true;
+	}
+	return false;
+}
+
+bool mount_child_name(const char *path, uint32_t index, char name[NAME_BYTES_MAX + 1])
+{
+	const char *rest;
+	bool found = false;
+
+	lock_acquire(&table_lock);
+	for (uint32_t i = 0; i < table_count && !found; i++) {
+		if (!path_below(table[i]->prefix, path, strlen(path), &rest) || *rest == 0)
+			continue;
+		size_t bytes = strcspn(rest, "/");
+		if (seen_before(path, i, rest, bytes) || index-- != 0)
+			continue;
+		memcpy(name, rest, bytes);
+		name[bytes] = 0;
+		found = true;
+	}
+	lock_release(&table_lock);
+	return found;
+}
+
+static struct mount *mount_new(const char *prefix, handle_t door)
+{
+	char plain[PATH_BYTES_MAX + 1];
+	bool directory;
+
+	if (prefix[0] != '/' || path_normalise("/", prefix, plain, &directory) != OK)
+		return NULL;
+	size_t bytes = strlen(plain);
+	struct mount *mount = calloc(1, sizeof(*mount) + bytes + 1);
+	if (mount == NULL)
+		return NULL;
+	*mount = (struct mount){ .references = 1, .prefix_bytes = bytes, .door = door };
+	memcpy(mount->prefix, plain, bytes + 1);
+	return mount;
+}
+
+err_t lintel_mount_add(const char *prefix, handle_t door)
+{
+	struct mount *mount;
+	err_t error = OK;
+	uint32_t at = 0;
+
+	if (prefix == NULL || prefix[0] != '/' || door == HANDLE_NONE)
+		return ERR_ARGS;
+	mount = mount_new(prefix, door);
+	if (mount == NULL)
+		return ERR_NO_MEMORY;
+	lock_acquire(&table_lock);
+	if (table_count == MOUNTS_MAX)
+		error = ERR_TOO_MANY;
+	for (uint32_t i = 0; i < table_count; i++) {
+		if (strcmp(table[i]->prefix, mount->prefix) == 0)
+			error = ERR_EXISTS;
+		if (table[i]->prefix_bytes >= mount->prefix_bytes)
+			at = i + 1;
+	}
+	if (error == OK) {
+		memmove(&table[at + 1], &table[at], (table_count - at) * sizeof(table[0]));
+		table[at] = mount;
+		table_count++;
+	}
+	lock_release(&table_lock);
+	if (error != OK)
+		free(mount); /* the door stays the caller's */
+	return error;
+}
+
+err_t lintel_mount_remove(const char *prefix)
+{
+	struct mount *found = NULL;
+
+	lock_acquire(&table_lock);
+	for (uint32_t i = 0; i < table_count && found == NULL; i++) {
+		if (strcmp(table[i]->prefix, prefix) != 0)
+			continue;
+		found = table[i];
+		table_count--;
+		memmove(&table[i], &table[i + 1], (table_count - i) * sizeof(table[0]));
+	}
+	lock_release(&table_lock);
+	mount_drop(found);
+	return found == NULL ? ERR_NOT_FOUND : OK;
+}
+
+err_t lintel_mount_get(uint32_t index, const char **prefix, handle_t *door)
+{
+	err_t error = ERR_NOT_FOUND;
+
+	lock_acquire(&table_lock);
+	if (index < table_count) {
+		*prefix = table[index]->prefix;
+		*door = table[index]->door;
+		error = OK;
+	}
+	lock_release(&table_lock);
+	return error;
+}
+
+uint32_t mount_list(struct mount *out[MOUNTS_MAX])
+{
+	lock_acquire(&table_lock);
+	uint32_t count = table_count;
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = mount_reference(table[i]);
+	lock_release(&table_lock);
+	return count;
+}
+
+void cwd_init(const char *path)
+{
+	char plain[PATH_BYTES_MAX + 1];
+	bool directory;
+
+	if (path_normalise("/", path, plain, &directory) == OK)
+		strcpy(cwd, plain);
+}
+
+void cwd_copy(char out[PATH_BYTES_MAX + 1])
+{
+	lock_acquire(&table_lock);
+	strcpy(out, cwd);
+	lock_release(&table_lock);
+}
+
+int chdir(const char *path)
+{
+	char plain[PATH_BYTES_MAX + 1], base[PATH_BYTES_MAX + 1];
+	struct stat st;
+	bool directory;
+
+	if (stat(path, &st) != 0)
+		return -1;
+	if (!S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return -1;
+	}
+	cwd_copy(base);
+	err_t error = path_normalise(base, path, plain, &directory);
+	if (error != OK) {
+		errno = lintel_errno(error);
+		return -1;
+	}
+	lock_acquire(&table_lock);
+	strcpy(cwd, plain);
+	lock_release(&table_lock);
+	return 0;
+}
+
+char *getcwd(char *buffer, size_t bytes)
+{
+	char path[PATH_BYTES_MAX + 1];
+
+	cwd_copy(path);
+	size_t needed = strlen(path) + 1;
+	if (buffer == NULL) {
+		bytes = bytes == 0 ? needed : bytes;
+		buffer = bytes >= needed ? malloc(bytes) : NULL;
+		if (buffer == NULL && bytes >= needed)
+			return NULL;
+	}
+	if (bytes < needed) {
+		errno = bytes == 0 ? EINVAL : ERANGE;
+		return NULL;
+	}
+	memcpy(buffer, path, needed);
+	return buffer;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* name.c - what changes names: mkdir, rmdir, unlink, rename, links. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <lintel/fs_client.h>
+
+#include "core/sys.h"
+#include "posix/file.h"
+#include "posix/stat.h"
+
+static int finish(err_t error)
+{
+	return error == OK ? 0 : fail(error);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	struct place place;
+	err_t error = place_find(path, &place);
+
+	if (error != OK)
+		return fail(error);
+	error = place.mount == NULL ? ERR_EXISTS : fs_mkdir(place.session, mode_masked(mode), place.rest);
+	place_drop(&place);
+	return finish(error);
+}
+
+int rmdir(const char *path)
+{
+	struct place place;
+	size_t bytes = strlen(path);
+
+	if (bytes > 0 && path[bytes - 1] == '.' && (bytes == 1 || path[bytes - 2] == '/'))
+		return fail(ERR_ARGS); /* as POSIX wants it: "." is no name to remove */
+	err_t error = place_find(path, &place);
+	if (error != OK)
+		return fail(error);
+	bool root = place.mount == NULL || *place.rest == 0;
+	error = root ? ERR_BUSY : fs_rmdir(place.session, place.rest);
+	place_drop(&place);
+	return finish(error);
+}
+
+int unlink(const char *path)
+{
+	struct place place;
+	err_t error = place_find(path, &place);
+
+	if (error != OK)
+		return fail(error);
+	if (place.mount == NULL)
+		error = ERR_IS_DIR;
+	else
+		error = place.directory ? ERR_NOT_DIR : fs_unlink(place.session, place.rest);
+	place_drop(&place);
+	return finish(error);
+}
+
+/* Both places, which must be on one mount. */
+static err_t find_two(const char *from, const char *to, struct place *a, struct place *b)
+{
+	err_t error = place_find(from, a);
+
+	if (error != OK)
+		return error;
+	error = place_find(to, b);
+	if (error != OK)
+		goto drop_a;
+	error = a->mount == NULL || b->mount == NULL ? ERR_BUSY : a->mount != b->mount ? ERR_CROSS_DEVICE : OK;
+	if (error == OK)
+		return OK;
+	place_drop(b);
+drop_a:
+	place_drop(a);
+	return error;
+}
+
+/* "x/" names a directory: a rename from or to it must not touch a file. */
+static err_t check_directory(const struct place *place)
+{
+	struct fs_stat st;
+
+	if (!place->directory)
+		return OK;
+	err_t error = fs_stat(place->session, 0, place->rest, &st);
+	return error == OK && st.type != FS_TYPE_DIRECTORY ? ERR_NOT_DIR : error;
+}
+
+int rename(const char *from, const char *to)
+{
+	struct place a, b;
+	err_t error = find_two(from, to, &a, &b);
+
+	if (error != OK)
+		return fail(error);
+	error = check_directory(&a);
+	if (error == OK && b.directory)
+		error = check_directory(&b) == ERR_NOT_DIR ? ERR_NOT_DIR : OK;
+	if (error == OK)
+		error = fs_rename(a.session, 0, a.rest, b.rest);
+	place_drop(&a);
+	place_drop(&b);
+	return finish(error);
+}
+
+int link(const char *from, const char *to)
+{
+	struct place a, b;
+	err_t error = find_two(from, to, &a, &b);
+
+	if (error != OK)
+		return fail(error);
+	error = fs_link(a.session, a.rest, b.rest);
+	place_drop(&a);
+	place_drop(&b);
+	return finish(error);
+}
+
+int symlink(const char *target, const char *path)
+{
+	struct place place;
+	err_t error = place_find(path, &place);
+
+	if (error != OK)
+		return fail(error);
+	error = place.mount == NULL ? ERR_EXISTS : fs_symlink(place.session, target, place.rest);
+	place_drop(&place);
+	return finish(error);
+}
+
+ssize_t readlink(const char *restrict path, char *restrict buffer, size_t bytes)
+{
+	struct place place;
+	uint64_t done = 0;
+	err_t error = place_find(path, &place);
+
+	if (error != OK)
+		return fail(error);
+	error = place.mount == NULL ? ERR_ARGS : fs_readlink(place.session, place.rest, buffer, bytes, &done);
+	place_drop(&place);
+	if (error == OK && done > bytes)
+		error = ERR_IO;
+	return error == OK ? (ssize_t)done : fail(error);
+}
+
+int remove(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return -1;
+	return S_ISDIR(st.st_mode) ? rmdir(path) : unlink(path);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* open.c - open, creat, and what follows from a descriptor: stat, truncate, sync. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <lintel/fs_client.h>
+
+#include "core/sys.h"
+#include "posix/file.h"
+#include "posix/stat.h"
+
+static mode_t umask_bits = 022; /* [a] */
+
+mode_t umask(mode_t mask)
+{
+	return __atomic_exchange_n(&umask_bits, mask & 0777, __ATOMIC_RELAXED);
+}
+
+mode_t mode_masked(mode_t mode)
+{
+	return mode & 07777 & ~__atomic_load_n(&umask_bits, __ATOMIC_RELAXED);
+}
+
+uint32_t open_flags_to_fs(int flags)
+{
+	int access = flags & O_ACCMODE;
+	uint32_t out = access == O_RDONLY ? FS_OPEN_READ : access == O_WRONLY ? FS_OPEN_WRITE
+																		   : FS_OPEN_READ | FS_OPEN_WRITE;
+
+	out |= flags & O_CREAT ? FS_OPEN_CREATE : 0;
+	out |= flags & O_EXCL ? FS_OPEN_EXCLUSIVE : 0;
+	out |= flags & O_TRUNC ? FS_OPEN_TRUNCATE : 0;
+	out |= flags & O_APPEND ? FS_OPEN_APPEND : 0;
+	out |= flags & O_DIRECTORY ? FS_OPEN_DIRECTORY : 0;
+	out |= flags & O_NOFOLLOW ? FS_OPEN_NO_FOLLOW : 0;
+	return out;
+}
+
+/* A new struct file for the opened place; takes over the place's mount. */
+static err_t open_place(struct place *place, int flags, mode_t mode, struct file **out)
+{
+	uint64_t number = 0, size, inode;
+	uint32_t type = FS_TYPE_DIRECTORY;
+
+	if (place->mount == NULL) {
+		if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT))
+			return ERR_IS_DIR;
+	} else {
+		if (place->directory && (flags & O_CREAT))
+			return ERR_IS_DIR;
+		err_t error = fs_open(place->session, open_flags_to_fs(flags) | (place->directory ? FS_OPEN_DIRECTORY : 0),
+							  mode_masked(mode), place->rest, &number, &size, &type, &inode);
+		if (error != OK)
+			return error;
+	}
+	enum file_kind kind = place->mount == NULL        ? FILE_NAMESPACE
+						  : type == FS_TYPE_DIRECTORY ? FILE_DIRECTORY
+													  : FILE_REGULAR;
+	*out = file_new(kind, flags & ~(O_CREAT | O_EXCL | O_TRUNC), place->session, number, place->mount, place->path);
+	if (*out != NULL)
+		return OK;
+	if (place->mount != NULL)
+		drop(fs_close(place->session, number));
+	return ERR_NO_MEMORY;
+}
+
+int open(const char *path, int flags, ...)
+{
+	struct place place;
+	struct file *file;
+	mode_t mode = 0;
+
+	if (flags & O_CREAT) {
+		va_list list;
+		va_start(list, flags);
+		mode = va_arg(list, mode_t);
+		va_end(list);
+	}
+	if ((flags & O_ACCMODE) == O_ACCMODE)
+		return fail(ERR_ARGS);
+	err_t error = place_find(path, &place);
+	if (error != OK)
+		return fail(error);
+	error = open_place(&place, flags, mode, &file);
+	if (error != OK) {
+		place_drop(&place);
+		return fail(error);
+	}
+	int fd = fd_install(file, 0, (flags & O_CLOEXEC) != 0);
+	if (fd < 0)
+		file_drop(file);
+	return fd;
+}
+
+int creat(const char *path, mode_t mode)
+{
+	return open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+}
+
+static int set_size(int fd, off_t size)
+{
+	struct fs_setattr attr = { .set = FS_SET_SIZE, .size = (uint64_t)size };
+	struct file *file = file_get_regular(fd, O_WRONLY);
+
+	if (file == NULL) {
+		errno = errno == EBADF ? EINVAL : errno;
+		return -1;
+	}
+	err_t error = fs_setattr(file->session, file->number, &attr);
+	file_drop(file);
+	return error == OK ? 0 : fail(error);
+}
+
+int ftruncate(int fd, off_t size)
+{
+	return size < 0 ? fail(ERR_ARGS) : set_size(fd, size);
+}
+
+static int sync_fd(int fd, uint32_t data_only)
+{
+	struct file *file = file_get(fd);
+	err_t error = ERR_ARGS;
+
+	if (file == NULL)
+		return -1;
+	if (file->kind == FILE_REGULAR || file->kind == FILE_DIRECTORY)
+		error = fs_sync(file->session, file->number, data_only);
+	file_drop(file);
+	return error == OK ? 0 : fail(error);
+}
+
+int fsync(int fd)
+{
+	return sync_fd(fd, 0);
+}
+
+int fdatasync(int fd)
+{
+	return sync_fd(fd, 1);
+}
+
+void sync(void)
+{
+	struct mount *mounts[MOUNTS_MAX];
+	uint32_t count = mount_list(mounts);
+
+	for (uint32_t i = 0; i < count; i++) {
+		handle_t session;
+		if (mount_session(mounts[i], &session) == OK)
+			drop(fs_sync_all(session));
+		mount_drop(mounts[i]);
+	}
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* path.h - making paths absolute and plain. Pure: builds on the host. Private to libc. */
+#pragma once
+
+#include <lintel/types.h>
+
+#define PATH_BYTES_MAX 4096 /* without the NUL */
+#define NAME_BYTES_MAX 255
+
+/* Resolve `path` against the plain absolute path `cwd` ("": the root). "." and ".." are resolved by the text alone,
+ * "//" is "/", and there is no slash at the end. *directory: the text ends so that only a directory can be meant ("x/",
+ * "x/."). `out` has PATH_BYTES_MAX + 1 bytes. ERR_NOT_FOUND (empty path), ERR_NAME_TOO_LONG (the path as given, a
+ * component, or the result). */
+MUST_USE err_t path_normalise(const char *cwd, const char *path, char *out, bool *directory);
+
+/* Does `path` lie at or below `prefix` (both plain)? Then *rest is what follows, without a slash in front. */
+bool path_below(const char *path, const char *prefix, size_t prefix_bytes, const char **rest);

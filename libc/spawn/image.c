@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* image.c - a program's bytes. They are read once, straight to where the child will see them: a VMO that holds all
+ * segments, mapped here only while it is filled. */
+#include "spawn/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/sys.h"
+#include "posix/file.h"
+
+/* A file (fd >= 0) or bytes in memory. */
+struct source {
+	int fd;
+	const char *bytes;
+	uint64_t size;
+	char header[ELF_HEADER_BYTES_MAX];
+};
+
+/* The reverse of fail(): what a POSIX call refused with, for a caller that speaks err_t. */
+static err_t error_of_errno(void)
+{
+	switch (errno) {
+	case ENOENT: return ERR_NOT_FOUND;
+	case ENOTDIR: return ERR_NOT_DIR;
+	case EISDIR: return ERR_IS_DIR;
+	case ENAMETOOLONG: return ERR_NAME_TOO_LONG;
+	case EACCES: return ERR_DENIED;
+	case ENOMEM: return ERR_NO_MEMORY;
+	case EMFILE: return ERR_TOO_MANY;
+	case ELOOP: return ERR_TOO_DEEP;
+	}
+	return ERR_IO;
+}
+
+static err_t source_read(const struct source *source, uint64_t offset, void *out, size_t bytes)
+{
+	size_t at = 0;
+
+	if (source->fd < 0) {
+		memcpy(out, source->bytes + offset, bytes); /* elf_parse has checked the range */
+		return OK;
+	}
+	while (at < bytes) {
+		ssize_t done = pread(source->fd, (char *)out + at, bytes - at, (off_t)(offset + at));
+		if (done < 0)
+			return error_of_errno();
+		if (done == 0)
+			return ERR_BAD_FORMAT; /* it has shrunk since */
+		at += (size_t)done;
+	}
+	return OK;
+}
+
+static err_t source_open(const struct spawn_request *request, struct source *source)
+{
+	struct stat st;
+
+	*source = (struct source){ .fd = -1, .bytes = request->image, .size = request->image_bytes };
+	if (request->path == NULL)
+		return request->image == NULL ? ERR_ARGS : OK;
+	source->fd = open(request->path, O_RDONLY | O_CLOEXEC);
+	if (source->fd < 0)
+		return error_of_errno();
+	err_t error = fstat(source->fd, &st) != 0 ? error_of_errno() : OK;
+	if (error == OK && !S_ISREG(st.st_mode))
+		error = S_ISDIR(st.st_mode) ? ERR_IS_DIR : ERR_BAD_FORMAT;
+	if (error == OK)
+		source->size = (uint64_t)st.st_size;
+	else
+		close(source->fd);
+	return error;
+}
+
+static void source_close(struct source *source)
+{
+	if (source->fd >= 0)
+		close(source->fd);
+}
+
+static err_t read_segments(const struct source *source, const struct elf_image *elf, char *pages)
+{
+	err_t error = OK;
+
+	for (uint32_t i = 0; i < elf->count && error == OK; i++) {
+		const struct elf_segment *segment = &elf->segments[i];
+		error = source_read(source, segment->file_offset, pages + segment->lead, segment->file_bytes);
+		pages += segment->bytes;
+	}
+	return error;
+}
+
+static err_t fill_vmo(const struct source *source, const struct elf_image *elf, handle_t vmo)
+{
+	uint64_t address;
+	err_t error = lintel_space_map(lintel_process(), vmo, 0, elf->bytes, 0, MAP_READ | MAP_WRITE, &address);
+
+	if (error != OK)
+		return error;
+	error = read_segments(source, elf, (char *)address);
+	drop(lintel_space_unmap(lintel_process(), address, elf->bytes));
+	return error;
+}
+
+err_t image_load(const struct spawn_request *request, struct image *image)
+{
+	struct source source;
+	err_t error = source_open(request, &source);
+
+	if (error != OK)
+		return error;
+	size_t header = source.size < sizeof(source.header) ? source.size : sizeof(source.header);
+	error = source_read(&source, 0, source.header, header);
+	if (error == OK)
+		error = elf_parse(source.header, header, source.size, &image->elf);
+	if (error == OK)
+		error = lintel_vmo_create(image->elf.bytes, 0, &image->vmo);
+	if (error == OK) {
+		error = fill_vmo(&source, &image->elf, image->vmo);
+		if (error != OK)
+			lintel_handle_close(image->vmo);
+	}
+	source_close(&source);
+	return error;
+}
+
+err_t image_map(const struct image *image, handle_t process)
+{
+	uint64_t offset = 0, address;
+	err_t error = OK;
+
+	for (uint32_t i = 0; i < image->elf.count && error == OK; i++) {
+		const struct elf_segment *segment = &image->elf.segments[i];
+		error = lintel_space_map(process, image->vmo, offset, segment->bytes, segment->address,
+								 segment->map_flags | MAP_FIXED, &address);
+		offset += segment->bytes;
+	}
+	return error;
+}
+
+void image_release(struct image *image)
+{
+	lintel_handle_close(image->vmo);
+}

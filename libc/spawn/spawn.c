@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* spawn.c - starting a program: read and check its ELF, make a process, map its segments and stack, give it its
+ * handles, mounts and descriptors, write its startup block, start its first thread. All in user mode; the kernel sees
+ * no ELF. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <lintel/info.h>
+#include <lintel/process.h>
+
+#include "core/process.h"
+#include "core/sys.h"
+#include "posix/file.h"
+#include "spawn/block.h"
+#include "spawn/image.h"
+#include "spawn/inherit.h"
+
+#define STACK_BYTES_DEFAULT (256u << 10)
+#define STACK_BYTES_MAX (1ull << 30)
+#define OWN_HANDLES 3 /* process, thread, sysinfo */
+#define PROCESS_RIGHTS (RIGHT_MANAGE | RIGHT_READ | RIGHT_DUPLICATE)
+#define THREAD_RIGHTS (RIGHT_MANAGE | RIGHT_READ | RIGHT_DUPLICATE)
+#define SYSINFO_RIGHTS (RIGHT_READ | RIGHT_DUPLICATE | RIGHT_TRANSFER)
+
+/* Everything that a spawn under way holds. */
+struct spawning {
+	const struct spawn_request *request;
+	const char *name;
+	handle_t process;
+	handle_t thread;
+	struct block_builder block;
+	struct inherit inherit;
+	uint64_t entry;
+	uint64_t stack_base, stack_bytes;
+	uint64_t block_address, sysinfo_address;
+};
+
+static err_t give(struct spawning *spawn, handle_t handle, uint32_t rights, struct startup_handle *entry)
+{
+	uint64_t theirs;
+	err_t error = lintel_process_grant(spawn->process, handle, rights, &theirs);
+
+	if (error != OK)
+		return error;
+	entry->handle = (handle_t)theirs;
+	return block_add_handle(&spawn->block, entry);
+}
+
+static err_t give_requested(struct spawning *spawn, const struct spawn_handle *wanted)
+{
+	struct startup_handle entry = { .kind = wanted->kind, .argument = wanted->argument };
+
+	if (wanted->name != NULL) {
+		err_t error = block_add_name(&spawn->block, wanted->name, &entry.argument);
+		if (error != OK)
+			return error;
+	}
+	return give(spawn, wanted->handle, wanted->rights, &entry);
+}
+
+static err_t give_mount(struct spawning *spawn, const struct mount *mount)
+{
+	struct startup_handle entry = { .kind = STARTUP_MOUNT };
+	err_t error = block_add_name(&spawn->block, mount->prefix, &entry.argument);
+
+	return error != OK ? error : give(spawn, mount->door, RIGHTS_SAME, &entry);
+}
+
+static err_t give_handles(struct spawning *spawn)
+{
+	const struct spawn_request *request = spawn->request;
+	struct startup_handle process = { .kind = STARTUP_PROCESS }, thread = { .kind = STARTUP_THREAD };
+	struct startup_handle sysinfo = { .kind = STARTUP_SYSINFO };
+	err_t error = give(spawn, spawn->process, PROCESS_RIGHTS, &process);
+
+	if (error == OK)
+		error = give(spawn, spawn->thread, THREAD_RIGHTS, &thread);
+	if (error == OK && process_sysinfo_handle() != HANDLE_NONE)
+		error = give(spawn, process_sysinfo_handle(), SYSINFO_RIGHTS, &sysinfo);
+	for (uint32_t i = 0; i < spawn->inherit.mount_count && error == OK; i++)
+		error = give_mount(spawn, spawn->inherit.mounts[i]);
+	for (uint32_t i = 0; i < spawn->inherit.fd_count && error == OK; i++) {
+		struct inherited_fd *fd = &spawn->inherit.fds[i];
+		error = give(spawn, fd->session, RIGHTS_SAME, &fd->entry);
+	}
+	for (uint32_t i = 0; i < request->handle_count && error == OK; i++)
+		error = give_requested(spawn, &request->handles[i]);
+	return error;
+}
+
+static err_t map_stack(struct spawning *spawn)
+{
+	size_t bytes = spawn->request->stack_bytes != 0 ? spawn->request->stack_bytes : STACK_BYTES_DEFAULT;
+	handle_t vmo;
+
+	if (bytes > STACK_BYTES_MAX)
+		return ERR_ARGS;
+	spawn->stack_bytes = round_to_pages(bytes);
+	err_t error = lintel_vmo_create(spawn->stack_bytes, 0, &vmo);
+	if (error != OK)
+		return error;
+	error = lintel_space_map(spawn->process, vmo, 0, spawn->stack_bytes, 0, MAP_READ | MAP_WRITE | MAP_GUARD,
+							 &spawn->stack_base);
+	lintel_handle_close(vmo);
+	return error;
+}
+
+static err_t map_sysinfo(struct spawning *spawn)
+{
+	if (process_sysinfo_handle() == HANDLE_NONE)
+		return OK;
+	return lintel_space_map(spawn->process, process_sysinfo_handle(), 0, PAGE_SIZE, 0, MAP_READ,
+							&spawn->sysinfo_address);
+}
+
+static err_t map_block(struct spawning *spawn)
+{
+	struct startup_block *block = block_of(&spawn->block);
+	size_t bytes = round_to_pages(block->bytes);
+	handle_t vmo;
+	err_t error = lintel_vmo_create(bytes, 0, &vmo);
+
+	if (error != OK)
+		return error;
+	block->stack_base = spawn->stack_base;
+	block->stack_bytes = spawn->stack_bytes;
+	block->sysinfo = spawn->sysinfo_address;
+	error = lintel_vmo_write(vmo, 0, block, block->bytes);
+	if (error == OK)
+		error = lintel_space_map(spawn->process, vmo, 0, bytes, 0, MAP_READ | MAP_WRITE, &spawn->block_address);
+	lintel_handle_close(vmo);
+	return error;
+}
+
+/* Fill the new process and start it; on failure it is left for the caller to close. */
+static err_t populate(struct spawning *spawn, struct image *image)
+{
+	err_t error = lintel_thread_create(spawn->process, spawn->name, strnlen(spawn->name, 31), &spawn->thread);
+
+	if (error != OK)
+		return error;
+	error = image_map(image, spawn->process);
+	if (error == OK)
+		error = map_stack(spawn);
+	if (error == OK)
+		error = map_sysinfo(spawn);
+	if (error == OK)
+		error = give_handles(spawn);
+	if (error == OK)
+		error = map_block(spawn);
+	if (error == OK)
+		error = lintel_process_start(spawn->process, spawn->thread, image->elf.entry,
+									 spawn->stack_base + spawn->stack_bytes, spawn->block_address);
+	lintel_handle_close(spawn->thread);
+	return error;
+}
+
+static const char *process_name(const struct spawn_request *request)
+{
+	const char *path = request->name != NULL   ? request->name
+					   : request->path != NULL ? request->path
+					   : request->argv != NULL && request->argv[0] != NULL ? request->argv[0]
+																			: "program";
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL && slash[1] != 0 ? slash + 1 : path;
+}
+
+static err_t begin_block(struct spawning *spawn, char *buffer)
+{
+	const struct spawn_request *request = spawn->request;
+	char cwd[PATH_BYTES_MAX + 1];
+	char *const only_name[] = { (char *)(uintptr_t)spawn->name, NULL };
+	const struct inherit *inherit = &spawn->inherit;
+
+	cwd_copy(cwd);
+	if (request->handle_count > STARTUP_HANDLES_MAX)
+		return ERR_TOO_MANY;
+	if (request->cwd != NULL && request->cwd[0] != '/')
+		return ERR_ARGS;
+	return block_begin(&spawn->block, buffer, request->argv != NULL ? request->argv : only_name,
+					   request->env != NULL ? request->env : environ, request->cwd != NULL ? request->cwd : cwd,
+					   inherit->mount_count + request->handle_count,
+					   OWN_HANDLES + inherit->mount_count + inherit->fd_count + request->handle_count);
+}
+
+static err_t create(struct spawning *spawn, struct image *image, handle_t *process)
+{
+	const struct spawn_request *request = spawn->request;
+	char *buffer = malloc(STARTUP_BYTES_MAX);
+	err_t error;
+
+	if (buffer == NULL)
+		return ERR_NO_MEMORY;
+	error = begin_block(spawn, buffer);
+	if (error != OK)
+		goto free_buffer;
+	uint64_t limit = request->memory_limit_pages != 0 ? request->memory_limit_pages : UINT64_MAX;
+	error = lintel_process_create(lintel_process(), spawn->name, strnlen(spawn->name, 31), limit, &spawn->process);
+	if (error != OK)
+		goto free_buffer;
+	error = populate(spawn, image);
+	if (error == OK) {
+		*process = spawn->process;
+	} else {
+		drop(lintel_process_kill(spawn->process, 0));
+		lintel_handle_close(spawn->process);
+	}
+free_buffer:
+	free(buffer);
+	return error;
+}
+
+err_t lintel_spawn(const struct spawn_request *request, handle_t *process)
+{
+	struct spawning spawn = { .request = request, .name = process_name(request) };
+	struct image image;
+	err_t error = image_load(request, &image);
+
+	if (error != OK)
+		return error;
+	error = inherit_collect(request, &spawn.inherit);
+	if (error == OK) {
+		error = create(&spawn, &image, process);
+		inherit_release(&spawn.inherit);
+	}
+	image_release(&image);
+	return error;
+}
+
+err_t lintel_wait(handle_t process, uint64_t deadline, int32_t *status)
+{
+	struct info_process info;
+	uint32_t observed;
+	err_t error = lintel_object_wait(process, SIGNAL_TERMINATED, deadline, &observed);
+
+	if (error == OK)
+		error = lintel_process_info(process, &info, sizeof(info));
+	if (error == OK)
+		*status = info.exit_status;
+	return error;
+}
