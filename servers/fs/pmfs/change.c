@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* change.c - preparing and committing one change; see change.h for its rules. */
+#include "change.h"
+#include "crc32c.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
+{
+	c->fs = fs;
+	c->use_reserve = use_reserve;
+	c->wrote = false;
+	c->inodes = 0;
+	c->words = 0;
+	c->fresh = NULL;
+	c->fresh_count = 0;
+	c->fresh_room = 0;
+	c->allocated_count = 0;
+	c->freed_count = 0;
+}
+
+struct pmfs_inode *change_inode(struct change *c, struct inode *inode)
+{
+	for (uint32_t i = 0; i < c->inodes; i++)
+		if (c->inode[i] == inode)
+			return &c->next[i];
+	if (c->inodes == PMFS_JOURNAL_INODES)
+		abort(); /* no operation touches five: our own mistake */
+	c->inode[c->inodes] = inode;
+	c->next[c->inodes] = inode->now;
+	return &c->next[c->inodes++];
+}
+
+bool change_is_full(const struct change *c)
+{
+	return c->allocated_count > CHANGE_RUNS_MAX / 2 || c->freed_count > CHANGE_RUNS_MAX / 2;
+}
+
+err_t change_alloc(struct change *c, struct inode *inode, uint64_t goal, uint32_t want, uint64_t *start,
+		uint32_t *count)
+{
+	if (c->allocated_count == CHANGE_RUNS_MAX)
+		return ERR_NO_MEMORY;
+	err_t err = space_alloc(&c->fs->space, pmfs_cpu(c->fs), goal, want, c->use_reserve, start, count);
+	if (err != OK)
+		return err;
+	c->allocated[c->allocated_count++] = (struct change_run) { *start, *count };
+	change_inode(c, inode)->blocks += *count;
+	return OK;
+}
+
+err_t change_free(struct change *c, struct inode *inode, uint64_t start, uint64_t count)
+{
+	if (c->freed_count == CHANGE_RUNS_MAX)
+		return ERR_NO_MEMORY;
+	c->freed[c->freed_count++] = (struct change_run) { start, count };
+	change_inode(c, inode)->blocks -= count;
+	return OK;
+}
+
+err_t change_fresh(struct change *c, struct inode *inode, struct fresh **out)
+{
+	uint64_t block;
+	uint32_t count;
+
+	if (c->fresh_count == c->fresh_room) {
+		uint32_t room = c->fresh_room * 2 + 4;
+		struct fresh *fresh = realloc(c->fresh, room * sizeof(*fresh));
+		if (fresh == NULL)
+			return ERR_NO_MEMORY;
+		c->fresh = fresh;
+		c->fresh_room = room;
+	}
+	void *data = calloc(1, PMFS_BLOCK);
+	if (data == NULL)
+		return ERR_NO_MEMORY;
+	err_t err = change_alloc(c, inode, 0, 1, &block, &count);
+	if (err != OK) {
+		free(data);
+		return err;
+	}
+	*out = &c->fresh[c->fresh_count++];
+	**out = (struct fresh) { .block = block, .owner = inode->number, .data = data };
+	return OK;
+}
+
+struct fresh *change_find_fresh(struct change *c, uint64_t block)
+{
+	for (uint32_t i = 0; i < c->fresh_count; i++)
+		if (c->fresh[i].block == block && !c->fresh[i].dropped)
+			return &c->fresh[i];
+	return NULL;
+}
+
+err_t change_drop_block(struct change *c, struct inode *inode, uint64_t block)
+{
+	struct fresh *fresh = change_find_fresh(c, block);
+
+	if (fresh != NULL)
+		fresh->dropped = true;
+	return change_free(c, inode, block, 1);
+}
+
+uint64_t change_word_get(const struct change *c, const uint64_t *at)
+{
+	for (uint32_t i = 0; i < c->words; i++)
+		if (c->word[i].at == at)
+			return c->word[i].value;
+	return *at;
+}
+
+err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value)
+{
+	uint32_t i = 0;
+
+	while (i < c->words && c->word[i].at != at)
+		i++;
+	if (i == PMFS_JOURNAL_WORDS)
+		return ERR_INTERNAL;
+	change_inode(c, inode);
+	if (i == c->words)
+		c->word[c->words++] = (struct change_word) { .at = at, .owner = inode->number };
+	c->word[i].value = value;
+	return OK;
+}
+
+void change_word_body(struct change *c, const uint64_t *at, const void *body, uint32_t bytes)
+{
+	for (uint32_t i = 0; i < c->words; i++) {
+		if (c->word[i].at == at) {
+			c->word[i].body = body;
+			c->word[i].body_bytes = bytes;
+		}
+	}
+}
+
+void change_word_forget(struct change *c, const uint64_t *at)
+{
+	for (uint32_t i = 0; i < c->words; i++)
+		if (c->word[i].at == at)
+			c->word[i] = c->word[--c->words];
+}
+
+static void fresh_seal(struct fresh *fresh, uint64_t version)
+{
+	if (fresh->data->magic == PMFS_NODE_MAGIC) {
+		fresh->data->node.version = version;
+		fresh->data->node.crc = crc32c(0, &fresh->data->node.owner, PMFS_BLOCK - 8);
+	} else {
+		struct pmfs_leaf *leaf = &fresh->data->leaf;
+		leaf->version = version;
+		leaf->crc = crc32c(crc32c(0, &leaf->owner, 16), leaf->reserved, sizeof(leaf->reserved));
+	}
+}
+
+static void change_finish(struct change *c)
+{
+	for (uint32_t i = 0; i < c->fresh_count; i++)
+		free(c->fresh[i].data);
+	free(c->fresh);
+	c->fresh = NULL;
+	c->fresh_count = 0;
+}
+
+/* C4: the only inode's other copy. */
+static void inode_write(struct change *c, uint32_t i)
+{
+	struct inode *inode = c->inode[i];
+	struct pmfs_inode *to = &inode_slot(c->fs, inode->number)->copy[!inode->copy];
+
+	pm_store(&c->fs->pm, to, &c->next[i], sizeof(*to));
+	pm_write_back(&c->fs->pm, to, sizeof(*to));
+}
+
+void change_commit(struct change *c)
+{
+	struct pmem *pm = &c->fs->pm;
+	uint64_t version = 0;
+
+	for (uint32_t i = 0; i < c->inodes; i++)
+		if (c->next[i].version > version)
+			version = c->next[i].version;
+	version++;
+	for (uint32_t i = 0; i < c->inodes; i++) {
+		c->next[i].version = version;
+		c->next[i].crc = inode_crc(c->inode[i]->number, &c->next[i]);
+	}
+	for (uint32_t i = 0; i < c->fresh_count; i++) {
+		if (c->fresh[i].dropped)
+			continue;
+		fresh_seal(&c->fresh[i], version);
+		pm_store_nt(pm, block_at(c->fs, c->fresh[i].block), c->fresh[i].data, PMFS_BLOCK);
+		c->wrote = true;
+	}
+	if (c->wrote)
+		pm_fence(pm);
+	if (c->inodes == 1 && c->words == 0) {
+		inode_write(c, 0);
+		pm_fence(pm);
+	} else {
+		journal_write(c, version);
+	}
+	for (uint32_t i = 0; i < c->inodes; i++) {
+		c->inode[i]->now = c->next[i];
+		c->inode[i]->copy = !c->inode[i]->copy;
+		c->inode[i]->times_dirty = false;
+	}
+	for (uint32_t i = 0; i < c->freed_count; i++)
+		space_free(&c->fs->space, c->freed[i].start, c->freed[i].count);
+	change_finish(c);
+}
+
+void change_abort(struct change *c)
+{
+	for (uint32_t i = 0; i < c->allocated_count; i++)
+		space_free(&c->fs->space, c->allocated[i].start, c->allocated[i].count);
+	change_finish(c);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* change.h - one atomic change of the metadata: up to four inodes and four words of directory leaves. Everything is
+ * prepared where nobody can reach it; change_commit makes all of it true at once.
+ *
+ * C1  Until the commit nothing that the media reaches is written, but for free slots of directory leaves.
+ * C2  New nodes and leaves are in DRAM (struct fresh) until the commit, and are written before it.
+ * C3  Blocks that the change lets go of are free only after the commit is durable.
+ * C4  One inode and no word: its other copy is written, one 128-byte record with a checksum. Else: the journal.
+ * C5  All inodes of a change get the version 1 + the highest of theirs: versions order changes that share an inode.
+ *     A record commits when it and the entries that it vouches for are durable: one fence. New nodes, leaves and data
+ *     (wrote) are durable before it is written.
+ * C6  When change_commit comes back, the change is durable in its place, not only in the journal: a journal record whose
+ *     inode has a newer version on media is old and must not be replayed.
+ *
+ * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
+#pragma once
+
+#include "inode.h"
+
+#define CHANGE_RUNS_MAX 96
+
+/* A new tree node or directory leaf. */
+struct fresh {
+	uint64_t block;
+	uint64_t owner;
+	bool dropped;   /* taken out again; its block is among the allocated ones and goes back */
+	union {
+		struct pmfs_node node;
+		struct pmfs_leaf leaf;
+		uint32_t magic;
+	} *data;
+};
+
+struct change_run {
+	uint64_t start;
+	uint64_t count;
+};
+
+struct change_word {
+	uint64_t *at;    /* on media */
+	uint64_t value;
+	uint64_t owner;
+	const void *body;     /* the new directory entry, on media but perhaps not durable yet; NULL: none */
+	uint32_t body_bytes;
+};
+
+struct change {
+	struct pmfs *fs;
+	bool use_reserve;   /* the change frees: it may take the last blocks */
+	bool wrote;         /* something was stored that must be durable before the commit */
+	uint32_t inodes;
+	struct inode *inode[PMFS_JOURNAL_INODES];
+	struct pmfs_inode next[PMFS_JOURNAL_INODES];
+	uint32_t words;
+	struct change_word word[PMFS_JOURNAL_WORDS];
+	uint32_t fresh_count;
+	uint32_t fresh_room;
+	struct fresh *fresh;
+	uint32_t allocated_count;
+	struct change_run allocated[CHANGE_RUNS_MAX]; /* undone by change_abort */
+	uint32_t freed_count;
+	struct change_run freed[CHANGE_RUNS_MAX];     /* done by change_commit */
+};
+
+void change_begin(struct change *c, struct pmfs *fs, bool use_reserve);
+/* What the inode will be; it joins at the first call. At most PMFS_JOURNAL_INODES. */
+struct pmfs_inode *change_inode(struct change *c, struct inode *inode);
+
+/* Few places left for what the next step could need: commit, and begin another. */
+bool change_is_full(const struct change *c);
+
+/* `want` blocks or fewer in one run; undone if the change is. Adds to next->blocks. */
+MUST_USE err_t change_alloc(struct change *c, struct inode *inode, uint64_t goal, uint32_t want, uint64_t *start,
+		uint32_t *count);
+/* Takes from next->blocks. ERR_NO_MEMORY only if the caller did not heed change_is_full. */
+MUST_USE err_t change_free(struct change *c, struct inode *inode, uint64_t start, uint64_t count);
+
+/* A block for a node or leaf, in DRAM, zeroed. The pointer is good until the next call. */
+MUST_USE err_t change_fresh(struct change *c, struct inode *inode, struct fresh **out);
+/* The DRAM version of that block, NULL if it is not new in this change. */
+struct fresh *change_find_fresh(struct change *c, uint64_t block);
+/* A node or leaf goes away: new ones at once, others after the commit. */
+MUST_USE err_t change_drop_block(struct change *c, struct inode *inode, uint64_t block);
+
+/* The value that the word will have, as far as this change knows. */
+uint64_t change_word_get(const struct change *c, const uint64_t *at);
+MUST_USE err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value);
+/* The word makes these bytes valid: the journal vouches for them, they need no fence of their own. */
+void change_word_body(struct change *c, const uint64_t *at, const void *body, uint32_t bytes);
+void change_word_forget(struct change *c, const uint64_t *at);
+
+/* Carries it out; cannot fail once it has begun to store. The inodes' `now` is new afterwards. */
+void change_commit(struct change *c);
+void change_abort(struct change *c);
+
+/* journal.c */
+void journal_write(struct change *c, uint64_t version);
+/* At mount after an unclean end: complete what was committed. *replayed counts the journals that had something newer. */
+MUST_USE err_t journal_replay(struct pmfs *fs, uint32_t *replayed);

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* directory.c - finding, adding and removing names; see directory.h. */
+#include "directory.h"
+#include "crc32c.h"
+#include "extent_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- hashes: SipHash-1-3 (Aumasson, Bernstein), keyed per file system, so that nobody can choose names that collide --- */
+
+static uint64_t rotate(uint64_t x, int bits)
+{
+	return x << bits | x >> (64 - bits);
+}
+
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = rotate(v[1], 13) ^ v[0];
+	v[0] = rotate(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotate(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotate(v[1], 17) ^ v[2];
+	v[2] = rotate(v[2], 32);
+}
+
+uint32_t dir_hash(const struct pmfs *fs, const char *name, size_t bytes)
+{
+	const uint64_t k0 = fs->super.hash_key[0], k1 = fs->super.hash_key[1];
+	uint64_t v[4] = { k0 ^ 0x736f6d6570736575ull, k1 ^ 0x646f72616e646f6dull, k0 ^ 0x6c7967656e657261ull,
+		k1 ^ 0x7465646279746573ull };
+	const size_t whole = bytes & ~(size_t)7;
+	uint64_t word;
+
+	for (size_t at = 0; at < whole; at += 8) {
+		memcpy(&word, name + at, 8);
+		v[3] ^= word;
+		sip_round(v);
+		v[0] ^= word;
+	}
+	word = (uint64_t)bytes << 56;
+	for (size_t i = whole; i < bytes; i++)
+		word |= (uint64_t)(uint8_t)name[i] << 8 * (i - whole);
+	v[3] ^= word;
+	sip_round(v);
+	v[0] ^= word;
+	v[2] ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		sip_round(v);
+	return (uint32_t)((v[0] ^ v[1] ^ v[2] ^ v[3]) >> 32);
+}
+
+/* --- leaves --- */
+
+static uint64_t used_seal(uint64_t used)
+{
+	used &= ~PMFS_LEAF_PARITY;
+	return __builtin_parityll(used) ? used | PMFS_LEAF_PARITY : used;
+}
+
+/* The leaf in that block, from the change or from media; NULL if it is not one. */
+static struct pmfs_leaf *leaf_get(const struct pmfs *fs, struct change *c, uint64_t block, uint64_t owner)
+{
+	struct fresh *fresh = c != NULL ? change_find_fresh(c, block) : NULL;
+
+	if (fresh != NULL)
+		return &fresh->data->leaf;
+	if (!block_range_good(fs, block, 1))
+		return NULL;
+	struct pmfs_leaf *leaf = block_at(fs, block);
+	if (leaf->magic != PMFS_LEAF_MAGIC || leaf->owner != owner || __builtin_parityll(leaf->used))
+		return NULL;
+	if (leaf->crc != crc32c(crc32c(0, &leaf->owner, 16), leaf->reserved, sizeof(leaf->reserved)))
+		return NULL;
+	return leaf;
+}
+
+static uint64_t leaf_used(const struct change *c, const struct pmfs_leaf *leaf)
+{
+	return (c != NULL ? change_word_get(c, &leaf->used) : leaf->used) & ~PMFS_LEAF_PARITY;
+}
+
+static uint32_t dirent_slots(size_t name_bytes)
+{
+	return (uint32_t)((PMFS_DIRENT_BYTES + name_bytes + PMFS_SLOT_BYTES - 1) / PMFS_SLOT_BYTES);
+}
+
+static uint32_t dirent_crc(uint64_t owner, const struct pmfs_dirent *entry)
+{
+	return crc32c(crc32c(0, &owner, sizeof(owner)), &entry->hash, PMFS_DIRENT_BYTES - 4 + (size_t)entry->name_bytes);
+}
+
+/* Go from used slot to used slot. *slot starts at 0; NULL at the end; *bad: what lies there cannot be an entry. */
+static const struct pmfs_dirent *leaf_next(const struct pmfs_leaf *leaf, uint64_t used, uint32_t *slot, bool *bad)
+{
+	*bad = false;
+	const uint64_t rest = *slot < PMFS_LEAF_SLOTS ? used >> *slot : 0;
+	if (rest == 0)
+		return NULL;
+	*slot += (uint32_t)__builtin_ctzll(rest);
+	const struct pmfs_dirent *entry = (const struct pmfs_dirent *)(const void *)leaf->slot[*slot];
+	const uint32_t slots = entry->slots;
+	if (entry->name_bytes == 0 || slots != dirent_slots(entry->name_bytes) || *slot + slots > PMFS_LEAF_SLOTS ||
+			(used >> *slot & ((1ull << slots) - 1)) != (1ull << slots) - 1) {
+		*bad = true;
+		return NULL;
+	}
+	*slot += slots;
+	return entry;
+}
+
+/* The leaf where a hash belongs. *key is its key in the tree. ERR_NOT_FOUND: the directory has none yet. */
+static err_t leaf_find(const struct pmfs *fs, struct change *c, uint64_t number, const struct pmfs_inode *dir,
+		uint32_t hash, struct pmfs_leaf **out, struct pmfs_extent *where)
+{
+	struct tree_hit hit;
+	err_t err = tree_lookup(fs, c, number, dir, hash, &hit);
+
+	if (err != OK)
+		return err;
+	if (!hit.has_at)
+		return dir->entries == 0 ? ERR_NOT_FOUND : ERR_CORRUPT;
+	*out = leaf_get(fs, c, hit.at.physical, number);
+	*where = hit.at;
+	return *out != NULL ? OK : ERR_CORRUPT;
+}
+
+/* The entry of that name (and that inode, if not 0). *slot is its first slot. */
+static err_t leaf_search(const struct pmfs_leaf *leaf, uint64_t used, uint64_t owner, uint32_t hash, const char *name,
+		size_t bytes, uint64_t inode, uint32_t *slot, const struct pmfs_dirent **out)
+{
+	const struct pmfs_dirent *entry;
+	uint32_t at = 0;
+	bool bad;
+
+	while ((entry = leaf_next(leaf, used, &at, &bad)) != NULL) {
+		if (entry->hash != hash || entry->name_bytes != bytes || memcmp(entry->name, name, bytes) != 0)
+			continue;
+		if (entry->crc != dirent_crc(owner, entry))
+			return ERR_CORRUPT;
+		if (inode != 0 && entry->inode != inode)
+			continue;
+		*slot = at - entry->slots;
+		*out = entry;
+		return OK;
+	}
+	return bad ? ERR_CORRUPT : ERR_NOT_FOUND;
+}
+
+err_t dir_find(const struct inode *dir, const char *name, size_t bytes, struct dir_hit *out)
+{
+	const uint32_t hash = dir_hash(dir->fs, name, bytes);
+	const struct pmfs_dirent *entry;
+	struct pmfs_extent where;
+	struct pmfs_leaf *leaf;
+	uint32_t slot;
+	err_t err = leaf_find(dir->fs, NULL, dir->number, &dir->now, hash, &leaf, &where);
+
+	if (err != OK)
+		return err;
+	err = leaf_search(leaf, leaf_used(NULL, leaf), dir->number, hash, name, bytes, 0, &slot, &entry);
+	if (err != OK)
+		return err;
+	*out = (struct dir_hit) { .inode = entry->inode, .type = entry->type };
+	return OK;
+}
+
+/* --- adding --- */
+
+/* The first run of free slots; PMFS_LEAF_SLOTS if there is none. */
+static uint32_t leaf_room(uint64_t used, uint32_t slots)
+{
+	const uint64_t mask = (1ull << slots) - 1;
+
+	for (uint32_t at = 0; at + slots <= PMFS_LEAF_SLOTS; at++)
+		if ((used >> at & mask) == 0)
+			return at;
+	return PMFS_LEAF_SLOTS;
+}
+
+static err_t collision_choose(const struct pmfs_leaf *leaf, uint64_t used, uint32_t hash, uint8_t *out)
+{
+	const struct pmfs_dirent *entry;
+	uint64_t taken = 0;
+	uint32_t at = 0;
+	bool bad;
+
+	while ((entry = leaf_next(leaf, used, &at, &bad)) != NULL)
+		if (entry->hash == hash && entry->collision < 64)
+			taken |= 1ull << entry->collision;
+	if (bad)
+		return ERR_CORRUPT;
+	*out = (uint8_t)__builtin_ctzll(~taken); /* at most 63 entries: one of 64 is free */
+	return OK;
+}
+
+struct new_entry {
+	union {
+		struct pmfs_dirent entry;
+		uint8_t bytes[PMFS_SLOT_BYTES * 5];
+	};
+};
+_Static_assert(PMFS_DIRENT_BYTES + FS_NAME_BYTES_MAX <= PMFS_SLOT_BYTES * 5, "the longest name takes five slots");
+
+/* Put it into free slots of a leaf. *full: there are not enough in a row. */
+static err_t leaf_add(struct change *c, struct inode *dir, struct pmfs_leaf *leaf, uint64_t block,
+		struct new_entry *new, bool *full)
+{
+	const uint32_t slots = new->entry.slots;
+	const uint64_t used = leaf_used(c, leaf);
+	const uint32_t at = leaf_room(used, slots);
+
+	*full = at == PMFS_LEAF_SLOTS;
+	if (*full)
+		return OK;
+	err_t err = collision_choose(leaf, used, new->entry.hash, &new->entry.collision);
+	if (err != OK)
+		return err;
+	new->entry.crc = dirent_crc(dir->number, &new->entry);
+	const uint64_t will = used_seal(used | ((1ull << slots) - 1) << at);
+	if (change_find_fresh(c, block) != NULL) {
+		memcpy(leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
+		leaf->used = will;
+		return OK;
+	}
+	pm_store(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
+	pm_write_back(&c->fs->pm, leaf->slot[at], (size_t)slots * PMFS_SLOT_BYTES);
+	err = change_word_put(c, dir, &leaf->used, will);
+	if (err == OK)
+		change_word_body(c, &leaf->used, leaf->slot[at], slots * PMFS_SLOT_BYTES);
+	return err;
+}
+
+static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
+{
+	err_t err = change_fresh(c, dir, out);
+
+	if (err != OK)
+		return err;
+	(*out)->data->leaf.magic = PMFS_LEAF_MAGIC;
+	(*out)->data->leaf.owner = dir->number;
+	change_inode(c, dir)->size += PMFS_BLOCK;
+	return OK;
+}
+
+struct sorted {
+	uint32_t count;
+	const struct pmfs_dirent *entry[PMFS_LEAF_SLOTS];
+};
+
+static uint64_t dirent_cookie(const struct pmfs_dirent *entry)
+{
+	return ((uint64_t)entry->hash << 8 | entry->collision) + 1;
+}
+
+static err_t leaf_sort(const struct pmfs_leaf *leaf, uint64_t used, struct sorted *out)
+{
+	const struct pmfs_dirent *entry;
+	uint32_t at = 0;
+	bool bad;
+
+	out->count = 0;
+	while ((entry = leaf_next(leaf, used, &at, &bad)) != NULL) {
+		uint32_t i = out->count++;
+		for (; i > 0 && dirent_cookie(out->entry[i - 1]) > dirent_cookie(entry); i--)
+			out->entry[i] = out->entry[i - 1];
+		out->entry[i] = entry;
+	}
+	return bad ? ERR_CORRUPT : OK;
+}
+
+/* Where to cut: an index near the middle whose hash differs from the one before. 0: all have the same hash. */
+static uint32_t split_point(const struct sorted *s)
+{
+	const uint32_t middle = s->count / 2;
+
+	for (uint32_t distance = 0; distance < s->count; distance++) {
+		const uint32_t up = middle + distance, down = middle - distance;
+		if (up > 0 && up < s->count && s->entry[up]->hash != s->entry[up - 1]->hash)
+			return up;
+		if (distance <= middle && down > 0 && s->entry[down]->hash != s->entry[down - 1]->hash)
+			return down;
+	}
+	return 0;
+}
+
+static void leaf_fill(struct pmfs_leaf *leaf, const struct sorted *s, uint32_t from, uint32_t to)
+{
+	uint32_t at = 0;
+	uint64_t used = 0;
+
+	for (uint32_t i = from; i < to; i++) {
+		const uint32_t slots = s->entry[i]->slots;
+		memcpy(leaf->slot[at], s->entry[i], (size_t)slots * PMFS_SLOT_BYTES);
+		used |= ((1ull << slots) - 1) << at;
+		at += slots;
+	}
+	leaf->used = used_seal(used);
+}
+
+/* Two new leaves instead of a full one. */
+static err_t leaf_split(struct change *c, struct inode *dir, struct pmfs_leaf *leaf, const struct pmfs_extent *where)
+{
+	struct sorted s;
+	struct fresh *fresh;
+	err_t err = leaf_sort(leaf, leaf_used(c, leaf), &s);
+
+	if (err != OK)
+		return err;
+	const uint32_t cut = split_point(&s);
+	if (cut == 0)
+		return ERR_NO_SPACE;
+	const uint32_t high_key = s.entry[cut]->hash;
+	err = leaf_new(c, dir, &fresh);
+	if (err != OK)
+		return err;
+	leaf_fill(&fresh->data->leaf, &s, 0, cut);
+	const struct pmfs_extent low = { where->logical, 1, fresh->block };
+	err = leaf_new(c, dir, &fresh);
+	if (err != OK)
+		return err;
+	leaf_fill(&fresh->data->leaf, &s, cut, s.count);
+	const struct pmfs_extent high = { high_key, 1, fresh->block };
+	change_word_forget(c, &leaf->used);
+	change_inode(c, dir)->size -= PMFS_BLOCK;
+	err = change_drop_block(c, dir, where->physical);
+	if (err == OK)
+		err = tree_update(c, dir, where->logical, &low);
+	return err == OK ? tree_insert(c, dir, &high) : err;
+}
+
+err_t dir_add(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode, uint8_t type)
+{
+	struct new_entry new = { .entry = {
+		.hash = dir_hash(c->fs, name, bytes),
+		.inode = inode,
+		.name_bytes = (uint8_t)bytes,
+		.type = type,
+		.slots = (uint8_t)dirent_slots(bytes),
+	} };
+	struct pmfs_extent where;
+	struct pmfs_leaf *leaf;
+	struct fresh *fresh;
+
+	memcpy(new.entry.name, name, bytes);
+	for (int splits = 0; splits < 8; splits++) {
+		bool full;
+		err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), new.entry.hash, &leaf, &where);
+		if (err == ERR_NOT_FOUND) {
+			err = leaf_new(c, dir, &fresh);
+			if (err != OK)
+				return err;
+			leaf = &fresh->data->leaf;
+			where = (struct pmfs_extent) { 0, 1, fresh->block };
+			err = tree_insert(c, dir, &where);
+		}
+		if (err != OK)
+			return err;
+		err = leaf_add(c, dir, leaf, where.physical, &new, &full);
+		if (err != OK || !full)
+			return err;
+		err = leaf_split(c, dir, leaf, &where);
+		if (err != OK)
+			return err;
+	}
+	return ERR_NO_SPACE;
+}
+
+/* --- removing --- */
+
+err_t dir_remove(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode)
+{
+	const uint32_t hash = dir_hash(c->fs, name, bytes);
+	const struct pmfs_dirent *entry;
+	struct pmfs_extent where;
+	struct pmfs_leaf *leaf;
+	uint32_t slot;
+	err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), hash, &leaf, &where);
+
+	if (err != OK)
+		return err;
+	const uint64_t used = leaf_used(c, leaf);
+	err = leaf_search(leaf, used, dir->number, hash, name, bytes, inode, &slot, &entry);
+	if (err != OK)
+		return err;
+	const uint64_t will = used_seal(used & ~(((1ull << entry->slots) - 1) << slot));
+	if (will == 0 && where.logical != 0) { /* the leaf before takes over its range */
+		change_word_forget(c, &leaf->used);
+		change_inode(c, dir)->size -= PMFS_BLOCK;
+		err = change_drop_block(c, dir, where.physical);
+		return err == OK ? tree_remove(c, dir, where.logical) : err;
+	}
+	if (change_find_fresh(c, where.physical) != NULL) {
+		leaf->used = will;
+		return OK;
+	}
+	return change_word_put(c, dir, &leaf->used, will);
+}
+
+/* --- walking --- */
+
+err_t dir_walk(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *dir, uint64_t cookie,
+		const struct dir_visitor *visitor)
+{
+	struct pmfs_extent where;
+	struct pmfs_leaf *leaf;
+	struct tree_hit hit;
+	struct sorted s;
+
+	if (cookie > ((uint64_t)UINT32_MAX << 8 | 0xff))
+		return OK;
+	for (uint32_t key = (uint32_t)(cookie >> 8);;) {
+		err_t err = leaf_find(fs, NULL, number, dir, key, &leaf, &where);
+		if (err != OK)
+			return err == ERR_NOT_FOUND ? OK : err;
+		err = leaf_sort(leaf, leaf_used(NULL, leaf), &s);
+		if (err != OK)
+			return err;
+		for (uint32_t i = 0; i < s.count; i++) {
+			const struct pmfs_dirent *entry = s.entry[i];
+			if (dirent_cookie(entry) <= cookie)
+				continue;
+			if (entry->crc != dirent_crc(number, entry) || entry->inode == 0)
+				return ERR_CORRUPT;
+			if (!visitor->visit(visitor->context, entry, dirent_cookie(entry)))
+				return OK;
+		}
+		err = tree_lookup(fs, NULL, number, dir, key, &hit);
+		if (err != OK)
+			return err;
+		if (!hit.has_next || hit.next <= key)
+			return OK;
+		key = hit.next;
+	}
+}
+
+static bool found_one(void *context, const struct pmfs_dirent *entry, uint64_t cookie)
+{
+	(void)entry;
+	(void)cookie;
+	*(bool *)context = false;
+	return false;
+}
+
+err_t dir_empty(const struct inode *dir, bool *empty)
+{
+	const struct dir_visitor visitor = { .visit = found_one, .context = empty };
+
+	*empty = true;
+	return dir_walk(dir->fs, dir->number, &dir->now, 0, &visitor);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* extent_tree.h - the tree under an inode: file blocks to device blocks, or, in directories, hashes to leaves.
+ * A B+ tree of struct pmfs_extent, keyed by `logical`; up to three entries lie in the inode itself. An index entry's key
+ * is a lower bound of the keys below it. Nodes are never changed in place: a change writes new ones (change.h, C2).
+ * Every pointer and count that is read from media is checked before it is followed; checksums of nodes are checked at
+ * mount (tree_walk).
+ * Locks: readers hold inode->lock for reading, changers for writing. */
+#pragma once
+
+#include "change.h"
+
+#define TREE_LEVELS_MAX 5
+#define FILE_BLOCKS_MAX UINT32_MAX                                    /* 16 TiB less one block */
+#define FILE_BYTES_MAX ((uint64_t)FILE_BLOCKS_MAX << PMFS_BLOCK_SHIFT)
+
+struct tree_hit {
+	bool has_at;              /* an entry with the greatest logical <= key */
+	bool has_next;            /* the entry after that */
+	struct pmfs_extent at;
+	uint32_t next;            /* its logical */
+};
+
+/* `c` (may be NULL) is the change in which new nodes may be; `root` the inode's version to look in. */
+MUST_USE err_t tree_lookup(const struct pmfs *fs, struct change *c, uint64_t owner, const struct pmfs_inode *root,
+		uint32_t key, struct tree_hit *hit);
+
+/* One entry in, changed, or out. The inode joins the change. `insert` wants a new key; the others an existing one. */
+MUST_USE err_t tree_insert(struct change *c, struct inode *inode, const struct pmfs_extent *entry);
+MUST_USE err_t tree_update(struct change *c, struct inode *inode, uint32_t key, const struct pmfs_extent *entry);
+MUST_USE err_t tree_remove(struct change *c, struct inode *inode, uint32_t key);
+
+/* Map `count` file blocks, which are a hole, to the blocks from `physical` on; joins the entry before if it can. */
+MUST_USE err_t tree_map(struct change *c, struct inode *inode, uint32_t logical, uint64_t physical, uint32_t count);
+
+/* Free everything from that key on, in as many changes as it takes, from the end. Also without free blocks. */
+MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
+
+/* Visit every node block (leaf false) and every entry (leaf true) of an inode's tree, checking all that can be checked:
+ * checksums, owners, levels, order, ranges. A visitor's error ends the walk. */
+struct tree_visitor {
+	err_t (*visit)(void *context, const struct pmfs_extent *what, bool leaf);
+	void *context;
+	const char *reason; /* out: with ERR_CORRUPT, what is wrong; NULL if the visitor said it */
+};
+MUST_USE err_t tree_walk(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *inode,
+		struct tree_visitor *visitor);

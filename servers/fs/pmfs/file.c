@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* file.c - the data of one inode: reading, writing, sizes, holes, and what mappings need to know.
+ * F1  In the last block, bytes past the size are zero, on media too (a crash may leave some; mount clears them).
+ * F2  Data of a new block, or past the old size, is durable before the size or the tree lets anybody see it.
+ * F3  No block lies past the size's last block (a crash in a truncate may leave some; mount frees them). */
+#include "change.h"
+#include "extent_tree.h"
+
+#include <string.h>
+
+#define WRITE_RUN_BLOCKS_MAX 65536u /* asked for in one go */
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t block_of(uint64_t offset)
+{
+	return (uint32_t)(offset >> PMFS_BLOCK_SHIFT);
+}
+
+static void revoke(struct inode *inode, uint64_t offset, uint64_t bytes)
+{
+	if (inode->lease != NULL && inode->fs->options.revoke != NULL && bytes != 0)
+		inode->fs->options.revoke(inode->lease, offset, bytes);
+}
+
+/* What lies at `offset`: a run of data (*at is its place on the device) or a hole (*at = 0), and its length. */
+static err_t run_at(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
+		uint64_t *at, uint64_t *bytes)
+{
+	const uint32_t block = block_of(offset);
+	struct tree_hit hit;
+	err_t err = tree_lookup(inode->fs, c, inode->number, version, block, &hit);
+
+	if (err != OK)
+		return err;
+	if (hit.has_at && block - hit.at.logical < hit.at.count) {
+		const uint64_t into = offset - ((uint64_t)hit.at.logical << PMFS_BLOCK_SHIFT);
+		*at = (hit.at.physical << PMFS_BLOCK_SHIFT) + into;
+		*bytes = ((uint64_t)hit.at.count << PMFS_BLOCK_SHIFT) - into;
+	} else {
+		*at = 0;
+		*bytes = (hit.has_next ? (uint64_t)hit.next << PMFS_BLOCK_SHIFT : FILE_BYTES_MAX) - offset;
+	}
+	return OK;
+}
+
+static err_t file_check(const struct inode *inode)
+{
+	return inode->now.type == PMFS_FILE ? OK : inode->now.type == PMFS_DIRECTORY ? ERR_IS_DIR : ERR_UNSUPPORTED;
+}
+
+err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *data, size_t bytes, uint64_t *done)
+{
+	err_t err = file_check(inode);
+	uint64_t copied = 0;
+
+	if (err != OK)
+		return err;
+	inode_lock_read(inode);
+	const uint64_t end = offset < inode->now.size ? min_u64(inode->now.size - offset, bytes) : 0;
+	while (copied < end) {
+		uint64_t at, run;
+		err = run_at(inode, NULL, &inode->now, offset + copied, &at, &run);
+		if (err != OK)
+			break;
+		run = min_u64(run, end - copied);
+		if (at != 0)
+			memcpy((uint8_t *)data + copied, fs->pm.base + at, run);
+		else
+			memset((uint8_t *)data + copied, 0, run);
+		copied += run;
+	}
+	inode_unlock(inode);
+	if (err == OK)
+		*done = copied;
+	return err;
+}
+
+/* F1: clear [from, to) of the block in which `from` lies, where it is mapped. */
+static err_t tail_clear(struct inode *inode, struct change *c, uint64_t from, uint64_t to)
+{
+	const uint64_t block_end = (from + PMFS_BLOCK - 1) & ~(uint64_t)(PMFS_BLOCK - 1);
+	uint64_t at, run;
+
+	to = min_u64(to, block_end);
+	if (from >= to)
+		return OK;
+	err_t err = run_at(inode, NULL, &inode->now, from, &at, &run);
+	if (err != OK || at == 0)
+		return err;
+	pm_zero_nt(&inode->fs->pm, inode->fs->pm.base + at, to - from);
+	if (c != NULL)
+		c->wrote = true;
+	else
+		pm_fence(&inode->fs->pm);
+	return OK;
+}
+
+/* New blocks for the hole at `offset`, as far as one run goes; the parts of them that `data` does not fill are zeroed.
+ * *wrote is how much of the data they took. */
+static err_t hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
+		uint64_t hole, uint64_t *wrote)
+{
+	struct pmfs *fs = inode->fs;
+	const uint64_t into = offset & (PMFS_BLOCK - 1);
+	const uint32_t first = block_of(offset);
+	uint64_t want = (into + bytes + PMFS_BLOCK - 1) >> PMFS_BLOCK_SHIFT;
+	uint64_t goal = 0, start;
+	struct tree_hit hit;
+	uint32_t count;
+
+	want = min_u64(min_u64(want, (into + hole) >> PMFS_BLOCK_SHIFT), WRITE_RUN_BLOCKS_MAX);
+	err_t err = tree_lookup(fs, c, inode->number, change_inode(c, inode), first, &hit);
+	if (err != OK)
+		return err;
+	if (hit.has_at && (uint64_t)hit.at.logical + hit.at.count == first)
+		goal = hit.at.physical + hit.at.count;
+	err = change_alloc(c, inode, goal, (uint32_t)want, &start, &count);
+	if (err != OK)
+		return err;
+	uint8_t *to = block_at(fs, start);
+	const uint64_t whole = (uint64_t)count << PMFS_BLOCK_SHIFT;
+	const uint64_t n = min_u64(bytes, whole - into);
+	if (into != 0)
+		pm_zero_nt(&fs->pm, to, into);
+	if (data != NULL)
+		pm_store_nt(&fs->pm, to + into, data, n);
+	else
+		pm_zero_nt(&fs->pm, to + into, n);
+	if (into + n < whole)
+		pm_zero_nt(&fs->pm, to + into + n, whole - into - n);
+	c->wrote = true;
+	*wrote = n;
+	revoke(inode, (uint64_t)first << PMFS_BLOCK_SHIFT, whole); /* zero pages that stood for the hole */
+	return tree_map(c, inode, first, start, count);
+}
+
+/* As much as one change takes. *done counts what will be visible after the commit. */
+static err_t write_some(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
+		uint64_t *done)
+{
+	struct pmfs *fs = inode->fs;
+
+	*done = 0;
+	while (*done < bytes && !change_is_full(c)) {
+		uint64_t at, run, n;
+		err_t err = run_at(inode, c, change_inode(c, inode), offset + *done, &at, &run);
+		if (err != OK)
+			return err;
+		if (at != 0) {
+			n = min_u64(run, bytes - *done);
+			pm_store_nt(&fs->pm, fs->pm.base + at, data + *done, n);
+			c->wrote = true;
+		} else {
+			err = hole_fill(inode, c, offset + *done, data + *done, bytes - *done, run, &n);
+			if (err != OK)
+				return err;
+		}
+		*done += n;
+	}
+	return OK;
+}
+
+static bool change_has_news(const struct change *c, const struct inode *inode)
+{
+	return c->allocated_count != 0 || c->next[0].size != inode->now.size;
+}
+
+/* One change's worth. An overwrite inside the file changes no metadata but the time, which is written later. */
+static err_t write_step(struct inode *inode, uint64_t offset, const uint8_t *data, uint64_t bytes, uint64_t *done)
+{
+	struct pmfs *fs = inode->fs;
+	struct change c;
+
+	change_begin(&c, fs, false);
+	struct pmfs_inode *next = change_inode(&c, inode);
+	err_t err = offset > next->size ? tail_clear(inode, &c, next->size, offset) : OK;
+	if (err == OK)
+		err = write_some(inode, &c, offset, data, bytes, done);
+	if (err != OK && (*done == 0 || err != ERR_NO_SPACE)) {
+		if (c.wrote)
+			pm_fence(&fs->pm);
+		change_abort(&c);
+		return err;
+	}
+	next->mtime = next->ctime = pmfs_now_ns();
+	if (offset + *done > next->size)
+		next->size = offset + *done;
+	if (change_has_news(&c, inode)) {
+		change_commit(&c);
+	} else {
+		pm_fence(&fs->pm);
+		inode->now.mtime = inode->now.ctime = next->mtime;
+		inode->times_dirty = true;
+		change_abort(&c);
+	}
+	return err;
+}
+
+static uint32_t blocks_of_size(uint64_t size)
+{
+	return (uint32_t)((size + PMFS_BLOCK - 1) >> PMFS_BLOCK_SHIFT);
+}
+
+/* F3, before the size may grow. */
+static err_t rags_cut(struct inode *inode)
+{
+	err_t err = inode->ragged ? tree_drop_from(inode, blocks_of_size(inode->now.size)) : OK;
+
+	if (err == OK)
+		inode->ragged = false;
+	return err;
+}
+
+err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool append, const void *data, size_t bytes,
+		uint64_t *done, uint64_t *end)
+{
+	err_t err = file_check(inode);
+	uint64_t written = 0;
+
+	(void)fs;
+	if (err != OK)
+		return err;
+	inode_lock_write(inode);
+	if (append)
+		offset = inode->now.size;
+	if (offset > FILE_BYTES_MAX || bytes > FILE_BYTES_MAX - offset)
+		err = ERR_TOO_BIG;
+	if (err == OK)
+		err = rags_cut(inode);
+	while (err == OK && written < bytes) {
+		uint64_t n = 0;
+		err = write_step(inode, offset + written, (const uint8_t *)data + written, bytes - written, &n);
+		written += n;
+	}
+	inode_unlock(inode);
+	if (err != OK && (written == 0 || err != ERR_NO_SPACE))
+		return err;
+	*done = written;
+	*end = offset + written;
+	return OK;
+}
+
+/* Locked for writing. */
+static err_t file_resize(struct inode *inode, uint64_t size)
+{
+	struct pmfs *fs = inode->fs;
+	const uint64_t old = inode->now.size;
+	struct change c;
+
+	if (size > FILE_BYTES_MAX)
+		return ERR_TOO_BIG;
+	err_t err = rags_cut(inode);
+	if (err != OK)
+		return err;
+	if (size < old) {
+		const uint64_t from = size & ~(uint64_t)(PMFS_BLOCK - 1);
+		revoke(inode, from, old - from);
+	}
+	change_begin(&c, fs, true);
+	struct pmfs_inode *next = change_inode(&c, inode);
+	err = size > old ? tail_clear(inode, &c, old, size) : OK;
+	if (err != OK) {
+		change_abort(&c);
+		return err;
+	}
+	next->size = size;
+	next->mtime = next->ctime = pmfs_now_ns();
+	change_commit(&c);
+	if (size >= old)
+		return OK;
+	inode->ragged = true;
+	err = tail_clear(inode, NULL, size, old);
+	return err == OK ? rags_cut(inode) : err;
+}
+
+static err_t attributes_set(struct inode *inode, const struct fs_setattr *attr)
+{
+	struct change c;
+
+	if ((attr->set & ~(uint32_t)FS_SET_SIZE) == 0)
+		return OK;
+	change_begin(&c, inode->fs, false);
+	struct pmfs_inode *next = change_inode(&c, inode);
+	if (attr->set & FS_SET_MODE)
+		next->mode = (uint16_t)(attr->mode & 07777);
+	if (attr->set & FS_SET_OWNER) {
+		next->uid = attr->uid;
+		next->gid = attr->gid;
+	}
+	if (attr->set & FS_SET_ATIME)
+		next->atime = attr->atime;
+	if (attr->set & FS_SET_MTIME)
+		next->mtime = attr->mtime;
+	next->ctime = pmfs_now_ns();
+	change_commit(&c);
+	return OK;
+}
+
+err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr *attr)
+{
+	const uint32_t known = FS_SET_SIZE | FS_SET_MODE | FS_SET_OWNER | FS_SET_ATIME | FS_SET_MTIME;
+	err_t err = OK;
+
+	(void)fs;
+	if (attr->set & ~known)
+		return ERR_ARGS;
+	if (attr->set & FS_SET_SIZE) {
+		err = file_check(inode);
+		if (err != OK)
+			return err == ERR_UNSUPPORTED ? ERR_ARGS : err;
+	}
+	inode_lock_write(inode);
+	if (attr->set & FS_SET_SIZE)
+		err = file_resize(inode, attr->size);
+	if (err == OK)
+		err = attributes_set(inode, attr);
+	inode_unlock(inode);
+	return err;
+}
+
+err_t pmfs_fstat(struct pmfs *fs, struct inode *inode, struct fs_stat *out)
+{
+	(void)fs;
+	inode_lock_read(inode);
+	const struct pmfs_inode *now = &inode->now;
+	*out = (struct fs_stat) {
+		.inode = inode->number,
+		.size = now->size,
+		.blocks = now->blocks << PMFS_BLOCK_SHIFT,
+		.type = now->type,
+		.mode = now->mode,
+		.links = now->links,
+		.uid = now->uid,
+		.gid = now->gid,
+		.block_size = PMFS_BLOCK,
+		.atime = now->atime,
+		.mtime = now->mtime,
+		.ctime = now->ctime,
+	};
+	inode_unlock(inode);
+	return OK;
+}
+
+/* Writes are fenced when they are made; what can be late are the times. Stores through mappings are in the CPU's cache:
+ * they are written back extent by extent. */
+err_t pmfs_sync(struct pmfs *fs, struct inode *inode)
+{
+	err_t err = OK;
+
+	inode_lock_write(inode);
+	if (inode->lease != NULL) {
+		for (uint64_t offset = 0; err == OK && offset < inode->now.size;) {
+			uint64_t at, run;
+			err = run_at(inode, NULL, &inode->now, offset, &at, &run);
+			if (err == OK && at != 0)
+				pm_write_back(&fs->pm, fs->pm.base + at, min_u64(run, inode->now.size - offset));
+			offset += run;
+		}
+		pm_fence(&fs->pm);
+	}
+	if (err == OK)
+		err = inode_flush_times(inode);
+	inode_unlock(inode);
+	return err;
+}
+
+err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t what, uint64_t *found)
+{
+	err_t err = file_check(inode);
+
+	(void)fs;
+	if (err != OK || (what != FS_SEEK_DATA && what != FS_SEEK_HOLE))
+		return ERR_ARGS;
+	inode_lock_read(inode);
+	const uint64_t size = inode->now.size;
+	if (offset >= size)
+		err = ERR_NOT_FOUND;
+	while (err == OK && offset < size) {
+		uint64_t at, run;
+		err = run_at(inode, NULL, &inode->now, offset, &at, &run);
+		if (err != OK || (at != 0) == (what == FS_SEEK_DATA))
+			break;
+		offset += run;
+	}
+	inode_unlock(inode);
+	if (err != OK)
+		return err;
+	if (offset >= size && what == FS_SEEK_DATA)
+		return ERR_NOT_FOUND;
+	*found = min_u64(offset, size);
+	return OK;
+}
+
+/* A zeroed block in a hole. */
+static err_t hole_back(struct inode *inode, uint64_t offset)
+{
+	struct change c;
+	uint64_t wrote;
+
+	change_begin(&c, inode->fs, false);
+	err_t err = hole_fill(inode, &c, offset & ~(uint64_t)(PMFS_BLOCK - 1), NULL, PMFS_BLOCK, PMFS_BLOCK, &wrote);
+	if (err == OK)
+		change_commit(&c);
+	else
+		change_abort(&c);
+	return err;
+}
+
+static err_t locate_locked(struct inode *inode, uint64_t offset, bool allocate, struct pmfs_run *out)
+{
+	uint64_t at, run;
+
+	offset &= ~(uint64_t)(PMFS_BLOCK - 1);
+	if (offset >= inode->now.size)
+		return ERR_ARGS;
+	err_t err = run_at(inode, NULL, &inode->now, offset, &at, &run);
+	if (err == OK && at == 0 && !allocate) {
+		*out = (struct pmfs_run) { .offset = offset, .bytes = PMFS_BLOCK };
+		return OK;
+	}
+	if (err == OK && at == 0)
+		err = hole_back(inode, offset);
+	if (err != OK)
+		return err;
+	struct tree_hit hit;
+	err = tree_lookup(inode->fs, NULL, inode->number, &inode->now, block_of(offset), &hit);
+	if (err != OK)
+		return err;
+	*out = (struct pmfs_run) {
+		.offset = (uint64_t)hit.at.logical << PMFS_BLOCK_SHIFT,
+		.device = hit.at.physical << PMFS_BLOCK_SHIFT,
+		.bytes = (uint64_t)hit.at.count << PMFS_BLOCK_SHIFT,
+	};
+	return OK;
+}
+
+err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,
+		err_t (*use)(void *context, const struct pmfs_run *run), void *context)
+{
+	struct pmfs_run run;
+	err_t err = file_check(inode);
+
+	(void)fs;
+	if (err != OK)
+		return err;
+	if (allocate)
+		inode_lock_write(inode);
+	else
+		inode_lock_read(inode);
+	err = locate_locked(inode, offset, allocate, &run);
+	if (err == OK)
+		err = use(context, &run);
+	inode_unlock(inode);
+	return err;
+}

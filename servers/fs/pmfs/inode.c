@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* inode.c - inodes on media and in use; the inode table and its free numbers. See inode.h. */
+#include "inode.h"
+#include "change.h"
+#include "crc32c.h"
+#include "extent_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- on media --- */
+
+uint32_t inode_crc(uint64_t number, const struct pmfs_inode *inode)
+{
+	return crc32c(crc32c(0, &number, sizeof(number)), (const uint8_t *)inode + 4, sizeof(*inode) - 4);
+}
+
+bool inode_copy_good(uint64_t number, const struct pmfs_inode *copy)
+{
+	static const struct pmfs_inode never_used;
+
+	return copy->version == 0 ? memcmp(copy, &never_used, sizeof(never_used)) == 0
+			: copy->crc == inode_crc(number, copy);
+}
+
+struct pmfs_inode_slot *inode_slot(const struct pmfs *fs, uint64_t number)
+{
+	const uint64_t block = number / PMFS_INODES_PER_BLOCK;
+
+	if (number == PMFS_INODE_TABLE)
+		return block_at(fs, PMFS_ANCHOR_BLOCK);
+	if (number == 0 || block >= atomic_load(&fs->table_blocks))
+		return NULL;
+	const uint64_t *chunk = atomic_load(&fs->table[block / TABLE_CHUNK_BLOCKS]);
+	struct pmfs_inode_slot *slots = block_at(fs, chunk[block % TABLE_CHUNK_BLOCKS]);
+	return &slots[number % PMFS_INODES_PER_BLOCK];
+}
+
+err_t inode_slot_pick(uint64_t number, const struct pmfs_inode_slot *slot, bool torn, uint8_t *copy)
+{
+	const bool good0 = inode_copy_good(number, &slot->copy[0]);
+	const bool good1 = inode_copy_good(number, &slot->copy[1]);
+
+	if ((!good0 || !good1) && (!torn || (!good0 && !good1)))
+		return ERR_CORRUPT;
+	*copy = !good0 || (good1 && slot->copy[1].version > slot->copy[0].version);
+	return OK;
+}
+
+const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode)
+{
+	if (inode->type > PMFS_SYMLINK)
+		return "its type is unknown";
+	if (inode->type == PMFS_FREE)
+		return NULL;
+	if (inode->blocks > fs->super.blocks)
+		return "it claims more blocks than there are";
+	if (inode->type == PMFS_SYMLINK && (inode->size == 0 || inode->size > FS_PATH_BYTES_MAX))
+		return "a symbolic link's length is out of range";
+	if (inode->flags & PMFS_INODE_INLINE)
+		return inode->type != PMFS_SYMLINK || inode->size > PMFS_TARGET_INLINE ? "an inline target is too long" : NULL;
+	if (inode->entries > PMFS_EXTENTS_INLINE || inode->levels > TREE_LEVELS_MAX)
+		return "its tree's root is out of range";
+	if (inode->type == PMFS_FILE && inode->size > FILE_BYTES_MAX)
+		return "its size is out of range";
+	return NULL;
+}
+
+/* --- in use --- */
+
+static struct inode_bucket *inode_bucket(struct pmfs *fs, uint64_t number)
+{
+	return &fs->bucket[number % INODE_BUCKETS];
+}
+
+static struct inode *inode_new(struct pmfs *fs, uint64_t number, const struct pmfs_inode_slot *slot, uint8_t copy)
+{
+	struct inode *inode = calloc(1, sizeof(*inode));
+
+	if (inode == NULL)
+		return NULL;
+	inode->number = number;
+	inode->fs = fs;
+	inode->now = slot->copy[copy];
+	inode->copy = copy;
+	inode->refs = 1;
+	pthread_rwlock_init(&inode->lock, NULL);
+	return inode;
+}
+
+static void inode_delete(struct inode *inode)
+{
+	pthread_rwlock_destroy(&inode->lock);
+	free(inode);
+}
+
+/* Reads it from media and puts it into its bucket, which is locked. */
+static err_t inode_load(struct pmfs *fs, uint64_t number, bool want_free, struct inode **out)
+{
+	struct inode_bucket *bucket = inode_bucket(fs, number);
+	const struct pmfs_inode_slot *slot = inode_slot(fs, number);
+	uint8_t copy;
+
+	if (slot == NULL)
+		return ERR_CORRUPT;
+	err_t err = inode_slot_pick(number, slot, false, &copy);
+	if (err != OK)
+		return err;
+	const struct pmfs_inode *now = &slot->copy[copy];
+	if ((now->type == PMFS_FREE) != want_free || (!want_free && now->links == 0) || inode_wrong(fs, now) != NULL)
+		return ERR_CORRUPT;
+	struct inode *inode = inode_new(fs, number, slot, copy);
+	if (inode == NULL)
+		return ERR_NO_MEMORY;
+	inode->next = bucket->first;
+	bucket->first = inode;
+	*out = inode;
+	return OK;
+}
+
+err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out)
+{
+	struct inode_bucket *bucket = inode_bucket(fs, number);
+	struct inode *inode;
+	err_t err = OK;
+
+	pthread_mutex_lock(&bucket->lock);
+	for (inode = bucket->first; inode != NULL && inode->number != number; inode = inode->next)
+		;
+	if (inode != NULL) {
+		inode->refs++;
+		*out = inode;
+	} else {
+		err = inode_load(fs, number, false, out);
+	}
+	pthread_mutex_unlock(&bucket->lock);
+	return err;
+}
+
+void inode_hold(struct inode *inode)
+{
+	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
+
+	pthread_mutex_lock(&bucket->lock);
+	inode->refs++;
+	pthread_mutex_unlock(&bucket->lock);
+}
+
+err_t inode_flush_times(struct inode *inode)
+{
+	struct change c;
+
+	if (!inode->times_dirty)
+		return OK;
+	change_begin(&c, inode->fs, false);
+	change_inode(&c, inode);
+	change_commit(&c);
+	return OK;
+}
+
+/* Drop a reference unless it is the last and there is something to write first. true: done; *dead is the inode that
+ * nobody can reach any more. */
+static bool inode_drop(struct inode *inode, struct inode **dead)
+{
+	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
+
+	pthread_mutex_lock(&bucket->lock);
+	if (inode->refs == 1 && inode->times_dirty && inode->now.links != 0) {
+		pthread_mutex_unlock(&bucket->lock);
+		return false;
+	}
+	if (--inode->refs == 0) {
+		struct inode **link = &bucket->first;
+		while (*link != inode)
+			link = &(*link)->next;
+		*link = inode->next;
+		*dead = inode;
+	}
+	pthread_mutex_unlock(&bucket->lock);
+	return true;
+}
+
+void inode_put(struct inode *inode)
+{
+	struct pmfs *fs = inode->fs;
+	struct inode *dead = NULL;
+
+	while (!inode_drop(inode, &dead)) {
+		inode_lock_write(inode);
+		if (inode_flush_times(inode) != OK)
+			inode->times_dirty = false;
+		inode_unlock(inode);
+	}
+	if (dead == NULL)
+		return;
+	if (dead->now.type != PMFS_FREE && dead->now.links == 0) {
+		err_t err = inode_destroy(dead);
+		if (err != OK)
+			pmfs_log(fs, "inode %llu could not be freed (error %d); the next mount frees it",
+					(unsigned long long)dead->number, (int)err);
+	}
+	inode_delete(dead);
+}
+
+bool inode_any_open(struct pmfs *fs)
+{
+	for (uint32_t i = 0; i < INODE_BUCKETS; i++) {
+		struct inode_bucket *bucket = &fs->bucket[i];
+		bool any = false;
+		pthread_mutex_lock(&bucket->lock);
+		for (struct inode *inode = bucket->first; inode != NULL; inode = inode->next)
+			any |= inode->refs > (inode == fs->root || inode == fs->table_inode);
+		pthread_mutex_unlock(&bucket->lock);
+		if (any)
+			return true;
+	}
+	return false;
+}
+
+void inode_forget_all(struct pmfs *fs)
+{
+	for (uint32_t i = 0; i < INODE_BUCKETS; i++) {
+		while (fs->bucket[i].first != NULL) {
+			struct inode *inode = fs->bucket[i].first;
+			fs->bucket[i].first = inode->next;
+			inode_delete(inode);
+		}
+	}
+}
+
+/* --- free numbers --- */
+
+err_t inode_number_free(struct pmfs *fs, uint64_t number)
+{
+	struct inode_pool *pool = &fs->pool[pmfs_cpu(fs) % fs->cpus];
+	err_t err = OK;
+
+	pthread_mutex_lock(&pool->lock);
+	if (pool->count == pool->room) {
+		uint32_t room = pool->room * 2 + 256;
+		uint32_t *numbers = realloc(pool->numbers, room * sizeof(*numbers));
+		if (numbers == NULL)
+			err = ERR_NO_MEMORY;
+		else
+			pool->numbers = numbers, pool->room = room;
+	}
+	if (err == OK)
+		pool->numbers[pool->count++] = (uint32_t)number;
+	pthread_mutex_unlock(&pool->lock);
+	return err;
+}
+
+static bool pool_take(struct pmfs *fs, uint64_t *number)
+{
+	const uint32_t home = pmfs_cpu(fs) % fs->cpus;
+
+	for (uint32_t i = 0; i < fs->cpus; i++) {
+		struct inode_pool *pool = &fs->pool[(home + i) % fs->cpus];
+		bool found = false;
+		pthread_mutex_lock(&pool->lock);
+		if (pool->count != 0) {
+			*number = pool->numbers[--pool->count];
+			found = true;
+		}
+		pthread_mutex_unlock(&pool->lock);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+err_t inode_take_free(struct pmfs *fs, struct inode **out)
+{
+	uint64_t number;
+
+	while (!pool_take(fs, &number)) {
+		err_t err = inode_table_grow(fs);
+		if (err != OK)
+			return err;
+	}
+	struct inode_bucket *bucket = inode_bucket(fs, number);
+	pthread_mutex_lock(&bucket->lock);
+	err_t err = inode_load(fs, number, true, out);
+	pthread_mutex_unlock(&bucket->lock);
+	if (err == ERR_NO_MEMORY && inode_number_free(fs, number) != OK)
+		return err; /* the number is lost until the next mount */
+	return err;
+}
+
+void inode_give_back(struct inode *inode)
+{
+	struct pmfs *fs = inode->fs;
+	const uint64_t number = inode->number;
+
+	inode_put(inode);
+	if (inode_number_free(fs, number) != OK)
+		pmfs_log(fs, "out of memory: inode %llu rests until the next mount", (unsigned long long)number);
+}
+
+err_t inode_destroy(struct inode *inode)
+{
+	struct pmfs *fs = inode->fs;
+	struct change c;
+
+	if (!(inode->now.flags & PMFS_INODE_INLINE)) {
+		err_t err = tree_drop_from(inode, 0);
+		if (err != OK)
+			return err;
+	}
+	change_begin(&c, fs, true);
+	struct pmfs_inode *next = change_inode(&c, inode);
+	const uint64_t version = next->version;
+	memset(next, 0, sizeof(*next));
+	next->version = version;
+	change_commit(&c);
+	atomic_fetch_sub(&fs->inodes_used, 1);
+	return inode_number_free(fs, inode->number);
+}
+
+/* --- the table --- */
+
+static err_t table_add_block(struct pmfs *fs, uint64_t index, uint64_t block)
+{
+	if (index >= (uint64_t)TABLE_CHUNKS * TABLE_CHUNK_BLOCKS)
+		return ERR_NO_SPACE;
+	uint64_t *chunk = atomic_load(&fs->table[index / TABLE_CHUNK_BLOCKS]);
+	if (chunk == NULL) {
+		chunk = calloc(TABLE_CHUNK_BLOCKS, sizeof(*chunk));
+		if (chunk == NULL)
+			return ERR_NO_MEMORY;
+		atomic_store(&fs->table[index / TABLE_CHUNK_BLOCKS], chunk);
+	}
+	chunk[index % TABLE_CHUNK_BLOCKS] = block;
+	return OK;
+}
+
+err_t inode_table_learn(struct pmfs *fs)
+{
+	const struct pmfs_inode *table = &fs->table_inode->now;
+	const uint64_t blocks = table->size / PMFS_BLOCK;
+
+	if (table->type != PMFS_FILE || table->size % PMFS_BLOCK != 0 || blocks == 0 || blocks > table->blocks)
+		return ERR_CORRUPT;
+	for (uint64_t index = 0; index < blocks;) {
+		struct tree_hit hit;
+		err_t err = tree_lookup(fs, NULL, fs->table_inode->number, table, (uint32_t)index, &hit);
+		if (err != OK)
+			return err;
+		if (!hit.has_at || index - hit.at.logical >= hit.at.count)
+			return ERR_CORRUPT;
+		const uint64_t skip = index - hit.at.logical;
+		for (uint64_t i = skip; i < hit.at.count && index < blocks; i++) {
+			err = table_add_block(fs, index++, hit.at.physical + i);
+			if (err != OK)
+				return err;
+		}
+	}
+	atomic_store(&fs->table_blocks, blocks);
+	return OK;
+}
+
+/* New, zeroed blocks at the end of the table. */
+static err_t table_extend(struct pmfs *fs, uint64_t *first, uint32_t *count)
+{
+	struct inode *inode = fs->table_inode;
+	uint64_t start;
+	struct change c;
+
+	*first = atomic_load(&fs->table_blocks);
+	change_begin(&c, fs, false);
+	struct pmfs_inode *next = change_inode(&c, inode);
+	err_t err = change_alloc(&c, inode, 0, TABLE_GROW_BLOCKS, &start, count);
+	if (err == OK)
+		err = tree_map(&c, inode, (uint32_t)*first, start, *count);
+	for (uint32_t i = 0; i < *count && err == OK; i++)
+		err = table_add_block(fs, *first + i, start + i);
+	if (err != OK) {
+		change_abort(&c);
+		return err;
+	}
+	pm_zero_nt(&fs->pm, block_at(fs, start), (size_t)*count << PMFS_BLOCK_SHIFT);
+	c.wrote = true;
+	next->size += (uint64_t)*count << PMFS_BLOCK_SHIFT;
+	change_commit(&c);
+	atomic_store(&fs->table_blocks, *first + *count);
+	return OK;
+}
+
+err_t inode_table_grow(struct pmfs *fs)
+{
+	struct inode_pool *pool = &fs->pool[pmfs_cpu(fs) % fs->cpus];
+	uint64_t first;
+	uint32_t count;
+	err_t err = OK;
+
+	pthread_mutex_lock(&fs->table_lock);
+	pthread_mutex_lock(&pool->lock);
+	const bool somebody_did = pool->count != 0;
+	pthread_mutex_unlock(&pool->lock);
+	if (!somebody_did) {
+		inode_lock_write(fs->table_inode);
+		err = table_extend(fs, &first, &count);
+		inode_unlock(fs->table_inode);
+		for (uint64_t n = (uint64_t)count * PMFS_INODES_PER_BLOCK; err == OK && n-- != 0;) {
+			const uint64_t number = first * PMFS_INODES_PER_BLOCK + n;
+			if (number > PMFS_INODE_ROOT)
+				err = inode_number_free(fs, number);
+		}
+	}
+	pthread_mutex_unlock(&fs->table_lock);
+	return err;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* inode.h - the file system in DRAM: struct pmfs, the inodes that are in use, and where inodes lie on media.
+ * Locks, in order: rename_lock, directories (parents first), files (by number), then the leaves: cache bucket, pool,
+ * table_lock, journal, space. [i] inode->lock  [b] its bucket's lock  [t] table_lock  [I] immutable after mount  [a] atomic.
+ * An inode with links > 0 or refs > 0 is somebody's; with neither it is being freed by whoever dropped the last one. */
+#pragma once
+
+#include "layout.h"
+#include "pmem.h"
+#include "pmfs.h"
+#include "space.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define INODE_BUCKETS 1024u
+#define TABLE_CHUNKS 8192u        /* pointers in DRAM to TABLE_CHUNK_BLOCKS table blocks each */
+#define TABLE_CHUNK_BLOCKS 1024u
+#define TABLE_GROW_BLOCKS 16u     /* 256 inodes at a time */
+
+struct inode {
+	uint64_t number;             /* [I] */
+	struct pmfs *fs;             /* [I] */
+	pthread_rwlock_t lock;
+	struct pmfs_inode now;       /* [i] the newest version, checked; times may be newer than on media */
+	uint8_t copy;                /* [i] which of the two on media it is */
+	bool times_dirty;            /* [i] */
+	bool ragged;                 /* [i] blocks past the size could not be freed; before the size grows they must go */
+	uint32_t refs;               /* [b] */
+	struct inode *next;          /* [b] */
+	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
+	void *lease;                 /* [i] the server's; see pmfs_lease */
+};
+
+struct inode_bucket {
+	pthread_mutex_t lock;
+	struct inode *first;
+} ALIGNED(64);
+
+/* Free inode numbers, one pool a CPU. */
+struct inode_pool {
+	pthread_mutex_t lock;
+	uint32_t *numbers;
+	uint32_t count;
+	uint32_t room;
+} ALIGNED(64);
+
+struct journal_lock {
+	pthread_mutex_t lock;
+} ALIGNED(64);
+
+struct pmfs {
+	struct pmem pm;
+	struct pmfs_options options;  /* [I] */
+	struct pmfs_super super;      /* [I] a checked copy */
+	uint32_t state;               /* [I] the low half of the state word while mounted */
+	bool unclean;                 /* [I] */
+	uint32_t cpus;                /* [I] */
+	struct space space;
+	struct inode_bucket bucket[INODE_BUCKETS];
+	struct inode_pool *pool;      /* [I] array of cpus */
+	struct journal_lock journal[PMFS_JOURNALS_MAX];
+	pthread_mutex_t rename_lock;  /* moving directories, or between them */
+	pthread_mutex_t table_lock;   /* growing the table */
+	uint64_t *_Atomic table[TABLE_CHUNKS]; /* [a] block numbers of the table's blocks */
+	_Atomic uint64_t table_blocks; /* [a] grows under [t] */
+	_Atomic uint64_t inodes_used; /* [a] */
+	struct inode *table_inode;    /* [I] PMFS_INODE_TABLE */
+	struct inode *root;           /* [I] PMFS_INODE_ROOT */
+};
+
+uint32_t pmfs_cpu(const struct pmfs *fs);
+uint64_t pmfs_now_ns(void);
+void pmfs_log(const struct pmfs *fs, const char *format, ...) PRINTF(2, 3);
+
+static inline void *block_at(const struct pmfs *fs, uint64_t block)
+{
+	return fs->pm.base + (block << PMFS_BLOCK_SHIFT);
+}
+
+/* May metadata of an inode point there? */
+static inline bool block_range_good(const struct pmfs *fs, uint64_t block, uint64_t count)
+{
+	return block >= fs->super.first_data_block && block < fs->super.blocks && count <= fs->super.blocks - block;
+}
+
+/* --- on media --- */
+
+uint32_t inode_crc(uint64_t number, const struct pmfs_inode *inode);
+/* All zero, or the checksum holds. */
+bool inode_copy_good(uint64_t number, const struct pmfs_inode *copy);
+/* NULL if the table has no such slot. */
+struct pmfs_inode_slot *inode_slot(const struct pmfs *fs, uint64_t number);
+/* Which copy counts. `torn`: one bad copy is a torn write, the other one counts. ERR_CORRUPT. */
+MUST_USE err_t inode_slot_pick(uint64_t number, const struct pmfs_inode_slot *slot, bool torn, uint8_t *copy);
+/* What the checksum cannot tell: types, counts, ranges. NULL, or what is wrong. */
+const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode);
+
+/* --- in use --- */
+
+/* A reference on an inode that is on media and not free. ERR_CORRUPT (also: a name that leads to a free inode). */
+MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
+void inode_hold(struct inode *inode);
+/* The last one out writes late times; without links the inode and its blocks are freed. No inode lock held. */
+void inode_put(struct inode *inode);
+/* Is anything but the mount's own inodes in use? */
+bool inode_any_open(struct pmfs *fs);
+void inode_forget_all(struct pmfs *fs); /* at unmount: frees the memory, whatever the count */
+
+/* An inode number that is free, as an inode with one reference that nobody else can find by name; its `now` is the free
+ * version. inode_number_free gives a number back whose inode is free on media. ERR_NO_SPACE, ERR_NO_MEMORY. */
+MUST_USE err_t inode_take_free(struct pmfs *fs, struct inode **out);
+void inode_give_back(struct inode *inode); /* after inode_take_free: it was not used after all */
+MUST_USE err_t inode_number_free(struct pmfs *fs, uint64_t number);
+/* Mounting: the table's blocks, as its tree lists them. */
+MUST_USE err_t inode_table_learn(struct pmfs *fs);
+MUST_USE err_t inode_table_grow(struct pmfs *fs);
+/* Frees all blocks and then the inode; links are 0 and nobody can find it. */
+MUST_USE err_t inode_destroy(struct inode *inode);
+/* Late times, on media. Locked for writing. */
+MUST_USE err_t inode_flush_times(struct inode *inode);
+
+static inline void inode_lock_read(struct inode *inode)
+{
+	pthread_rwlock_rdlock(&inode->lock);
+}
+
+static inline void inode_lock_write(struct inode *inode)
+{
+	pthread_rwlock_wrlock(&inode->lock);
+}
+
+static inline void inode_unlock(struct inode *inode)
+{
+	pthread_rwlock_unlock(&inode->lock);
+}

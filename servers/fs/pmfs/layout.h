@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* layout.h - every structure that pmfs has on media. docs/pmfs-spec.md describes the same, byte by byte; the two change
+ * together, with PMFS_VERSION or a feature bit. Little-endian. A block is 4096 bytes; block 0 is the start of the device.
+ *
+ *   block 0            superblock, first copy
+ *   block 1            superblock, second copy
+ *   block 2            state word (clean or not)
+ *   block 3            anchor: inode 1, the inode table's own inode
+ *   block 4 ..         journals, one block each
+ *   first_data_block.. everything else: file data, tree nodes, directory leaves, inode table blocks */
+#pragma once
+
+#include <lintel/types.h>
+
+#define PMFS_MAGIC 0x53464d504c544e4cull     /* "LNTLPMFS" */
+#define PMFS_FORMATTING 0x21544d464c544e4cull /* "LNTLFMT!": mkfs was interrupted, there is nothing here */
+#define PMFS_VERSION 1
+#define PMFS_BLOCK 4096u
+#define PMFS_BLOCK_SHIFT 12
+#define PMFS_BYTES_MIN (4ull << 20)
+#define PMFS_STATE_BLOCK 2
+#define PMFS_ANCHOR_BLOCK 3
+#define PMFS_JOURNAL_BLOCK 4
+#define PMFS_JOURNALS_MAX 64
+
+/* Feature words: a bit that this version does not know in `incompatible` refuses the mount. */
+struct pmfs_super {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t crc;             /* of the other 252 bytes, this field taken as 0 */
+	uint64_t compatible;
+	uint64_t incompatible;
+	uint8_t uuid[16];
+	uint64_t blocks;          /* of the file system; the device has at least so many */
+	uint32_t block_bytes;     /* 4096 */
+	uint32_t journals;
+	uint64_t first_data_block;
+	uint64_t hash_key[2];     /* of directory hashes */
+	uint64_t created_ns;      /* since the epoch */
+	uint8_t reserved[160];
+};
+_Static_assert(sizeof(struct pmfs_super) == 256, "superblock");
+
+/* The state word: the low half counts and says, the high half is crc32c of the low half's 4 bytes. */
+#define PMFS_STATE_CLEAN 0x1u /* bit 0; the other 31 bits count mounts */
+
+#define PMFS_EXTENTS_INLINE 3
+#define PMFS_TARGET_INLINE 48
+
+/* A run of a file's blocks; in an index node and in a directory's tree: where the keys from `logical` on are found. */
+struct pmfs_extent {
+	uint32_t logical;  /* file block; or the first key of what lies below */
+	uint32_t count;    /* blocks; 0 in index nodes, 1 in a directory's tree */
+	uint64_t physical; /* block on the device */
+};
+
+enum pmfs_type { PMFS_FREE = 0, PMFS_FILE = 1, PMFS_DIRECTORY = 2, PMFS_SYMLINK = 3 };
+#define PMFS_INODE_INLINE 0x1u /* flags: the symbolic link's target is in the inode */
+
+/* One version of an inode. All zero: never used. */
+struct pmfs_inode {
+	uint32_t crc;      /* of the inode number (8 bytes) and the 124 bytes that follow */
+	uint8_t type;      /* enum pmfs_type */
+	uint8_t levels;    /* of the tree: 0 = `root` holds the extents themselves */
+	uint16_t mode;
+	uint64_t version;  /* grows with every change; never starts again, not even when the inode is freed */
+	uint64_t size;
+	uint64_t mtime;
+	uint64_t ctime;
+	uint64_t atime;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t links;
+	uint16_t entries;  /* used in root[] */
+	uint16_t flags;
+	uint64_t blocks;   /* allocated, tree nodes included */
+	uint64_t parent;   /* of a directory: the inode that names it */
+	union {
+		struct pmfs_extent root[PMFS_EXTENTS_INLINE];
+		char target[PMFS_TARGET_INLINE];
+	};
+};
+_Static_assert(sizeof(struct pmfs_inode) == 128, "inode");
+
+/* Two versions; the valid one with the higher number counts. */
+struct pmfs_inode_slot {
+	struct pmfs_inode copy[2];
+};
+#define PMFS_INODES_PER_BLOCK (PMFS_BLOCK / sizeof(struct pmfs_inode_slot))
+#define PMFS_INODE_TABLE 1 /* in the anchor block, not in the table */
+#define PMFS_INODE_ROOT 2
+#define PMFS_INODE_MAX UINT32_MAX
+
+#define PMFS_NODE_MAGIC 0x444e4d50u /* "PMND" */
+#define PMFS_NODE_ENTRIES 252
+
+struct pmfs_node {
+	uint32_t magic;
+	uint32_t crc;      /* of the 4088 bytes that follow */
+	uint64_t owner;    /* inode number */
+	uint64_t version;  /* of the inode when the node was written */
+	uint16_t level;    /* 0: extents */
+	uint16_t entries;
+	uint8_t reserved[36];
+	struct pmfs_extent entry[PMFS_NODE_ENTRIES];
+};
+_Static_assert(sizeof(struct pmfs_node) == PMFS_BLOCK, "node");
+
+#define PMFS_LEAF_MAGIC 0x464c4d50u /* "PMLF" */
+#define PMFS_LEAF_SLOTS 63          /* of 64 bytes; slot i is at byte 64 * (i + 1) */
+#define PMFS_SLOT_BYTES 64
+#define PMFS_LEAF_PARITY (1ull << 63)
+
+struct pmfs_leaf {
+	uint32_t magic;
+	uint32_t crc;      /* of bytes 8..23 and 32..63 */
+	uint64_t owner;    /* the directory's inode number */
+	uint64_t version;
+	uint64_t used;     /* bit i: slot i; bit 63 makes the number of set bits even. The commit word of every change */
+	uint8_t reserved[32];
+	uint8_t slot[PMFS_LEAF_SLOTS][PMFS_SLOT_BYTES];
+};
+_Static_assert(sizeof(struct pmfs_leaf) == PMFS_BLOCK, "directory leaf");
+
+struct pmfs_dirent {
+	uint32_t crc;       /* of the directory's inode number (8 bytes) and bytes 4 .. 20 + name_bytes - 1 */
+	uint32_t hash;
+	uint64_t inode;
+	uint8_t name_bytes;
+	uint8_t type;       /* enum pmfs_type */
+	uint8_t collision;  /* tells names of one hash apart, for readdir's cookies */
+	uint8_t slots;      /* that it fills */
+	char name[];
+};
+#define PMFS_DIRENT_BYTES 20
+_Static_assert(offsetof(struct pmfs_dirent, name) == PMFS_DIRENT_BYTES, "directory entry");
+
+#define PMFS_JOURNAL_MAGIC 0x524a4d50u /* "PMJR" */
+#define PMFS_JOURNAL_INODES 4
+#define PMFS_JOURNAL_WORDS 4
+
+/* A journal holds one transaction. Valid if magic, crc and the bodies' crcs hold; replayed where the media has an older
+ * version. */
+struct pmfs_journal_inode {
+	uint64_t number;
+	struct pmfs_inode inode;
+};
+struct pmfs_journal_word {
+	uint64_t offset;  /* bytes from the start of the device, 8-byte aligned */
+	uint64_t value;
+	uint64_t owner;   /* inode number, one of the transaction's inodes */
+	uint64_t body;    /* bytes from the start of the device: the directory entry that the word makes valid; 0: none */
+	uint32_t body_bytes;
+	uint32_t body_crc; /* if the bytes there are others, the transaction was not committed */
+};
+struct pmfs_journal {
+	uint32_t magic;
+	uint32_t crc;     /* of the bytes that follow, `bytes` in all */
+	uint64_t version; /* of every inode in it */
+	uint32_t bytes;
+	uint16_t inodes;
+	uint16_t words;
+	uint8_t reserved[8];
+	struct pmfs_journal_inode inode[PMFS_JOURNAL_INODES];
+	struct pmfs_journal_word word[PMFS_JOURNAL_WORDS];
+};
+_Static_assert(sizeof(struct pmfs_journal) == 736, "journal");
+_Static_assert(sizeof(struct pmfs_journal) <= PMFS_BLOCK, "journal");

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* main.c - pmfs as a server: the zone, the mount, sessions, and one short function for each message of abi/fs.proto.
+ * argv: "format" makes a new file system, whatever the media holds.
+ * Unmount: `closing` is set, calls that are under way are waited for (a counter per CPU), then the files are closed. */
+#include "fs/pmfs/lease.h"
+#include "fs/pmfs/pmem.h"
+#include "fs/pmfs/pmfs.h"
+#include "kit/files.h"
+#include "kit/kit.h"
+
+#include <lintel/fs_server.h>
+#include <lintel/pager_server.h>
+#include <lintel/process.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CPUS_MAX 64u
+
+struct open_file {
+	struct inode *inode;
+	uint32_t flags;
+};
+
+struct gate {
+	_Atomic uint32_t inside;
+} ALIGNED(64);
+
+static struct pmfs *fs;
+static struct kit_files files;
+static struct gate gate[CPUS_MAX];
+static _Atomic bool closing;
+static struct fs_statfs last_words; /* statfs after unmount */
+
+static void file_close(void *file)
+{
+	struct open_file *open = file;
+
+	if (pmfs_count_open(open->inode, -1) == 0)
+		lease_maybe_drop(open->inode);
+	pmfs_close(fs, open->inode);
+	free(open);
+}
+
+static err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct open_file **out)
+{
+	void *file;
+	err_t err = kit_file_get(&files, call->badge, number, &file);
+
+	if (err != OK)
+		return err;
+	*out = file;
+	if ((*out)->flags & flags || flags == 0)
+		return OK;
+	kit_file_put(&files, call->badge, number);
+	return ERR_DENIED;
+}
+
+static err_t op_connect(struct kit_call *call, handle_t *session)
+{
+	uint64_t badge;
+	err_t err = kit_session_add(&files, &badge);
+
+	(void)call;
+	if (err != OK)
+		return err;
+	err = kit_mint(badge, session);
+	if (err != OK)
+		kit_session_end(&files, badge);
+	return err;
+}
+
+static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
+		uint64_t *size, uint32_t *type, uint64_t *inode)
+{
+	struct open_file *open = malloc(sizeof(*open));
+
+	if (open == NULL)
+		return ERR_NO_MEMORY;
+	open->flags = flags;
+	err_t err = pmfs_open(fs, name, flags, mode, &open->inode);
+	if (err != OK) {
+		free(open);
+		return err;
+	}
+	pmfs_count_open(open->inode, 1);
+	*size = pmfs_size(open->inode);
+	*type = pmfs_type_of(open->inode);
+	*inode = pmfs_number(open->inode);
+	err = kit_file_add(&files, call->badge, open, number);
+	if (err != OK)
+		file_close(open);
+	return err;
+}
+
+static err_t op_close(struct kit_call *call, uint64_t file)
+{
+	return kit_file_close(&files, call->badge, file);
+}
+
+static err_t op_read(struct kit_call *call, uint64_t file, uint64_t offset, void *data, size_t bytes, uint64_t *done)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_READ, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_read(fs, open->inode, offset, data, bytes, done);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_write(struct kit_call *call, uint64_t file, uint64_t offset, uint32_t flags, const void *data,
+		size_t bytes, uint64_t *done, uint64_t *end)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_WRITE, &open);
+
+	if (err != OK)
+		return err;
+	const bool append = (flags | open->flags) & FS_OPEN_APPEND;
+	err = pmfs_write(fs, open->inode, offset, append, data, bytes, done, end);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_stat(struct kit_call *call, uint32_t flags, const char *name, struct fs_stat *st)
+{
+	(void)call;
+	return pmfs_stat(fs, name, !(flags & FS_OPEN_NO_FOLLOW), st);
+}
+
+static err_t op_fstat(struct kit_call *call, uint64_t file, struct fs_stat *st)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_fstat(fs, open->inode, st);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_setattr(struct kit_call *call, uint64_t file, const struct fs_setattr *attr)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, attr->set & FS_SET_SIZE ? FS_OPEN_WRITE : 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_setattr(fs, open->inode, attr);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_setattr_path(struct kit_call *call, const char *name, const struct fs_setattr *attr)
+{
+	(void)call;
+	return pmfs_setattr_path(fs, name, attr);
+}
+
+static err_t op_sync(struct kit_call *call, uint64_t file, uint32_t data_only)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	(void)data_only;
+	if (err != OK)
+		return err;
+	err = pmfs_sync(fs, open->inode);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_sync_all(struct kit_call *call)
+{
+	(void)call;
+	return pmfs_sync_all(fs);
+}
+
+static err_t op_unlink(struct kit_call *call, const char *name)
+{
+	(void)call;
+	return pmfs_unlink(fs, name);
+}
+
+static err_t op_mkdir(struct kit_call *call, uint32_t mode, const char *name)
+{
+	(void)call;
+	return pmfs_mkdir(fs, name, mode);
+}
+
+static err_t op_rmdir(struct kit_call *call, const char *name)
+{
+	(void)call;
+	return pmfs_rmdir(fs, name);
+}
+
+static err_t op_rename(struct kit_call *call, uint32_t flags, const char *from, const char *to)
+{
+	(void)call;
+	if (flags & ~(uint32_t)FS_OPEN_EXCLUSIVE)
+		return ERR_ARGS;
+	return pmfs_rename(fs, from, to, flags & FS_OPEN_EXCLUSIVE);
+}
+
+static err_t op_readdir(struct kit_call *call, uint64_t file, uint64_t cookie, void *entries, size_t room,
+		uint64_t *bytes, uint64_t *next)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_readdir(fs, open->inode, cookie, entries, room, bytes, next);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_statfs(struct kit_call *call, struct fs_statfs *st)
+{
+	(void)call;
+	if (atomic_load(&closing))
+		*st = last_words;
+	else
+		pmfs_statfs(fs, st);
+	return OK;
+}
+
+static err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *vmo, uint64_t *size)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, rights & RIGHT_WRITE ? FS_OPEN_WRITE : FS_OPEN_READ, &open);
+
+	if (err != OK)
+		return err;
+	if (pmfs_type_of(open->inode) != FS_TYPE_FILE)
+		err = ERR_IS_DIR;
+	else if (pmfs_size(open->inode) == 0)
+		err = ERR_UNSUPPORTED;
+	else
+		err = lease_map(open->inode, rights, vmo, size);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_seek(struct kit_call *call, uint64_t file, uint64_t offset, uint32_t what, uint64_t *found)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_seek(fs, open->inode, offset, what, found);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_link(struct kit_call *call, const char *from, const char *to)
+{
+	(void)call;
+	return pmfs_link(fs, from, to);
+}
+
+static err_t op_symlink(struct kit_call *call, const char *target, const char *name)
+{
+	(void)call;
+	return pmfs_symlink(fs, target, name);
+}
+
+static err_t op_readlink(struct kit_call *call, const char *name, void *target, size_t room, uint64_t *bytes)
+{
+	(void)call;
+	return pmfs_readlink(fs, name, target, room, bytes);
+}
+
+/* Everybody but the caller has left. */
+static void gate_wait(void)
+{
+	for (;;) {
+		uint32_t inside = 0;
+		for (uint32_t i = 0; i < CPUS_MAX; i++)
+			inside += atomic_load(&gate[i].inside);
+		if (inside <= 1)
+			return;
+		sched_yield();
+	}
+}
+
+static err_t op_unmount(struct kit_call *call)
+{
+	if (call->badge != 0)
+		return ERR_DENIED;
+	pmfs_statfs(fs, &last_words);
+	if (atomic_exchange(&closing, true))
+		return ERR_BAD_STATE;
+	gate_wait();
+	const uint32_t open = kit_files_close_all(&files);
+	if (open != 0)
+		kit_log("%u files were still open", open);
+	lease_drop_all();
+	err_t err = pmfs_unmount(fs);
+	kit_log(err == OK ? "unmounted, clean" : "unmount: error %d", (int)err);
+	return err;
+}
+
+static const struct fs_ops ops = {
+	.connect = op_connect, .open = op_open, .close = op_close, .read = op_read, .write = op_write, .stat = op_stat,
+	.fstat = op_fstat, .setattr = op_setattr, .setattr_path = op_setattr_path, .sync = op_sync,
+	.sync_all = op_sync_all, .unlink = op_unlink, .mkdir = op_mkdir, .rmdir = op_rmdir, .rename = op_rename,
+	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .seek = op_seek, .link = op_link,
+	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount,
+};
+
+static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)
+{
+	(void)call;
+	return lease_fault(key, offset, access);
+}
+
+static const struct pager_ops pager = { .fault = op_fault };
+
+static err_t dispatch(struct kit_call *call)
+{
+	struct gate *here = &gate[kit_cpu() % CPUS_MAX];
+	err_t err = ERR_BAD_STATE;
+
+	atomic_fetch_add(&here->inside, 1);
+	if (!atomic_load(&closing) || call->in.word[0] == (FS_INTERFACE << 16 | FS_MESSAGE_statfs))
+		err = call->badge == LEASE_BADGE ? pager_dispatch(&pager, call) : fs_dispatch(&ops, call);
+	atomic_fetch_sub(&here->inside, 1);
+	return err;
+}
+
+static void session_closed(uint64_t badge)
+{
+	kit_session_end(&files, badge);
+}
+
+static void log_line(const char *line)
+{
+	kit_log("%s", line);
+}
+
+static const struct kit_server server = { .name = "pmfs", .dispatch = dispatch, .session_closed = session_closed };
+
+static err_t mount_zone(bool format, handle_t *zone)
+{
+	char reason[PMFS_REASON_BYTES];
+	struct pmfs_options options = { .format = format, .cpus = kit_cpu_count(), .cpu = kit_cpu, .log = log_line,
+		.revoke = lease_revoke };
+	uint64_t bytes;
+	void *base;
+
+	*zone = lintel_startup_handle(STARTUP_ZONE, STARTUP_ANY, 0);
+	if (*zone == HANDLE_NONE) {
+		kit_log("there is no persistent memory to mount");
+		return ERR_NOT_FOUND;
+	}
+	err_t err = kit_map_vmo(*zone, MAP_READ | MAP_WRITE | MAP_POPULATE, &base, &bytes);
+	if (err != OK) {
+		kit_log("the zone cannot be mapped: error %d", (int)err);
+		return err;
+	}
+	err = pmfs_mount(base, bytes, &options, &fs, reason);
+	if (err != OK)
+		kit_log("refused: %s", reason);
+	else
+		kit_log("mounted %llu MiB, %s", (unsigned long long)(bytes >> 20), pm_describe());
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	bool format = false;
+	handle_t zone;
+
+	for (int i = 1; i < argc; i++)
+		format |= strcmp(argv[i], "format") == 0 || strcmp(argv[i], "pmfs=format") == 0;
+	if (kit_prepare(&server) != OK || mount_zone(format, &zone) != OK)
+		return 1;
+	err_t err = kit_files_init(&files, file_close);
+	if (err == OK)
+		err = lease_init(fs, zone);
+	if (err != OK) {
+		kit_log("cannot start: error %d", (int)err);
+		return 1;
+	}
+	return kit_main(&server);
+}

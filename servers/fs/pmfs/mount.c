@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mount.c - from media to a struct pmfs, and back.
+ * M1  Nothing is written before the superblock has been accepted.
+ * M2  After a clean end nothing is written before every inode and tree has been checked.
+ * M3  After an unclean end the journals are replayed first; the inodes are checked after that, then mended: copies that
+ *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1).
+ * M4  The state word says "in use" before anything else is written, "clean" after everything else. */
+#include "change.h"
+#include "extent_tree.h"
+#include "super.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+uint32_t pmfs_cpu(const struct pmfs *fs)
+{
+	return fs->options.cpu != NULL ? fs->options.cpu() : 0;
+}
+
+uint64_t pmfs_now_ns(void)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+void pmfs_log(const struct pmfs *fs, const char *format, ...)
+{
+	char line[200];
+	va_list arguments;
+
+	if (fs->options.log == NULL)
+		return;
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	fs->options.log(line);
+}
+
+static err_t fs_new(const struct pmfs_options *options, struct pmfs **out)
+{
+	struct pmfs *fs = aligned_alloc(64, (sizeof(*fs) + 63) & ~(size_t)63);
+
+	if (fs == NULL)
+		return ERR_NO_MEMORY;
+	memset(fs, 0, sizeof(*fs));
+	fs->options = *options;
+	fs->cpus = options->cpus != 0 ? options->cpus : 1;
+	fs->pool = aligned_alloc(64, fs->cpus * sizeof(*fs->pool));
+	if (fs->pool == NULL) {
+		free(fs);
+		return ERR_NO_MEMORY;
+	}
+	memset(fs->pool, 0, fs->cpus * sizeof(*fs->pool));
+	for (uint32_t i = 0; i < fs->cpus; i++)
+		pthread_mutex_init(&fs->pool[i].lock, NULL);
+	for (uint32_t i = 0; i < INODE_BUCKETS; i++)
+		pthread_mutex_init(&fs->bucket[i].lock, NULL);
+	for (uint32_t i = 0; i < PMFS_JOURNALS_MAX; i++)
+		pthread_mutex_init(&fs->journal[i].lock, NULL);
+	pthread_mutex_init(&fs->rename_lock, NULL);
+	pthread_mutex_init(&fs->table_lock, NULL);
+	*out = fs;
+	return OK;
+}
+
+void pmfs_abandon(struct pmfs *fs)
+{
+	inode_forget_all(fs);
+	for (uint32_t i = 0; i < TABLE_CHUNKS; i++)
+		free(atomic_load(&fs->table[i]));
+	for (uint32_t i = 0; i < fs->cpus; i++)
+		free(fs->pool[i].numbers);
+	free(fs->pool);
+	space_destroy(&fs->space);
+	free(fs);
+}
+
+/* --- inodes, one by one --- */
+
+struct scan {
+	struct pmfs *fs;
+	uint64_t number;
+	uint64_t found_blocks; /* of the inode being walked */
+	uint64_t mended;
+	char *reason;
+};
+
+static err_t scan_refuse(struct scan *scan, const char *what)
+{
+	snprintf(scan->reason, PMFS_REASON_BYTES, "inode %llu is damaged: %s", (unsigned long long)scan->number, what);
+	return ERR_CORRUPT;
+}
+
+static err_t scan_mark(void *context, const struct pmfs_extent *what, bool leaf)
+{
+	struct scan *scan = context;
+	const uint64_t count = leaf ? what->count : 1;
+
+	scan->found_blocks += count;
+	if (space_mark(&scan->fs->space, what->physical, count) == OK)
+		return OK;
+	return scan_refuse(scan, "it claims blocks that belong to somebody else");
+}
+
+/* Everything about one inode; its blocks are marked. */
+static err_t scan_inode(struct scan *scan, const struct pmfs_inode *inode)
+{
+	struct tree_visitor visitor = { .visit = scan_mark, .context = scan };
+	const char *wrong = inode_wrong(scan->fs, inode);
+
+	if (wrong != NULL)
+		return scan_refuse(scan, wrong);
+	if (inode->type == PMFS_FREE)
+		return OK;
+	scan->found_blocks = 0;
+	err_t err = tree_walk(scan->fs, scan->number, inode, &visitor);
+	if (err != OK)
+		return visitor.reason != NULL ? scan_refuse(scan, visitor.reason) : err;
+	return scan->found_blocks == inode->blocks ? OK : scan_refuse(scan, "its block count is wrong");
+}
+
+static err_t scan_table(struct scan *scan)
+{
+	struct pmfs *fs = scan->fs;
+	const uint64_t end = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK;
+
+	for (uint64_t number = PMFS_INODE_ROOT; number < end; number++) {
+		const struct pmfs_inode_slot *slot = inode_slot(fs, number);
+		uint8_t copy;
+		scan->number = number;
+		if (inode_slot_pick(number, slot, fs->unclean, &copy) != OK)
+			return scan_refuse(scan, "its checksum is wrong");
+		err_t err = scan_inode(scan, &slot->copy[copy]);
+		if (err == OK && slot->copy[copy].type != PMFS_FREE)
+			atomic_fetch_add(&fs->inodes_used, 1);
+		if (err != OK)
+			return err;
+	}
+	for (uint64_t number = end; number-- > PMFS_INODE_ROOT + 1;) { /* the lowest comes off the pool first */
+		const struct pmfs_inode_slot *slot = inode_slot(fs, number);
+		uint8_t copy;
+		err_t err = inode_slot_pick(number, slot, fs->unclean, &copy);
+		if (err == OK && slot->copy[copy].type == PMFS_FREE)
+			err = inode_number_free(fs, number);
+		if (err != OK)
+			return err;
+	}
+	return OK;
+}
+
+/* --- mending --- */
+
+static void slot_mend(struct scan *scan, struct pmfs_inode_slot *slot, uint64_t number)
+{
+	struct pmem *pm = &scan->fs->pm;
+	uint8_t copy;
+
+	if (inode_slot_pick(number, slot, false, &copy) == OK || inode_slot_pick(number, slot, true, &copy) != OK)
+		return;
+	const struct pmfs_inode good = slot->copy[copy];
+	pm_store(pm, &slot->copy[!copy], &good, sizeof(good));
+	pm_write_back(pm, &slot->copy[!copy], sizeof(good));
+	pm_fence(pm);
+	scan->mended++;
+}
+
+/* F1 and F3 of a file, or the end of one that has no name. */
+static err_t inode_mend(struct scan *scan, uint64_t number, const struct pmfs_inode *now, uint8_t copy)
+{
+	struct pmfs *fs = scan->fs;
+	struct inode inode = { .number = number, .fs = fs, .now = *now, .copy = copy };
+	const uint64_t into = now->size % PMFS_BLOCK;
+	struct tree_hit hit;
+
+	if (now->links == 0) {
+		scan->mended++;
+		return inode_destroy(&inode);
+	}
+	if (now->type != PMFS_FILE)
+		return OK;
+	err_t err = tree_drop_from(&inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));
+	if (err != OK || into == 0)
+		return err;
+	const uint32_t last = (uint32_t)(now->size / PMFS_BLOCK);
+	err = tree_lookup(fs, NULL, number, &inode.now, last, &hit);
+	if (err != OK || !hit.has_at || last - hit.at.logical >= hit.at.count)
+		return err;
+	uint8_t *tail = (uint8_t *)block_at(fs, hit.at.physical + last - hit.at.logical) + into;
+	for (uint64_t i = 0; i < PMFS_BLOCK - into; i++) {
+		if (tail[i] == 0)
+			continue;
+		pm_zero_nt(&fs->pm, tail, PMFS_BLOCK - into);
+		scan->mended++;
+		break;
+	}
+	return OK;
+}
+
+static err_t mend_all(struct scan *scan)
+{
+	struct pmfs *fs = scan->fs;
+	const uint64_t end = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK;
+
+	slot_mend(scan, inode_slot(fs, PMFS_INODE_TABLE), PMFS_INODE_TABLE);
+	for (uint64_t number = PMFS_INODE_ROOT; number < end; number++) {
+		struct pmfs_inode_slot *slot = inode_slot(fs, number);
+		uint8_t copy;
+		slot_mend(scan, slot, number);
+		if (inode_slot_pick(number, slot, false, &copy) != OK)
+			return ERR_CORRUPT;
+		const struct pmfs_inode *now = &slot->copy[copy];
+		if (now->type == PMFS_FREE || (!fs->unclean && now->links != 0))
+			continue;
+		err_t err = inode_mend(scan, number, now, copy);
+		if (err != OK)
+			return err;
+	}
+	pm_fence(&fs->pm);
+	return OK;
+}
+
+/* --- mount --- */
+
+/* The table's own inode lies in the anchor; it changes alone, so no journal speaks of it. */
+static err_t table_open(struct pmfs *fs, struct scan *scan)
+{
+	const struct pmfs_inode_slot *slot = inode_slot(fs, PMFS_INODE_TABLE);
+	uint8_t copy;
+
+	scan->number = PMFS_INODE_TABLE;
+	if (inode_slot_pick(PMFS_INODE_TABLE, slot, fs->unclean, &copy) != OK)
+		return scan_refuse(scan, "its checksum is wrong");
+	struct inode *inode = calloc(1, sizeof(*inode));
+	if (inode == NULL)
+		return ERR_NO_MEMORY;
+	pthread_rwlock_init(&inode->lock, NULL);
+	inode->number = PMFS_INODE_TABLE;
+	inode->fs = fs;
+	inode->now = slot->copy[copy];
+	inode->copy = copy;
+	inode->refs = 1;
+	inode->next = fs->bucket[PMFS_INODE_TABLE].first;
+	fs->bucket[PMFS_INODE_TABLE].first = inode;
+	fs->table_inode = inode;
+	err_t err = scan_inode(scan, &inode->now);
+	if (err == OK)
+		err = inode_table_learn(fs);
+	return err == ERR_CORRUPT && scan->reason[0] == 0 ? scan_refuse(scan, "the inode table is incomplete") : err;
+}
+
+static err_t mount_checked(struct pmfs *fs, struct scan *scan)
+{
+	uint32_t state = 0, replayed = 0;
+	const bool state_good = state_read(&fs->pm, &state);
+
+	fs->unclean = !state_good || !(state & PMFS_STATE_CLEAN);
+	fs->state = (state | PMFS_STATE_CLEAN) + 1; /* one mount more, not clean */
+	err_t err = space_init(&fs->space, fs->super.first_data_block, fs->super.blocks, fs->cpus);
+	if (err == OK)
+		err = table_open(fs, scan);
+	if (err == OK && fs->unclean) {
+		err = journal_replay(fs, &replayed);
+		if (err == ERR_CORRUPT)
+			snprintf(scan->reason, PMFS_REASON_BYTES, "a journal speaks of inodes that do not exist");
+	}
+	if (err == OK)
+		err = scan_table(scan);
+	if (err != OK)
+		return err;
+	space_ready(&fs->space);
+	state_write(&fs->pm, fs->state);
+	err = mend_all(scan);
+	if (err == OK)
+		err = inode_get(fs, PMFS_INODE_ROOT, &fs->root);
+	if (err == OK && fs->root->now.type != PMFS_DIRECTORY)
+		err = ERR_CORRUPT;
+	if (err == ERR_CORRUPT)
+		snprintf(scan->reason, PMFS_REASON_BYTES, "there is no root directory");
+	if (fs->unclean)
+		pmfs_log(fs, "the last shutdown was not clean: %u changes completed, %llu places mended", replayed,
+				(unsigned long long)scan->mended);
+	return err;
+}
+
+err_t pmfs_mount(void *base, uint64_t bytes, const struct pmfs_options *options, struct pmfs **out,
+		char reason[PMFS_REASON_BYTES])
+{
+	struct pmfs *fs;
+	struct pmfs_super super;
+	err_t error, err;
+
+	reason[0] = 0;
+	enum super_verdict verdict = super_examine(base, bytes, &super, &error, reason);
+	if (verdict == SUPER_BAD && (!options->format || bytes < PMFS_BYTES_MIN))
+		return error;
+	const bool format = options->format || verdict == SUPER_BLANK;
+	if (format && !options->format && options->keep_blank) {
+		snprintf(reason, PMFS_REASON_BYTES, "the media is blank");
+		return ERR_BAD_FORMAT;
+	}
+	err = fs_new(options, &fs);
+	if (err != OK)
+		return err;
+	pm_init(&fs->pm, base, bytes);
+	if (format) {
+		super_format(&fs->pm, options->seed);
+		if (super_examine(base, bytes, &super, &error, reason) != SUPER_GOOD) {
+			pmfs_abandon(fs);
+			return ERR_IO;
+		}
+		pmfs_log(fs, "formatted %llu MiB", (unsigned long long)(bytes >> 20));
+	}
+	reason[0] = 0;
+	fs->super = super;
+	struct scan scan = { .fs = fs, .reason = reason };
+	err = mount_checked(fs, &scan);
+	if (err != OK) {
+		if (reason[0] == 0)
+			snprintf(reason, PMFS_REASON_BYTES, err == ERR_NO_MEMORY ? "there is not enough memory to mount it"
+					: "it cannot be mended (error %d)", (int)err);
+		pmfs_abandon(fs);
+		return err;
+	}
+	*out = fs;
+	return OK;
+}
+
+err_t pmfs_unmount(struct pmfs *fs)
+{
+	if (inode_any_open(fs))
+		return ERR_BUSY;
+	err_t err = pmfs_sync(fs, fs->root);
+	if (err != OK)
+		return err;
+	state_write(&fs->pm, fs->state | PMFS_STATE_CLEAN);
+	pmfs_abandon(fs);
+	return OK;
+}
+
+/* --- small questions --- */
+
+bool pmfs_was_unclean(const struct pmfs *fs)
+{
+	return fs->unclean;
+}
+
+uint64_t pmfs_blocks_free(struct pmfs *fs)
+{
+	return space_count_free(&fs->space);
+}
+
+void pmfs_statfs(struct pmfs *fs, struct fs_statfs *out)
+{
+	const uint64_t free_blocks = space_count_free(&fs->space);
+	const uint64_t slots = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK;
+	const uint64_t used = atomic_load(&fs->inodes_used);
+
+	*out = (struct fs_statfs) {
+		.block_size = PMFS_BLOCK,
+		.blocks = fs->super.blocks - fs->super.first_data_block,
+		.blocks_free = free_blocks,
+		.inodes = slots + free_blocks * PMFS_INODES_PER_BLOCK,
+		.inodes_free = slots + free_blocks * PMFS_INODES_PER_BLOCK - used,
+		.unclean = fs->unclean,
+		.type = "pmfs",
+	};
+}
+
+static err_t sync_bucket(struct pmfs *fs, struct inode_bucket *bucket)
+{
+	err_t err = OK;
+
+	for (uint32_t skip = 0; err == OK; skip++) {
+		uint32_t at = 0;
+		pthread_mutex_lock(&bucket->lock);
+		struct inode *inode = bucket->first;
+		while (inode != NULL && at++ < skip)
+			inode = inode->next;
+		if (inode != NULL)
+			inode->refs++;
+		pthread_mutex_unlock(&bucket->lock);
+		if (inode == NULL)
+			return OK;
+		err = pmfs_sync(fs, inode);
+		inode_put(inode);
+	}
+	return err;
+}
+
+err_t pmfs_sync_all(struct pmfs *fs)
+{
+	err_t err = OK;
+
+	for (uint32_t i = 0; i < INODE_BUCKETS && err == OK; i++)
+		err = sync_bucket(fs, &fs->bucket[i]);
+	return err;
+}
+
+void pmfs_close(struct pmfs *fs, struct inode *inode)
+{
+	(void)fs;
+	inode_put(inode);
+}
+
+void pmfs_hold(struct pmfs *fs, struct inode *inode)
+{
+	(void)fs;
+	inode_hold(inode);
+}
+
+uint64_t pmfs_number(const struct inode *inode)
+{
+	return inode->number;
+}
+
+uint32_t pmfs_type_of(const struct inode *inode)
+{
+	return inode->now.type;
+}
+
+uint64_t pmfs_size(struct inode *inode)
+{
+	inode_lock_read(inode);
+	const uint64_t size = inode->now.size;
+	inode_unlock(inode);
+	return size;
+}
+
+bool pmfs_is_unlinked(struct inode *inode)
+{
+	inode_lock_read(inode);
+	const bool unlinked = inode->now.links == 0;
+	inode_unlock(inode);
+	return unlinked;
+}
+
+uint32_t pmfs_count_open(struct inode *inode, int32_t change)
+{
+	return atomic_fetch_add(&inode->opens, (uint32_t)change) + (uint32_t)change;
+}
+
+void *pmfs_lease_get(struct inode *inode)
+{
+	inode_lock_read(inode);
+	void *lease = inode->lease;
+	inode_unlock(inode);
+	return lease;
+}
+
+void pmfs_lease_set(struct inode *inode, void *lease)
+{
+	inode_lock_write(inode);
+	inode->lease = lease;
+	inode_unlock(inode);
+}

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* name.c - what happens to names: open with create, mkdir, link, symlink, unlink, rmdir, readdir.
+ * Each takes one change: the directory, the inode, and a word of a leaf. The directory is locked first. */
+#include "name.h"
+#include "directory.h"
+#include "extent_tree.h"
+#include "kit/fs.h"
+
+#include <string.h>
+
+#define OPEN_TRIES 8 /* a name that comes and goes under us */
+
+/* A directory that was removed while we held it takes no names. Locked. */
+err_t name_check_parent(const struct inode *dir)
+{
+	return dir->now.type != PMFS_DIRECTORY ? ERR_NOT_DIR : dir->now.links == 0 ? ERR_NOT_FOUND : OK;
+}
+
+void name_touch(struct pmfs_inode *next, uint64_t now)
+{
+	next->mtime = next->ctime = now;
+}
+
+/* What a new inode starts with. */
+struct fresh_inode {
+	uint8_t type;
+	uint32_t mode;
+	const char *target; /* PMFS_SYMLINK */
+};
+
+static err_t inode_begin(struct change *c, struct inode *inode, struct inode *parent, const struct fresh_inode *what)
+{
+	struct pmfs_inode *next = change_inode(c, inode);
+	const uint64_t version = next->version;
+	uint64_t block;
+	uint32_t count;
+
+	memset(next, 0, sizeof(*next));
+	next->version = version;
+	next->type = what->type;
+	next->mode = (uint16_t)(what->mode & 07777);
+	next->links = what->type == PMFS_DIRECTORY ? 2 : 1;
+	next->parent = what->type == PMFS_DIRECTORY ? parent->number : 0;
+	next->mtime = next->ctime = next->atime = pmfs_now_ns();
+	if (what->target == NULL)
+		return OK;
+	next->size = strlen(what->target);
+	if (next->size <= PMFS_TARGET_INLINE) {
+		next->flags |= PMFS_INODE_INLINE;
+		memcpy(next->target, what->target, next->size);
+		return OK;
+	}
+	err_t err = change_alloc(c, inode, 0, 1, &block, &count);
+	if (err != OK)
+		return err;
+	uint8_t *to = block_at(c->fs, block);
+	pm_store_nt(&c->fs->pm, to, what->target, next->size);
+	pm_zero_nt(&c->fs->pm, to + next->size, PMFS_BLOCK - next->size);
+	c->wrote = true;
+	return tree_map(c, inode, 0, block, 1);
+}
+
+/* A new inode under a name that must be free. On success *out has a reference. */
+static err_t name_make(const struct walk *at, const struct fresh_inode *what, struct inode **out)
+{
+	struct inode *dir = at->parent, *inode;
+	struct dir_hit hit;
+	struct change c;
+	err_t err = inode_take_free(dir->fs, &inode);
+
+	if (err != OK)
+		return err;
+	inode_lock_write(dir);
+	err = name_check_parent(dir);
+	if (err == OK) {
+		err = dir_find(dir, at->name, at->bytes, &hit);
+		err = err == OK ? ERR_EXISTS : err == ERR_NOT_FOUND ? OK : err;
+	}
+	if (err == OK) {
+		change_begin(&c, dir->fs, false);
+		struct pmfs_inode *next = change_inode(&c, dir);
+		name_touch(next, pmfs_now_ns());
+		next->links += what->type == PMFS_DIRECTORY;
+		err = inode_begin(&c, inode, dir, what);
+		if (err == OK)
+			err = dir_add(&c, dir, at->name, at->bytes, inode->number, what->type);
+		if (err == OK)
+			change_commit(&c);
+		else
+			change_abort(&c);
+	}
+	inode_unlock(dir);
+	if (err != OK) {
+		inode_give_back(inode);
+		return err;
+	}
+	atomic_fetch_add(&dir->fs->inodes_used, 1);
+	*out = inode;
+	return OK;
+}
+
+static err_t make_at_path(struct pmfs *fs, const char *path, const struct fresh_inode *what)
+{
+	struct inode *inode;
+	struct walk at;
+	err_t err = walk_path(fs, path, false, &at);
+
+	if (err == ERR_NOT_DIR && what->type == PMFS_DIRECTORY)
+		return ERR_NOT_DIR;
+	if (err != OK)
+		return err;
+	if (at.inode != NULL)
+		err = ERR_EXISTS;
+	else if (at.wants_directory && what->type != PMFS_DIRECTORY)
+		err = ERR_NOT_FOUND;
+	else
+		err = name_make(&at, what, &inode);
+	if (err == OK)
+		inode_put(inode);
+	walk_end(&at);
+	return err;
+}
+
+err_t pmfs_mkdir(struct pmfs *fs, const char *path, uint32_t mode)
+{
+	return make_at_path(fs, path, &(struct fresh_inode) { .type = PMFS_DIRECTORY, .mode = mode });
+}
+
+err_t pmfs_symlink(struct pmfs *fs, const char *target, const char *path)
+{
+	const size_t bytes = strlen(target);
+
+	if (bytes == 0)
+		return ERR_NOT_FOUND;
+	if (bytes > FS_PATH_BYTES_MAX - 1)
+		return ERR_NAME_TOO_LONG;
+	return make_at_path(fs, path, &(struct fresh_inode) { .type = PMFS_SYMLINK, .mode = 0777, .target = target });
+}
+
+err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room, uint64_t *bytes)
+{
+	struct walk at;
+	size_t n = 0;
+	err_t err = walk_path(fs, path, false, &at);
+
+	if (err != OK)
+		return err;
+	err = at.inode == NULL ? ERR_NOT_FOUND : symlink_read(at.inode, target, room, &n);
+	walk_end(&at);
+	if (err == OK)
+		*bytes = n;
+	return err;
+}
+
+/* --- open --- */
+
+static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
+{
+	const uint8_t type = inode->now.type;
+
+	if ((flags & FS_OPEN_CREATE) && (flags & FS_OPEN_EXCLUSIVE))
+		return ERR_EXISTS;
+	if (type == PMFS_SYMLINK)
+		return ERR_TOO_DEEP; /* NO_FOLLOW, as POSIX has it (ELOOP) */
+	if ((flags & FS_OPEN_DIRECTORY) && type != PMFS_DIRECTORY)
+		return ERR_NOT_DIR;
+	if (type == PMFS_DIRECTORY && (flags & (FS_OPEN_WRITE | FS_OPEN_TRUNCATE | FS_OPEN_APPEND)))
+		return ERR_IS_DIR;
+	if ((flags & FS_OPEN_TRUNCATE) && (flags & FS_OPEN_WRITE) && pmfs_size(inode) != 0) {
+		const struct fs_setattr attr = { .set = FS_SET_SIZE };
+		return pmfs_setattr(fs, inode, &attr);
+	}
+	return OK;
+}
+
+static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out)
+{
+	const bool exclusive = (flags & FS_OPEN_CREATE) && (flags & FS_OPEN_EXCLUSIVE);
+	struct walk at;
+	err_t err = walk_path(fs, path, !(flags & FS_OPEN_NO_FOLLOW) && !exclusive, &at);
+
+	if (err != OK)
+		return err;
+	if (at.inode != NULL) {
+		err = open_check(fs, at.inode, flags);
+		if (err == OK) {
+			*out = at.inode;
+			at.inode = NULL;
+		}
+	} else if (!(flags & FS_OPEN_CREATE)) {
+		err = ERR_NOT_FOUND;
+	} else if (at.wants_directory || (flags & FS_OPEN_DIRECTORY)) {
+		err = ERR_IS_DIR;
+	} else {
+		err = name_make(&at, &(struct fresh_inode) { .type = PMFS_FILE, .mode = mode }, out);
+		if (err == ERR_EXISTS && !exclusive)
+			err = ERR_AGAIN;
+	}
+	walk_end(&at);
+	return err;
+}
+
+err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out)
+{
+	err_t err = ERR_AGAIN;
+
+	for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
+		err = open_once(fs, path, flags, mode, out);
+	return err;
+}
+
+/* --- removing --- */
+
+/* Locked: the directory and the inode. */
+static err_t remove_locked(const struct walk *at)
+{
+	struct inode *dir = at->parent, *inode = at->inode;
+	const bool is_dir = inode->now.type == PMFS_DIRECTORY;
+	struct dir_hit hit;
+	struct change c;
+	err_t err = name_check_parent(dir);
+
+	if (err == OK)
+		err = dir_find(dir, at->name, at->bytes, &hit);
+	if (err != OK)
+		return err;
+	if (hit.inode != inode->number)
+		return ERR_AGAIN; /* replaced meanwhile */
+	if (is_dir) {
+		bool empty;
+		err = dir_empty(inode, &empty);
+		if (err != OK || !empty)
+			return err != OK ? err : ERR_NOT_EMPTY;
+	}
+	change_begin(&c, dir->fs, true);
+	struct pmfs_inode *next_dir = change_inode(&c, dir), *next = change_inode(&c, inode);
+	const uint64_t now = pmfs_now_ns();
+	name_touch(next_dir, now);
+	next_dir->links -= is_dir;
+	next->links = is_dir ? 0 : next->links - 1;
+	next->ctime = now;
+	err = dir_remove(&c, dir, at->name, at->bytes, inode->number);
+	if (err == OK)
+		change_commit(&c);
+	else
+		change_abort(&c);
+	return err;
+}
+
+static err_t remove_once(struct pmfs *fs, const char *path, bool directory)
+{
+	struct walk at;
+	err_t err = walk_path(fs, path, false, &at);
+
+	if (err != OK)
+		return err;
+	if (at.inode == NULL)
+		err = ERR_NOT_FOUND;
+	else if (at.parent == NULL)
+		err = directory ? ERR_BUSY : ERR_IS_DIR; /* the root */
+	else if (directory && at.inode->now.type != PMFS_DIRECTORY)
+		err = ERR_NOT_DIR;
+	else if (!directory && at.inode->now.type == PMFS_DIRECTORY)
+		err = ERR_IS_DIR;
+	if (err == OK) {
+		inode_lock_write(at.parent);
+		inode_lock_write(at.inode);
+		err = remove_locked(&at);
+		inode_unlock(at.inode);
+		inode_unlock(at.parent);
+	}
+	walk_end(&at);
+	return err;
+}
+
+static err_t remove_path(struct pmfs *fs, const char *path, bool directory)
+{
+	err_t err = ERR_AGAIN;
+
+	for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
+		err = remove_once(fs, path, directory);
+	return err;
+}
+
+err_t pmfs_unlink(struct pmfs *fs, const char *path)
+{
+	return remove_path(fs, path, false);
+}
+
+err_t pmfs_rmdir(struct pmfs *fs, const char *path)
+{
+	return remove_path(fs, path, true);
+}
+
+/* --- link --- */
+
+static err_t link_locked(const struct walk *to, struct inode *inode)
+{
+	struct inode *dir = to->parent;
+	struct dir_hit hit;
+	struct change c;
+	err_t err = name_check_parent(dir);
+
+	if (err == OK) {
+		err = dir_find(dir, to->name, to->bytes, &hit);
+		err = err == OK ? ERR_EXISTS : err == ERR_NOT_FOUND ? OK : err;
+	}
+	if (err == OK && inode->now.links == 0)
+		err = ERR_NOT_FOUND;
+	if (err == OK && inode->now.links == UINT32_MAX)
+		err = ERR_TOO_BIG;
+	if (err != OK)
+		return err;
+	change_begin(&c, dir->fs, false);
+	const uint64_t now = pmfs_now_ns();
+	name_touch(change_inode(&c, dir), now);
+	struct pmfs_inode *next = change_inode(&c, inode);
+	next->links++;
+	next->ctime = now;
+	err = dir_add(&c, dir, to->name, to->bytes, inode->number, inode->now.type);
+	if (err == OK)
+		change_commit(&c);
+	else
+		change_abort(&c);
+	return err;
+}
+
+err_t pmfs_link(struct pmfs *fs, const char *from, const char *to)
+{
+	struct walk source, at;
+	err_t err = walk_path(fs, from, false, &source);
+
+	if (err != OK)
+		return err;
+	err = walk_path(fs, to, false, &at);
+	if (err != OK) {
+		walk_end(&source);
+		return err;
+	}
+	if (source.inode == NULL)
+		err = ERR_NOT_FOUND;
+	else if (source.inode->now.type == PMFS_DIRECTORY)
+		err = ERR_DENIED;
+	else if (at.inode != NULL)
+		err = ERR_EXISTS;
+	else if (at.wants_directory)
+		err = ERR_NOT_FOUND;
+	if (err == OK) {
+		inode_lock_write(at.parent);
+		inode_lock_write(source.inode);
+		err = link_locked(&at, source.inode);
+		inode_unlock(source.inode);
+		inode_unlock(at.parent);
+	}
+	walk_end(&at);
+	walk_end(&source);
+	return err;
+}
+
+/* --- readdir, and what goes by name --- */
+
+struct packer {
+	void *entries;
+	size_t room;
+	size_t used;
+	uint64_t next;
+	bool full;
+};
+
+static bool pack_entry(void *context, const struct pmfs_dirent *entry, uint64_t cookie)
+{
+	struct packer *p = context;
+
+	if (!kit_dirent_put(p->entries, p->room, &p->used, entry->inode, cookie, entry->type, entry->name,
+			entry->name_bytes)) {
+		p->full = true;
+		return false;
+	}
+	p->next = cookie;
+	return true;
+}
+
+err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *entries, size_t room,
+		uint64_t *bytes, uint64_t *next)
+{
+	struct packer p = { .entries = entries, .room = room, .next = cookie };
+	const struct dir_visitor visitor = { .visit = pack_entry, .context = &p };
+
+	if (inode->now.type != PMFS_DIRECTORY)
+		return ERR_NOT_DIR;
+	inode_lock_read(inode);
+	err_t err = inode->now.links == 0 ? OK : dir_walk(fs, inode->number, &inode->now, cookie, &visitor);
+	inode_unlock(inode);
+	if (err != OK)
+		return err;
+	if (p.full && p.used == 0)
+		return ERR_ARGS;
+	*bytes = p.used;
+	*next = p.next;
+	return OK;
+}
+
+err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)
+{
+	struct walk at;
+	err_t err = walk_path(fs, path, follow, &at);
+
+	if (err != OK)
+		return err;
+	err = at.inode == NULL ? ERR_NOT_FOUND : pmfs_fstat(fs, at.inode, out);
+	walk_end(&at);
+	return err;
+}
+
+err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setattr *attr)
+{
+	struct walk at;
+	err_t err = walk_path(fs, path, true, &at);
+
+	if (err != OK)
+		return err;
+	err = at.inode == NULL ? ERR_NOT_FOUND : pmfs_setattr(fs, at.inode, attr);
+	walk_end(&at);
+	return err;
+}

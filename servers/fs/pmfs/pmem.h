@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pmem.h - the one way to write persistent memory. Nothing else in pmfs stores to the device: that is what the crash
+ * tests record and what the store-watching plugin proves. Reading is plain loads.
+ *
+ * Rules: a store is durable after pm_write_back of its lines and then pm_fence, by the CPU that stored; non-temporal
+ * stores need the fence only. Before that any subset of lines, and of a line any prefix of its stores, may be on the
+ * media after a power cut; an aligned 8-byte store is never torn.
+ * Two implementations, chosen by the Makefile: pmem_x86.c (Lintel) and pmem_host.c (a buffer, recorded for tests). */
+#pragma once
+
+#include <lintel/types.h>
+
+#define PMEM_LINE 64u
+
+struct pmem {
+	uint8_t *base;   /* page aligned */
+	uint64_t bytes;
+	void *recorder;  /* pmem_host.c's own; NULL: nobody records */
+};
+
+void pm_init(struct pmem *pm, void *base, uint64_t bytes);
+
+/* [to, to + bytes) lies in the device; `from` does not. */
+void pm_store(struct pmem *pm, void *to, const void *from, size_t bytes);
+void pm_store_u64(struct pmem *pm, uint64_t *to, uint64_t value); /* aligned: atomic */
+void pm_store_nt(struct pmem *pm, void *to, const void *from, size_t bytes);
+void pm_zero_nt(struct pmem *pm, void *to, size_t bytes);
+void pm_write_back(struct pmem *pm, const void *at, size_t bytes);
+void pm_fence(struct pmem *pm);
+
+/* The kind of write-back in use, for the log. */
+const char *pm_describe(void);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pmem_x86.c - persistent stores on a real (or emulated) CPU. Intel SDM vol. 1, 10.4.6 (non-temporal stores), vol. 2
+ * CLWB, CLFLUSHOPT, CLFLUSH, SFENCE. CLFLUSH is ordered by itself; the others need the fence, which everybody gives. */
+#include "pmem.h"
+
+#include <cpuid.h>
+#include <emmintrin.h>
+#include <string.h>
+
+enum write_back_way { BY_CLFLUSH, BY_CLFLUSHOPT, BY_CLWB };
+
+static enum write_back_way way; /* set once, by pm_init */
+
+void pm_init(struct pmem *pm, void *base, uint64_t bytes)
+{
+	unsigned int a, b = 0, c, d;
+
+	*pm = (struct pmem) { .base = base, .bytes = bytes };
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		b = 0;
+	way = b & bit_CLWB ? BY_CLWB : b & bit_CLFLUSHOPT ? BY_CLFLUSHOPT : BY_CLFLUSH;
+}
+
+const char *pm_describe(void)
+{
+	switch (way) {
+	case BY_CLFLUSH:
+		return "clflush";
+	case BY_CLFLUSHOPT:
+		return "clflushopt";
+	case BY_CLWB:
+		return "clwb";
+	}
+	return "";
+}
+
+void pm_store(struct pmem *pm, void *to, const void *from, size_t bytes)
+{
+	(void)pm;
+	memcpy(to, from, bytes);
+}
+
+void pm_store_u64(struct pmem *pm, uint64_t *to, uint64_t value)
+{
+	(void)pm;
+	__atomic_store_n(to, value, __ATOMIC_RELEASE);
+}
+
+/* The ragged ends go through the cache. */
+static size_t store_edge(struct pmem *pm, uint8_t *to, const uint8_t *from, size_t bytes)
+{
+	if (from != NULL)
+		memcpy(to, from, bytes);
+	else
+		memset(to, 0, bytes);
+	pm_write_back(pm, to, bytes);
+	return bytes;
+}
+
+static void store_nt(struct pmem *pm, uint8_t *to, const uint8_t *from, size_t bytes)
+{
+	size_t head = -(uintptr_t)to & 7;
+
+	if (head > bytes)
+		head = bytes;
+	if (head != 0) {
+		store_edge(pm, to, from, head);
+		to += head;
+		from = from != NULL ? from + head : NULL;
+		bytes -= head;
+	}
+	for (; bytes >= 8; bytes -= 8, to += 8) {
+		long long word = 0;
+		if (from != NULL) {
+			memcpy(&word, from, 8);
+			from += 8;
+		}
+		_mm_stream_si64((long long *)(void *)to, word);
+	}
+	if (bytes != 0)
+		store_edge(pm, to, from, bytes);
+}
+
+void pm_store_nt(struct pmem *pm, void *to, const void *from, size_t bytes)
+{
+	store_nt(pm, to, from, bytes);
+}
+
+void pm_zero_nt(struct pmem *pm, void *to, size_t bytes)
+{
+	store_nt(pm, to, NULL, bytes);
+}
+
+__attribute__((target("clwb"))) static void back_clwb(uintptr_t line, uintptr_t end)
+{
+	for (; line < end; line += PMEM_LINE)
+		__builtin_ia32_clwb((void *)line);
+}
+
+__attribute__((target("clflushopt"))) static void back_clflushopt(uintptr_t line, uintptr_t end)
+{
+	for (; line < end; line += PMEM_LINE)
+		__builtin_ia32_clflushopt((void *)line);
+}
+
+static void back_clflush(uintptr_t line, uintptr_t end)
+{
+	for (; line < end; line += PMEM_LINE)
+		_mm_clflush((const void *)line);
+}
+
+void pm_write_back(struct pmem *pm, const void *at, size_t bytes)
+{
+	const uintptr_t line = (uintptr_t)at & ~(uintptr_t)(PMEM_LINE - 1);
+	const uintptr_t end = (uintptr_t)at + bytes;
+
+	(void)pm;
+	switch (way) {
+	case BY_CLFLUSH:
+		back_clflush(line, end);
+		break;
+	case BY_CLFLUSHOPT:
+		back_clflushopt(line, end);
+		break;
+	case BY_CLWB:
+		back_clwb(line, end);
+		break;
+	}
+}
+
+void pm_fence(struct pmem *pm)
+{
+	(void)pm;
+	_mm_sfence();
+}

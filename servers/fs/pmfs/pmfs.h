@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pmfs.h - the file system itself, without its server: what main.c, the host tools and the tests call. The messages of
+ * abi/fs.proto, one function each, on paths and open inodes.
+ * Pure: needs memory, pthread locks, a clock, and pmem.h. Every function is safe on any thread; none holds a lock when it
+ * comes back. Errors are those that abi/fs.proto lists for the message; besides, everything can give ERR_CORRUPT.
+ * What is durable when a function comes back: every change of names and attributes, every size; data after pmfs_sync. */
+#pragma once
+
+#include <lintel/fs_proto.h>
+
+struct pmfs;
+struct inode;
+
+#define PMFS_REASON_BYTES 160
+
+struct pmfs_options {
+	bool format;      /* make a new file system, whatever is there */
+	bool keep_blank;  /* do not format blank media: refuse it */
+	uint32_t cpus;    /* allocate and journal for so many; 0: one */
+	uint64_t seed;    /* of the uuid and the hash key when formatting; 0: the clock's */
+	uint32_t (*cpu)(void); /* the caller's CPU; NULL: 0 */
+	void (*log)(const char *line);
+	/* The file's blocks in [offset, offset + bytes) are about to go away or to change place: take them back from every
+	 * client before coming back. The inode is write-locked. NULL: nobody maps files. */
+	void (*revoke)(void *context, uint64_t offset, uint64_t bytes);
+};
+
+/* Mounts what lies in [base, base + bytes). Refusals write nothing and say why in `reason`:
+ * ERR_BAD_FORMAT (foreign, too small, later version), ERR_CORRUPT, ERR_NO_MEMORY. */
+MUST_USE err_t pmfs_mount(void *base, uint64_t bytes, const struct pmfs_options *options, struct pmfs **out,
+		char reason[PMFS_REASON_BYTES]);
+
+/* Marks the media clean and frees everything. ERR_BUSY while an inode is open: nothing has happened then. */
+MUST_USE err_t pmfs_unmount(struct pmfs *fs);
+void pmfs_abandon(struct pmfs *fs); /* free everything, write nothing: as after a crash. Tests, and refusing to go on */
+
+bool pmfs_was_unclean(const struct pmfs *fs);
+uint64_t pmfs_blocks_free(struct pmfs *fs);
+void pmfs_statfs(struct pmfs *fs, struct fs_statfs *out);
+
+/* Opening takes a reference that pmfs_close gives back. */
+MUST_USE err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out);
+void pmfs_close(struct pmfs *fs, struct inode *inode);
+void pmfs_hold(struct pmfs *fs, struct inode *inode); /* one reference more */
+uint64_t pmfs_number(const struct inode *inode);
+uint32_t pmfs_type_of(const struct inode *inode); /* enum fs_type */
+uint64_t pmfs_size(struct inode *inode);
+uint32_t pmfs_count_open(struct inode *inode, int32_t change); /* a counter for the server: its new value */
+bool pmfs_is_unlinked(struct inode *inode);
+/* A word for the server's mapping state, handed to revoke() when it is not NULL. Set while nothing else uses the inode's
+ * data: the inode is locked for it. */
+void *pmfs_lease_get(struct inode *inode);
+void pmfs_lease_set(struct inode *inode, void *lease);
+
+MUST_USE err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *data, size_t bytes,
+		uint64_t *done);
+MUST_USE err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool append, const void *data,
+		size_t bytes, uint64_t *done, uint64_t *end);
+MUST_USE err_t pmfs_fstat(struct pmfs *fs, struct inode *inode, struct fs_stat *out);
+MUST_USE err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr *attr);
+MUST_USE err_t pmfs_sync(struct pmfs *fs, struct inode *inode);
+MUST_USE err_t pmfs_sync_all(struct pmfs *fs);
+MUST_USE err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t what, uint64_t *found);
+MUST_USE err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *entries, size_t room,
+		uint64_t *bytes, uint64_t *next);
+
+/* For mappings: the run of blocks in which the file's page at `offset` lies. */
+struct pmfs_run {
+	uint64_t offset; /* where it starts in the file */
+	uint64_t device; /* and on the device, in bytes */
+	uint64_t bytes;  /* whole blocks; the last may reach past the file's size */
+};
+/* Calls `use` with the run while the inode is locked (for writing if `allocate`): what it is told stays true until it
+ * comes back. A hole: device 0 and one page; or, with `allocate`, one zeroed block is made. Past the end: ERR_ARGS. */
+MUST_USE err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,
+		err_t (*use)(void *context, const struct pmfs_run *run), void *context);
+
+MUST_USE err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out);
+MUST_USE err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setattr *attr);
+MUST_USE err_t pmfs_unlink(struct pmfs *fs, const char *path);
+MUST_USE err_t pmfs_mkdir(struct pmfs *fs, const char *path, uint32_t mode);
+MUST_USE err_t pmfs_rmdir(struct pmfs *fs, const char *path);
+MUST_USE err_t pmfs_rename(struct pmfs *fs, const char *from, const char *to, bool exclusive);
+MUST_USE err_t pmfs_link(struct pmfs *fs, const char *from, const char *to);
+MUST_USE err_t pmfs_symlink(struct pmfs *fs, const char *target, const char *path);
+MUST_USE err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room, uint64_t *bytes);
+
+/* Everything that can be checked: tables, trees, directories, link counts, free space. Each finding goes to `say`
+ * (a line, with the path where there is one). OK, or ERR_CORRUPT. Nothing may be open; changes nothing. */
+MUST_USE err_t pmfs_check(struct pmfs *fs, void (*say)(void *context, const char *line), void *context);

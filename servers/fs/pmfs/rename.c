@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rename.c - one change moves a name, and drops what had the new name before.
+ * R1  Between directories, and for directories at all, fs->rename_lock is held: parents do not change under it.
+ * R2  Of two directories, an ancestor is locked before what lies below it; otherwise by number. Then the moved and the
+ *     replaced inode, by number. */
+#include "directory.h"
+#include "name.h"
+
+#include <string.h>
+
+struct rename {
+	struct pmfs *fs;
+	struct walk from;
+	struct walk to;
+	bool directory;  /* what moves is one */
+	bool exclusive;
+};
+
+/* Is `above` the directory `dir` or an ancestor of it? rename_lock is held. */
+static err_t dir_is_below(struct pmfs *fs, const struct inode *above, struct inode *dir, bool *below)
+{
+	struct inode *at = dir;
+	err_t err = OK;
+
+	*below = false;
+	inode_hold(at);
+	for (uint64_t steps = 0; err == OK; steps++) {
+		struct inode *parent;
+		if (at == above)
+			*below = true;
+		if (*below || at == fs->root)
+			break;
+		err = steps > FS_PATH_BYTES_MAX * 16 ? ERR_CORRUPT : inode_get(fs, at->now.parent, &parent);
+		if (err == ERR_CORRUPT && at->now.links == 0)
+			err = ERR_NOT_FOUND; /* removed while we held it, and its parent after it */
+		if (err == OK) {
+			inode_put(at);
+			at = parent;
+		}
+	}
+	inode_put(at);
+	return err;
+}
+
+/* What can be said without locks; types do not change. */
+static err_t rename_check(struct rename *r)
+{
+	struct inode *moved = r->from.inode, *replaced = r->to.inode;
+	bool below;
+
+	if (moved == NULL)
+		return ERR_NOT_FOUND;
+	if (r->from.parent == NULL || r->to.parent == NULL)
+		return ERR_ARGS; /* the root stays */
+	r->directory = moved->now.type == PMFS_DIRECTORY;
+	if (!r->directory && r->to.wants_directory)
+		return ERR_NOT_DIR;
+	if (replaced != NULL && r->exclusive)
+		return ERR_EXISTS;
+	if (replaced != NULL && r->directory && replaced->now.type != PMFS_DIRECTORY)
+		return ERR_NOT_DIR;
+	if (replaced != NULL && !r->directory && replaced->now.type == PMFS_DIRECTORY)
+		return ERR_IS_DIR;
+	if (!r->directory && r->from.parent == r->to.parent)
+		return OK;
+	if (r->directory) {
+		err_t err = dir_is_below(r->fs, moved, r->to.parent, &below);
+		if (err != OK || below)
+			return err != OK ? err : ERR_ARGS;
+	}
+	if (replaced == NULL || !r->directory)
+		return OK;
+	err_t err = dir_is_below(r->fs, replaced, r->from.parent, &below);
+	return err != OK ? err : below && replaced != moved ? ERR_NOT_EMPTY : OK;
+}
+
+static err_t lock_parents(struct rename *r)
+{
+	struct inode *a = r->from.parent, *b = r->to.parent;
+	bool below = false;
+
+	if (a == b) {
+		inode_lock_write(a);
+		return OK;
+	}
+	err_t err = dir_is_below(r->fs, b, a, &below);
+	if (err != OK)
+		return err;
+	if (!below) {
+		bool above;
+		err = dir_is_below(r->fs, a, b, &above);
+		if (err != OK)
+			return err;
+		below = !above && b->number < a->number;
+	}
+	inode_lock_write(below ? b : a);
+	inode_lock_write(below ? a : b);
+	return OK;
+}
+
+static void unlock_parents(struct rename *r)
+{
+	inode_unlock(r->from.parent);
+	if (r->to.parent != r->from.parent)
+		inode_unlock(r->to.parent);
+}
+
+static void lock_children(struct rename *r)
+{
+	struct inode *a = r->from.inode, *b = r->to.inode;
+
+	if (b == NULL) {
+		inode_lock_write(a);
+		return;
+	}
+	inode_lock_write(a->number < b->number ? a : b);
+	inode_lock_write(a->number < b->number ? b : a);
+}
+
+static void unlock_children(struct rename *r)
+{
+	inode_unlock(r->from.inode);
+	if (r->to.inode != NULL)
+		inode_unlock(r->to.inode);
+}
+
+/* Do the names still lead where they led when we looked? Parents locked. */
+static err_t names_still(struct rename *r)
+{
+	struct dir_hit hit;
+	err_t err = name_check_parent(r->from.parent);
+
+	if (err == OK)
+		err = name_check_parent(r->to.parent);
+	if (err == OK)
+		err = dir_find(r->from.parent, r->from.name, r->from.bytes, &hit);
+	if (err != OK)
+		return err;
+	if (hit.inode != r->from.inode->number)
+		return ERR_AGAIN;
+	err = dir_find(r->to.parent, r->to.name, r->to.bytes, &hit);
+	if (err == ERR_NOT_FOUND)
+		return r->to.inode == NULL ? OK : ERR_AGAIN;
+	if (err != OK)
+		return err;
+	return r->to.inode != NULL && hit.inode == r->to.inode->number ? OK : ERR_AGAIN;
+}
+
+static err_t rename_change(struct rename *r, struct change *c)
+{
+	struct inode *moved = r->from.inode, *replaced = r->to.inode;
+	struct inode *from = r->from.parent, *to = r->to.parent;
+	const uint64_t now = pmfs_now_ns();
+
+	name_touch(change_inode(c, from), now);
+	name_touch(change_inode(c, to), now);
+	change_inode(c, moved)->ctime = now;
+	if (r->directory) {
+		change_inode(c, moved)->parent = to->number;
+		change_inode(c, from)->links--;
+		change_inode(c, to)->links += replaced == NULL;
+	}
+	if (replaced != NULL) {
+		struct pmfs_inode *gone = change_inode(c, replaced);
+		gone->links = r->directory ? 0 : gone->links - 1;
+		gone->ctime = now;
+	}
+	err_t err = dir_add(c, to, r->to.name, r->to.bytes, moved->number, moved->now.type);
+	if (err == OK && replaced != NULL)
+		err = dir_remove(c, to, r->to.name, r->to.bytes, replaced->number);
+	if (err == OK)
+		err = dir_remove(c, from, r->from.name, r->from.bytes, moved->number);
+	return err;
+}
+
+/* Everything is locked. */
+static err_t rename_locked(struct rename *r)
+{
+	struct change c;
+	bool empty = true;
+	err_t err = names_still(r);
+
+	if (err == OK && r->to.inode != NULL && r->directory)
+		err = dir_empty(r->to.inode, &empty);
+	if (err != OK || !empty)
+		return err != OK ? err : ERR_NOT_EMPTY;
+	change_begin(&c, r->fs, false);
+	err = rename_change(r, &c);
+	if (err == OK)
+		change_commit(&c);
+	else
+		change_abort(&c);
+	return err;
+}
+
+static err_t rename_walked(struct rename *r)
+{
+	err_t err = rename_check(r);
+
+	if (err != OK || r->from.inode == r->to.inode)
+		return err; /* two names of one inode: nothing happens, as POSIX says */
+	err = lock_parents(r);
+	if (err != OK)
+		return err;
+	lock_children(r);
+	err = rename_locked(r);
+	unlock_children(r);
+	unlock_parents(r);
+	return err;
+}
+
+static err_t rename_once(struct pmfs *fs, const char *from, const char *to, bool exclusive)
+{
+	struct rename r = { .fs = fs, .exclusive = exclusive };
+	err_t err = walk_path(fs, from, false, &r.from);
+
+	if (err != OK)
+		return err;
+	err = walk_path(fs, to, false, &r.to);
+	if (err == OK) {
+		const bool wide = r.from.parent != r.to.parent ||
+				(r.from.inode != NULL && r.from.inode->now.type == PMFS_DIRECTORY);
+		if (wide)
+			pthread_mutex_lock(&fs->rename_lock);
+		err = rename_walked(&r);
+		if (wide)
+			pthread_mutex_unlock(&fs->rename_lock);
+		walk_end(&r.to);
+	}
+	walk_end(&r.from);
+	return err;
+}
+
+err_t pmfs_rename(struct pmfs *fs, const char *from, const char *to, bool exclusive)
+{
+	err_t err = ERR_AGAIN;
+
+	for (int i = 0; i < 8 && err == ERR_AGAIN; i++)
+		err = rename_once(fs, from, to, exclusive);
+	return err;
+}

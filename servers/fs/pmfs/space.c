@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* space.c - the block allocator; see space.h. */
+#include "space.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP_BLOCKS_MAX 32768u /* 128 MiB */
+#define WORD_BITS 64u
+
+static uint32_t group_size(uint64_t blocks, uint32_t cpus)
+{
+	uint64_t size = blocks / (cpus * 4ull);
+
+	size = (size + SPACE_LARGE - 1) / SPACE_LARGE * SPACE_LARGE;
+	if (size < SPACE_LARGE)
+		size = SPACE_LARGE;
+	return size > GROUP_BLOCKS_MAX ? GROUP_BLOCKS_MAX : (uint32_t)size;
+}
+
+err_t space_init(struct space *space, uint64_t first, uint64_t blocks, uint32_t cpus)
+{
+	memset(space, 0, sizeof(*space));
+	space->first = first;
+	space->blocks = blocks;
+	space->cpus = cpus != 0 ? cpus : 1;
+	space->group_blocks = group_size(blocks, space->cpus);
+	space->groups = (uint32_t)((blocks + space->group_blocks - 1) / space->group_blocks);
+	space->group = aligned_alloc(64, space->groups * sizeof(*space->group));
+	if (space->group == NULL)
+		return ERR_NO_MEMORY;
+	memset(space->group, 0, space->groups * sizeof(*space->group));
+	pthread_mutex_init(&space->reserve_lock, NULL);
+	for (uint32_t i = 0; i < space->groups; i++) {
+		struct space_group *group = &space->group[i];
+		uint64_t rest = blocks - (uint64_t)i * space->group_blocks;
+		pthread_mutex_init(&group->lock, NULL);
+		group->first = (uint64_t)i * space->group_blocks;
+		group->blocks = rest < space->group_blocks ? (uint32_t)rest : space->group_blocks;
+		group->free = group->blocks;
+		group->used = calloc((group->blocks + WORD_BITS - 1) / WORD_BITS, 8);
+		if (group->used == NULL) {
+			space_destroy(space);
+			return ERR_NO_MEMORY;
+		}
+		if (group->blocks % WORD_BITS != 0) /* what lies past the device is never free */
+			group->used[group->blocks / WORD_BITS] = ~0ull << group->blocks % WORD_BITS;
+	}
+	for (uint64_t block = 0; block < first; block++) {
+		struct space_group *group = &space->group[block / space->group_blocks];
+		uint32_t bit = (uint32_t)(block - group->first);
+		group->used[bit / WORD_BITS] |= 1ull << bit % WORD_BITS;
+		group->free--;
+	}
+	return OK;
+}
+
+void space_destroy(struct space *space)
+{
+	for (uint32_t i = 0; space->group != NULL && i < space->groups; i++)
+		free(space->group[i].used);
+	free(space->group);
+	space->group = NULL;
+}
+
+static bool bit_get(const struct space_group *group, uint32_t bit)
+{
+	return group->used[bit / WORD_BITS] >> bit % WORD_BITS & 1;
+}
+
+/* Set or clear [bit, bit + count). */
+static void bits_put(struct space_group *group, uint32_t bit, uint32_t count, bool set)
+{
+	while (count != 0) {
+		const uint32_t at = bit % WORD_BITS;
+		const uint32_t n = count < WORD_BITS - at ? count : WORD_BITS - at;
+		const uint64_t mask = (n == WORD_BITS ? ~0ull : (1ull << n) - 1) << at;
+		if (set)
+			group->used[bit / WORD_BITS] |= mask;
+		else
+			group->used[bit / WORD_BITS] &= ~mask;
+		bit += n;
+		count -= n;
+	}
+}
+
+/* The first bit at or after `bit` that has the value `used`; group->blocks if none. */
+static uint32_t bit_find(const struct space_group *group, uint32_t bit, bool used)
+{
+	while (bit < group->blocks) {
+		uint64_t word = group->used[bit / WORD_BITS];
+		if (!used)
+			word = ~word;
+		word >>= bit % WORD_BITS;
+		if (word != 0) {
+			bit += (uint32_t)__builtin_ctzll(word);
+			return bit < group->blocks ? bit : group->blocks;
+		}
+		bit = (bit / WORD_BITS + 1) * WORD_BITS;
+	}
+	return group->blocks;
+}
+
+err_t space_mark(struct space *space, uint64_t start, uint64_t count)
+{
+	if (start < space->first || start >= space->blocks || count > space->blocks - start)
+		return ERR_CORRUPT;
+	while (count != 0) {
+		struct space_group *group = &space->group[start / space->group_blocks];
+		const uint32_t bit = (uint32_t)(start - group->first);
+		const uint32_t room = group->blocks - bit;
+		const uint32_t n = count < room ? (uint32_t)count : room;
+		if (bit_find(group, bit, true) < bit + n)
+			return ERR_CORRUPT;
+		bits_put(group, bit, n, true);
+		group->free -= n;
+		start += n;
+		count -= n;
+	}
+	return OK;
+}
+
+static void group_take(struct space_group *group, uint32_t bit, uint32_t count)
+{
+	bits_put(group, bit, count, true);
+	group->free -= count;
+	group->hint = bit + count < group->blocks ? bit + count : 0;
+}
+
+/* A wholly free, aligned 2 MiB; false if the group has none. */
+static bool group_find_large(const struct space_group *group, uint32_t *bit)
+{
+	for (uint32_t at = 0; at + SPACE_LARGE <= group->blocks; at += SPACE_LARGE) {
+		uint64_t any = 0;
+		for (uint32_t word = at / WORD_BITS; word < (at + SPACE_LARGE) / WORD_BITS; word++)
+			any |= group->used[word];
+		if (any == 0) {
+			*bit = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The first run of `want` at or after the hint, going round; or else the longest. */
+static bool group_find(const struct space_group *group, uint32_t want, uint32_t *bit, uint32_t *count)
+{
+	uint32_t best = 0, from = group->hint;
+
+	for (int round = 0; round < 2; round++) {
+		for (uint32_t at = bit_find(group, from, false); at < group->blocks;) {
+			uint32_t end = bit_find(group, at, true);
+			if (end - at > best) {
+				best = end - at;
+				*bit = at;
+				if (best >= want) {
+					*count = want;
+					return true;
+				}
+			}
+			at = bit_find(group, end, false);
+		}
+		from = 0;
+	}
+	*count = best;
+	return best != 0;
+}
+
+static bool group_alloc(struct space_group *group, uint32_t want, uint64_t *start, uint32_t *count)
+{
+	uint32_t bit, n;
+	bool found = false;
+
+	pthread_mutex_lock(&group->lock);
+	if (group->free != 0) {
+		if (want >= SPACE_LARGE && group_find_large(group, &bit)) {
+			n = bit_find(group, bit, true) - bit;
+			n = n < want ? n : want;
+			found = true;
+		} else {
+			found = group_find(group, want, &bit, &n);
+		}
+		if (found) {
+			group_take(group, bit, n);
+			*start = group->first + bit;
+			*count = n;
+		}
+	}
+	pthread_mutex_unlock(&group->lock);
+	return found;
+}
+
+static bool goal_alloc(struct space *space, uint64_t goal, uint32_t want, uint64_t *start, uint32_t *count)
+{
+	struct space_group *group = &space->group[goal / space->group_blocks];
+	const uint32_t bit = (uint32_t)(goal - group->first);
+	uint32_t n = 0;
+
+	pthread_mutex_lock(&group->lock);
+	if (!bit_get(group, bit)) {
+		n = bit_find(group, bit, true) - bit;
+		n = n < want ? n : want;
+		group_take(group, bit, n);
+		*start = goal;
+		*count = n;
+	}
+	pthread_mutex_unlock(&group->lock);
+	return n != 0;
+}
+
+static bool reserve_take(struct space *space, uint64_t *start)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&space->reserve_lock);
+	if (space->reserve_count != 0) {
+		*start = space->reserve[--space->reserve_count];
+		found = true;
+	}
+	pthread_mutex_unlock(&space->reserve_lock);
+	return found;
+}
+
+err_t space_alloc(struct space *space, uint32_t cpu, uint64_t goal, uint32_t want, bool reserve,
+		uint64_t *start, uint32_t *count)
+{
+	if (goal >= space->first && goal < space->blocks && goal_alloc(space, goal, want, start, count))
+		return OK;
+	const uint32_t home = (uint32_t)((uint64_t)(cpu % space->cpus) * space->groups / space->cpus);
+	for (uint32_t i = 0; i < space->groups; i++)
+		if (group_alloc(&space->group[(home + i) % space->groups], want, start, count))
+			return OK;
+	if (reserve && reserve_take(space, start)) {
+		*count = 1;
+		return OK;
+	}
+	return ERR_NO_SPACE;
+}
+
+/* Put freed blocks back into the reserve first. Returns how many went there. */
+static uint64_t reserve_fill(struct space *space, uint64_t start, uint64_t count)
+{
+	uint64_t taken = 0;
+
+	if (__atomic_load_n(&space->reserve_count, __ATOMIC_RELAXED) >= space->reserve_wanted)
+		return 0;
+	pthread_mutex_lock(&space->reserve_lock);
+	while (taken < count && space->reserve_count < space->reserve_wanted)
+		space->reserve[space->reserve_count++] = start + taken++;
+	pthread_mutex_unlock(&space->reserve_lock);
+	return taken;
+}
+
+void space_free(struct space *space, uint64_t start, uint64_t count)
+{
+	const uint64_t kept = reserve_fill(space, start, count);
+
+	start += kept;
+	count -= kept;
+	while (count != 0) {
+		struct space_group *group = &space->group[start / space->group_blocks];
+		const uint32_t bit = (uint32_t)(start - group->first);
+		const uint32_t room = group->blocks - bit;
+		const uint32_t n = count < room ? (uint32_t)count : room;
+		pthread_mutex_lock(&group->lock);
+		bits_put(group, bit, n, false);
+		group->free += n;
+		pthread_mutex_unlock(&group->lock);
+		start += n;
+		count -= n;
+	}
+}
+
+void space_ready(struct space *space)
+{
+	uint64_t wanted = space->blocks / 64;
+
+	wanted = wanted > SPACE_RESERVE ? SPACE_RESERVE : wanted;
+	while (space->reserve_count < wanted) {
+		uint64_t start;
+		uint32_t count;
+		if (space_alloc(space, 0, 0, 1, false, &start, &count) != OK)
+			break;
+		space->reserve[space->reserve_count++] = start;
+	}
+	space->reserve_wanted = (uint32_t)wanted;
+}
+
+uint64_t space_count_free(struct space *space)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < space->groups; i++)
+		sum += __atomic_load_n(&space->group[i].free, __ATOMIC_RELAXED);
+	return sum;
+}
+
+bool space_is_used(struct space *space, uint64_t block)
+{
+	struct space_group *group = &space->group[block / space->group_blocks];
+
+	pthread_mutex_lock(&group->lock);
+	bool used = bit_get(group, (uint32_t)(block - group->first));
+	pthread_mutex_unlock(&group->lock);
+	return used;
+}

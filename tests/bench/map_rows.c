@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* map_rows.c - mapped files: the price of touching a page for the first time, and of making
+ * stores durable. */
+#include "bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE_BYTES 4096u
+#define MAP_PAGES 512u
+#define MAP_BYTES (MAP_PAGES * PAGE_BYTES)
+
+/* Every page begins with its number + 1. */
+static bool open_pages(struct bench *b)
+{
+	if (!bench_path(b, "bench.map"))
+		return false;
+	b->fd = open(b->path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (b->fd < 0)
+		return bench_fail(b, b->path, errno);
+	memset(b->buffer, 0, PAGE_BYTES);
+	for (uint64_t page = 0; page < MAP_PAGES; page++) {
+		uint64_t number = page + 1;
+		memcpy(b->buffer, &number, 8);
+		if (pwrite(b->fd, b->buffer, PAGE_BYTES, (off_t)(page * PAGE_BYTES)) != (ssize_t)PAGE_BYTES)
+			return bench_fail(b, "filling the file", errno);
+	}
+	return true;
+}
+
+static void unmap(struct bench *b)
+{
+	if (b->memory)
+		munmap(b->memory, MAP_BYTES);
+	b->memory = NULL;
+}
+
+static void close_pages(struct bench *b)
+{
+	unmap(b);
+	if (b->fd >= 0) {
+		close(b->fd);
+		unlink(b->path);
+	}
+}
+
+/* A fresh mapping, none of whose pages has been touched. */
+static bool map_fresh(struct bench *b, uint64_t count)
+{
+	(void)count;
+	unmap(b);
+	void *memory = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
+	if (memory == MAP_FAILED)
+		return bench_fail(b, "mmap of a file", errno);
+	b->memory = memory;
+	return true;
+}
+
+static bool map_once(struct bench *b)
+{
+	return open_pages(b) && map_fresh(b, 0);
+}
+
+static bool touch_read(struct bench *b, uint64_t count)
+{
+	const volatile uint64_t *word = b->memory;
+	(void)count;
+	for (uint64_t page = 0; page < MAP_PAGES; page++)
+		b->moved += word[page * (PAGE_BYTES / 8)];
+	return true;
+}
+
+static bool check_read(struct bench *b, uint64_t count)
+{
+	(void)count;
+	return b->moved == (uint64_t)MAP_PAGES * (MAP_PAGES + 1) / 2 ||
+		   bench_fail(b, "the mapping does not show the file", 0);
+}
+
+static bool touch_write(struct bench *b, uint64_t count)
+{
+	volatile uint64_t *word = b->memory;
+	(void)count;
+	for (uint64_t page = 0; page < MAP_PAGES; page++)
+		word[page * (PAGE_BYTES / 8)] = page + 1;
+	return true;
+}
+
+/* What was stored in the mapping is what a read gives. */
+static bool check_file(struct bench *b, uint64_t count)
+{
+	uint64_t word;
+	(void)count;
+	for (uint64_t page = 0; page < MAP_PAGES; page++) {
+		if (pread(b->fd, &word, 8, (off_t)(page * PAGE_BYTES)) != 8)
+			return bench_fail(b, "reading the file back", errno);
+		if (word != page + 1)
+			return bench_fail(b, "the file does not show the stores", 0);
+	}
+	return true;
+}
+
+/* One word and one page at a time. */
+static bool store_sync(struct bench *b, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t page = i % MAP_PAGES;
+		unsigned char *at = (unsigned char *)b->memory + page * PAGE_BYTES;
+		*(volatile uint64_t *)(void *)at = page + 1;
+		if (msync(at, PAGE_BYTES, MS_SYNC))
+			return bench_fail(b, "msync", errno);
+	}
+	return true;
+}
+
+static const struct row rows[] = {
+	{ .id = "map_read_fault", .what = "first read of a mapped page", .count = 1,
+	  .divide = MAP_PAGES, .setup = open_pages, .prepare = map_fresh, .body = touch_read,
+	  .check = check_read, .teardown = close_pages },
+	{ .id = "map_write_fault", .what = "first store to a mapped page", .count = 1,
+	  .divide = MAP_PAGES, .setup = open_pages, .prepare = map_fresh, .body = touch_write,
+	  .check = check_file, .teardown = close_pages },
+	{ .id = "map_store_msync", .what = "store to a mapped page + msync", .count = 500,
+	  .setup = map_once, .body = store_sync, .check = check_file, .teardown = close_pages },
+};
+const struct row_group map_rows = { rows, sizeof rows / sizeof rows[0] };
