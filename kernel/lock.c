@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* lock.c - ticket spin locks (mm/port.h). First come, first served: `next` is the ticket to draw, `serving` who may
- * enter. Whoever waits with interrupts off still answers TLB rounds: the holder may be waiting for this very CPU. */
+/* lock.c - spin locks (mm/port.h). Whoever waits with interrupts off still answers TLB rounds: the holder may be waiting
+ * for this very CPU. Waiters read until the lock looks free and only then try to take it, so they share its line. */
 #include "kernel/arch.h"
 #include "kernel/lock_check.h"
 #include "kernel/round.h"
@@ -10,39 +10,41 @@ void spin_init(struct spinlock *lock, enum lock_rank rank)
 	*lock = (struct spinlock){ .rank = (uint8_t)rank };
 }
 
-static COLD void spin_wait(struct spinlock *lock, uint32_t ticket)
+static bool take(struct spinlock *lock)
+{
+	return __atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static COLD void spin_wait(struct spinlock *lock)
 {
 	bool deaf = !arch_irq_enabled();
 
-	while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
-		if (deaf)
-			tlb_round_handle();
-		arch_pause();
-	}
+	do {
+		while (__atomic_load_n(&lock->taken, __ATOMIC_RELAXED)) {
+			if (deaf)
+				tlb_round_handle();
+			arch_pause();
+		}
+	} while (!take(lock));
 }
 
 void spin_lock(struct spinlock *lock) TA_NONE
 {
-	uint32_t ticket;
-
 	lock_check_order(lock);
-	ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
-	if (unlikely(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket))
-		spin_wait(lock, ticket);
+	if (unlikely(!take(lock)))
+		spin_wait(lock);
 	lock_check_taken(lock);
 }
 
 void spin_unlock(struct spinlock *lock) TA_NONE
 {
 	lock_check_given(lock);
-	__atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
 
 bool spin_try_lock(struct spinlock *lock) TA_NONE
 {
-	uint32_t serving = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE);
-
-	if (!__atomic_compare_exchange_n(&lock->next, &serving, serving + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (!take(lock))
 		return false;
 	lock_check_taken(lock);
 	return true;

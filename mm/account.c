@@ -58,8 +58,8 @@ static bool account_try(struct account *account, uint64_t pages)
 	do {
 		if (used > account->limit_pages || pages > account->limit_pages - used)
 			return false;
-	} while (!__atomic_compare_exchange_n(&account->used_pages, &used, used + pages, true, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(
+		&account->used_pages, &used, used + pages, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return true;
 }
 

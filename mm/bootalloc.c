@@ -3,7 +3,8 @@
 #include "mm/bootalloc.h"
 
 #define INTERVALS_MAX (BOOT_RANGES_MAX + 16)
-#define LOW_BYTES 0x10000ull      /* firmware data, real-mode vectors, and the page at 0 that NULL would reach */
+/* Firmware data, real-mode vectors, and the page at 0 that NULL would reach. */
+#define LOW_BYTES 0x10000ull
 #define LOW_LIMIT 0x100000ull     /* what a CPU in real mode can reach */
 #define MAPPED_LIMIT (4ull << 30) /* what the entry code has mapped */
 
@@ -69,8 +70,8 @@ void bootalloc_init(const struct boot_info *info)
 
 		if (range->type != BOOT_MEMORY_USABLE || range->base > UINT64_MAX - range->bytes)
 			continue;
-		interval_insert((range->base + PAGE_MASK) & ~PAGE_MASK, (range->base + range->bytes) & ~PAGE_MASK,
-				range->node);
+		interval_insert((range->base + PAGE_MASK) & ~PAGE_MASK,
+			(range->base + range->bytes) & ~PAGE_MASK, range->node);
 	}
 	interval_exclude(0, LOW_BYTES);
 	if (info->kernel_bytes)
@@ -124,13 +125,15 @@ paddr_t bootalloc_pages(uint64_t pages)
 	panic("not enough memory below 4 GiB to start: %llu pages wanted", (unsigned long long)pages);
 }
 
-void bootalloc_hand_over(void (*give)(uint64_t base, uint64_t bytes, uint32_t node, void *context), void *context)
+void bootalloc_hand_over(
+	void (*give)(uint64_t base, uint64_t bytes, uint32_t node, void *context), void *context)
 {
 	is_open = false;
 	intervals_sort();
 	for (uint32_t i = 0; i < interval_count; i++) {
 		if (intervals[i].base < intervals[i].end)
-			give(intervals[i].base, intervals[i].end - intervals[i].base, intervals[i].node, context);
+			give(intervals[i].base, intervals[i].end - intervals[i].base, intervals[i].node,
+				context);
 	}
 	interval_count = 0;
 }

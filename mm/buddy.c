@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* buddy.c - blocks of a RAM zone. See buddy.h for B1-B3; extent.c does the blocks inside one extent. */
+/* buddy.c - blocks of a RAM zone. See buddy.h for B1-B3; extent.c does the blocks inside one
+ * extent. */
 #include "mm/buddy.h"
 
 #define EXTENTS_ORDER_MAX (ZONE_ORDERS - 1)
@@ -28,7 +29,8 @@ void buddy_list_remove(struct zone *zone, uint32_t order, uint32_t index)
 }
 
 /* Set the states of a block of whole extents; `head` is the state of the first. */
-static void extents_mark(struct zone *zone, uint32_t index, uint32_t order, uint8_t head, uint8_t rest)
+static void extents_mark(
+	struct zone *zone, uint32_t index, uint32_t order, uint8_t head, uint8_t rest)
 {
 	for (uint32_t i = 0; i < 1u << (order - EXTENT_ORDER); i++) {
 		struct extent *extent = extent_get(zone, index + i);
@@ -39,7 +41,7 @@ static void extents_mark(struct zone *zone, uint32_t index, uint32_t order, uint
 }
 
 /* A block of whole extents, all ALLOCATED; EXTENT_NONE: none is left. */
-static uint32_t extents_take(struct zone *zone, uint32_t order)
+static uint32_t extents_take(struct zone *zone, uint32_t order) TA_EXCL(zone->lock)
 {
 	uint32_t from = order;
 	uint32_t index;
@@ -63,7 +65,7 @@ static uint32_t extents_take(struct zone *zone, uint32_t order)
 	return index;
 }
 
-static void extents_give(struct zone *zone, uint32_t index, uint32_t order)
+static void extents_give(struct zone *zone, uint32_t index, uint32_t order) TA_EXCL(zone->lock)
 {
 	zone->free_pages += 1ull << order;
 	while (order < EXTENTS_ORDER_MAX) {
@@ -81,7 +83,7 @@ static void extents_give(struct zone *zone, uint32_t index, uint32_t order)
 }
 
 /* Put a SPLIT extent into the list of its largest free order, out of that of `old`. */
-static void split_relist(struct zone *zone, uint32_t index, uint32_t old)
+static void split_relist(struct zone *zone, uint32_t index, uint32_t old) TA_EXCL(zone->lock)
 {
 	uint32_t now = extent_get(zone, index)->order;
 
@@ -94,7 +96,7 @@ static void split_relist(struct zone *zone, uint32_t index, uint32_t old)
 }
 
 /* A SPLIT extent with a free block of at least that order; splits a whole one if it must. */
-static uint32_t split_find(struct zone *zone, uint32_t order)
+static uint32_t split_find(struct zone *zone, uint32_t order) TA_EXCL(zone->lock)
 {
 	uint32_t index;
 
@@ -139,6 +141,7 @@ uint64_t buddy_alloc(struct zone *zone, uint32_t order)
 }
 
 static void split_free(struct zone *zone, uint32_t index, uint16_t page, uint32_t order)
+	TA_EXCL(zone->lock)
 {
 	struct extent *extent = extent_get(zone, index);
 	struct page *pages;
@@ -219,5 +222,5 @@ bool buddy_check(struct zone *zone)
 		returnable += extent_reserved(zone, index) == 1;
 	}
 	return sum == zone->free_pages && split == zone->split_extents &&
-	       zone->managed_pages == zone->allocated_pages + zone->free_pages + returnable;
+		   zone->managed_pages == zone->allocated_pages + zone->free_pages + returnable;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* buddy.h - power-of-two blocks of a RAM zone. Blocks of 2 MiB and more are whole extents; smaller ones come out of
- * SPLIT extents, the fullest that can serve first, so that whole extents stay whole.
+/* buddy.h - power-of-two blocks of a RAM zone. Blocks of 2 MiB and more are whole extents; smaller
+ * ones come out of SPLIT extents, the fullest that can serve first, so that whole extents stay
+ * whole.
  * Units: page numbers within the zone; a block of order n is 2^n pages and aligned to its size.
- * A block may be given back in parts: every page (or extent) of an allocated block carries its own state.
+ * A block may be given back in parts: every page (or extent) of an allocated block carries its own
+ * state.
  * B1  no two free buddies of one order. B2  a page is in one free block, or allocated, or reserved.
- * B3  free_pages is the sum over the lists; managed = allocated + free + one page for each extent split on demand. */
+ * B3  free_pages is the sum over the lists; managed = allocated + free + one page for each extent
+ *     split on demand. */
 #pragma once
 
 #include "mm/zone.h"
@@ -13,7 +16,8 @@
 
 /* A block, or BUDDY_NONE. Its content is whatever was there. */
 uint64_t buddy_alloc(struct zone *zone, uint32_t order) TA_EXCL(zone->lock);
-/* Give back; panics on a page that is not allocated. From order 9 up the block must be whole extents. */
+/* Give back; panics on a page that is not allocated. From order 9 up the block must be whole
+ * extents. */
 void buddy_free(struct zone *zone, uint64_t page, uint32_t order) TA_EXCL(zone->lock);
 bool buddy_check(struct zone *zone) TA_EXCL(zone->lock); /* B1-B3 */
 

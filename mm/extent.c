@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* extent.c - extent descriptors and the blocks of 4 KiB to 1 MiB inside one SPLIT extent (see extent.h).
- * Free blocks of an order hang in a list through their page descriptors, by 16-bit page numbers; free memory itself is
- * never touched. */
+/* extent.c - extent descriptors and the blocks of 4 KiB to 1 MiB inside one SPLIT extent (see
+ * extent.h). Free blocks of an order hang in a list through their page descriptors, by 16-bit page
+ * numbers; free memory itself is never touched. */
 #include "mm/extent.h"
 #include "mm/bootalloc.h"
 #include "mm/frame.h"
@@ -33,8 +33,8 @@ err_t extent_reserve(struct zone *zone, uint32_t index)
 		if (err != OK)
 			return err;
 	}
-	if (__atomic_compare_exchange_n(slot, &none, (struct extent *)phys_to_virt(frame), false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(slot, &none, (struct extent *)phys_to_virt(frame), false,
+			__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		__atomic_fetch_add(&zone->chunks_made, 1, __ATOMIC_RELAXED);
 	else
 		frame_free(NULL, frame); /* someone was faster, which cannot be at boot */
@@ -47,14 +47,16 @@ struct page *extent_pages(struct zone *zone, uint32_t index)
 
 	DASSERT(extent && extent->state == EXTENT_SPLIT);
 	return phys_to_virt(PADDR(zone->start + ((uint64_t)index << EXTENT_SHIFT) +
-				  ((uint64_t)extent->descriptors << PAGE_SHIFT)));
+							  ((uint64_t)extent->descriptors << PAGE_SHIFT)));
 }
 
 static void block_add(struct extent *extent, struct page *pages, uint32_t order, uint16_t page)
 {
 	uint16_t head = extent->head[order];
 
-	pages[page] = (struct page){ .state = PAGE_FREE, .order = (uint8_t)order, .next = head, .previous = PAGE_NONE };
+	pages[page] = (struct page){
+		.state = PAGE_FREE, .order = (uint8_t)order, .next = head, .previous = PAGE_NONE
+	};
 	if (head != PAGE_NONE)
 		pages[head].previous = page;
 	extent->head[order] = page;
@@ -164,7 +166,8 @@ uint32_t extent_reserved(struct zone *zone, uint32_t index)
 	return reserved;
 }
 
-/* The free blocks of one order: right states, aligned, no free buddy (B1). Returns their pages, or UINT32_MAX. */
+/* The free blocks of one order: right states, aligned, no free buddy (B1). Returns their pages, or
+ * UINT32_MAX. */
 static uint32_t extent_check_order(struct extent *extent, struct page *pages, uint32_t order)
 {
 	uint32_t sum = 0;
@@ -173,10 +176,12 @@ static uint32_t extent_check_order(struct extent *extent, struct page *pages, ui
 	for (uint16_t page = extent->head[order]; page != PAGE_NONE; page = pages[page].next) {
 		uint32_t buddy = page ^ (1u << order);
 
-		if (page >= EXTENT_PAGES || (page & ((1u << order) - 1)) || pages[page].state != PAGE_FREE ||
-		    pages[page].order != order || pages[page].previous != previous)
+		if (page >= EXTENT_PAGES || (page & ((1u << order) - 1)) ||
+			pages[page].state != PAGE_FREE || pages[page].order != order ||
+			pages[page].previous != previous)
 			return UINT32_MAX;
-		if (order < EXTENT_ORDER - 1 && pages[buddy].state == PAGE_FREE && pages[buddy].order == order)
+		if (order < EXTENT_ORDER - 1 && pages[buddy].state == PAGE_FREE &&
+			pages[buddy].order == order)
 			return UINT32_MAX;
 		for (uint32_t i = 1; i < 1u << order; i++)
 			if (pages[page + i].state != PAGE_FREE_PART)
@@ -209,5 +214,5 @@ bool extent_check(struct zone *zone, uint32_t index)
 		free += pages[i].state == PAGE_FREE || pages[i].state == PAGE_FREE_PART;
 	extent_set_order(extent);
 	return sum == free && sum == extent->free_pages && order == extent->order &&
-	       pages[extent->descriptors].state == PAGE_RESERVED;
+		   pages[extent->descriptors].state == PAGE_RESERVED;
 }

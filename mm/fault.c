@@ -3,9 +3,10 @@
  *   1. under the reader's sequence (S2) find the region and check what it allows;
  *   2. make the tables on the way, by compare-and-swap (T1);
  *   3. linear VMOs: install the largest leaf that fits;
- *      others: find or commit the page, and install under the lock of its leaf (V3), so that whoever takes the page
- *      away afterwards finds the translation.
- * Neighbours that are present already are installed with it where they share the leaf and the table: they cost a look. */
+ *      others: find or commit the page, and install under the lock of its leaf (V3), so that
+ *      whoever takes the page away afterwards finds the translation.
+ * Neighbours that are present already are installed with it where they share the leaf and the
+ * table: they cost a look. */
 #include "mm/revoke.h"
 #include "mm/space.h"
 #include "mm/window.h"
@@ -19,19 +20,16 @@ struct fault {
 	uint64_t address; /* page-aligned */
 	uint64_t page;    /* in the VMO */
 	enum access access;
-	bool touched;     /* the access follows at once, on this CPU */
+	bool touched; /* the access follows at once, on this CPU */
 	struct pager_request *request;
 };
 
 static uint32_t access_flag(enum access access)
 {
 	switch (access) {
-	case ACCESS_READ:
-		return MAP_READ;
-	case ACCESS_WRITE:
-		return MAP_WRITE;
-	case ACCESS_EXECUTE:
-		return MAP_EXECUTE;
+	case ACCESS_READ: return MAP_READ;
+	case ACCESS_WRITE: return MAP_WRITE;
+	case ACCESS_EXECUTE: return MAP_EXECUTE;
 	}
 	return MAP_READ;
 }
@@ -39,7 +37,8 @@ static uint32_t access_flag(enum access access)
 /* Leaf bits for a page that may be written if `writable`. */
 static uint64_t leaf_bits(const struct fault *fault, bool writable, uint32_t level)
 {
-	uint64_t bits = PTE_PRESENT | PTE_USER | pagetable_cache_bits(fault->vmo->cache) | (level > 1 ? PTE_LARGE : 0);
+	uint64_t bits = PTE_PRESENT | PTE_USER | pagetable_cache_bits(fault->vmo->cache) |
+					(level > 1 ? PTE_LARGE : 0);
 
 	if (writable && (fault->region->flags & MAP_WRITE))
 		bits |= PTE_WRITE;
@@ -56,25 +55,30 @@ static uint64_t touched_bits(const struct fault *fault, uint64_t bits)
 	return PTE_ACCESSED | (fault->access == ACCESS_WRITE && (bits & PTE_WRITE) ? PTE_DIRTY : 0);
 }
 
-/* Does the block of `level` around the address lie in the region, and at the same offset within a block at `backing`? */
+/* Does the block of `level` around the address lie in the region, and at the same offset within a
+ * block at `backing`? */
 static bool block_fits(const struct fault *fault, uint64_t backing, uint32_t level)
 {
 	uint64_t mask = level_bytes(level) - 1;
 	uint64_t first = fault->address & ~mask;
 
 	return ((fault->address ^ backing) & mask) == 0 && first >= fault->region->base &&
-	       first + mask < fault->region->base + fault->region->bytes;
+		   first + mask < fault->region->base + fault->region->bytes;
 }
 
-/* A larger leaf is in the way of smaller ones: its VMO has been split below it. Its rights or extent are out of date, so
- * it goes; everything under it faults in again. */
+/* A larger leaf is in the way of smaller ones: its VMO has been split below it. Its rights or
+ * extent are out of date, so it goes; everything under it faults in again. The VMO's lock keeps a
+ * revocation from finding only the smaller ones, not accessed yet, while some CPU still has the
+ * larger one. */
 static void break_leaf(const struct fault *fault)
 {
 	struct tlb_batch batch;
 
 	tlb_batch_init(&batch, fault->space);
+	spin_lock(&fault->vmo->lock);
 	revoke_range(&batch, fault->address, fault->address + PAGE_SIZE);
 	tlb_batch_finish(&batch);
+	spin_unlock(&fault->vmo->lock);
 }
 
 static err_t installed(const struct fault *fault, uint64_t *entry, uint64_t leaf, uint32_t level)
@@ -111,13 +115,15 @@ static err_t fault_linear(const struct fault *fault)
 		if (pte_is_table(pte_load(entry), level))
 			continue; /* smaller ones came first */
 		bits = leaf_bits(fault, true, level);
-		return installed(fault, entry, (backing & ~(level_bytes(level) - 1)) | bits | touched_bits(fault, bits),
-				 level);
+		return installed(fault, entry,
+			(backing & ~(level_bytes(level) - 1)) | bits | touched_bits(fault, bits), level);
 	}
 }
 
-/* Neighbours in the same leaf and the same table, with the accessed bit clear. `entry` is the address's own. */
-static void fault_around(const struct fault *fault, const struct vmo_leaf *leaf, uint64_t *entry) TA_EXCL(leaf->lock)
+/* Neighbours in the same leaf and the same table, with the accessed bit clear. `entry` is the
+ * address's own. */
+static void fault_around(const struct fault *fault, const struct vmo_leaf *leaf, uint64_t *entry)
+	TA_EXCL(leaf->lock)
 {
 	uint64_t slot = level_index(fault->address, 1);
 	uint64_t limit = vmo_bytes(fault->vmo) >> PAGE_SHIFT;
@@ -129,12 +135,12 @@ static void fault_around(const struct fault *fault, const struct vmo_leaf *leaf,
 		uint64_t present;
 
 		if (i == slot || address - fault->region->base >= fault->region->bytes || page >= limit ||
-		    page / PTES_PER_TABLE != fault->page / PTES_PER_TABLE)
+			page / PTES_PER_TABLE != fault->page / PTES_PER_TABLE)
 			continue;
 		present = vmo_leaf_entry(leaf, page);
 		if (present && !pte_load(&entry[(int64_t)(i - slot)]))
 			(void)pte_install(&entry[(int64_t)(i - slot)],
-					  (present & PTE_ADDRESS) | leaf_bits(fault, present & VMO_PAGE_WRITE, 1), 1);
+				(present & PTE_ADDRESS) | leaf_bits(fault, present & VMO_PAGE_WRITE, 1), 1);
 	}
 }
 
@@ -151,8 +157,10 @@ static err_t ask_pager(const struct fault *fault)
 	return ERR_AGAIN;
 }
 
-/* The page with its leaf locked; commits or refuses. */
-static err_t tree_page_lock(const struct fault *fault, struct vmo_leaf **out, uint64_t *present)
+/* The page with its leaf locked; commits or refuses. (Locked on OK only, which clang cannot
+ * follow.) */
+static err_t tree_page_lock(
+	const struct fault *fault, struct vmo_leaf **out, uint64_t *present) TA_NONE
 {
 	struct vmo_leaf *leaf;
 
@@ -171,14 +179,17 @@ static err_t tree_page_lock(const struct fault *fault, struct vmo_leaf **out, ui
 	return OK;
 }
 
-/* The entry to fill: level 2 if the page is, as far as one can see without a lock, part of a 2 MiB one. */
+/* The entry to fill: level 2 if the page is, as far as one can see without a lock, part of a 2 MiB
+ * one. */
 static err_t tree_entry(const struct fault *fault, uint32_t *level, uint64_t **out)
 {
 	const struct vmo_leaf *leaf = vmo_leaf_find(fault->vmo, fault->page);
 	err_t err;
 
 	*level = leaf && __atomic_load_n(&leaf->large, __ATOMIC_RELAXED) &&
-				 block_fits(fault, fault->page << PAGE_SHIFT, 2) ? 2 : 1;
+					 block_fits(fault, fault->page << PAGE_SHIFT, 2)
+				 ? 2
+				 : 1;
 	err = space_ensure(fault->space, fault->address, *level, out);
 	if (err == OK && *level == 2 && pte_is_table(pte_load(*out), 2)) {
 		*level = 1;
@@ -187,7 +198,7 @@ static err_t tree_entry(const struct fault *fault, uint32_t *level, uint64_t **o
 	return err;
 }
 
-static err_t fault_tree(const struct fault *fault)
+static err_t fault_tree(const struct fault *fault) TA_NONE
 {
 	struct vmo_leaf *leaf;
 	uint64_t present;
@@ -218,8 +229,8 @@ static err_t fault_tree(const struct fault *fault)
 	return err;
 }
 
-static err_t fault_region(struct space *space, const struct region *region, uint64_t address, enum access access,
-			  bool touched, struct pager_request *request)
+static err_t fault_region(struct space *space, const struct region *region, uint64_t address,
+	enum access access, bool touched, struct pager_request *request)
 {
 	uint64_t offset = region->offset + (address - region->base);
 	struct fault fault = {
@@ -239,7 +250,7 @@ static err_t fault_region(struct space *space, const struct region *region, uint
 }
 
 static err_t fault_at(struct space *space, uint64_t address, enum access access, bool touched,
-		      struct pager_request *request)
+	struct pager_request *request)
 {
 	const struct region *region = region_find(space_read_begin(space), address);
 	err_t err = ERR_FAULT;
@@ -250,7 +261,8 @@ static err_t fault_at(struct space *space, uint64_t address, enum access access,
 	return err;
 }
 
-err_t space_fault(struct space *space, vaddr_t address, enum access access, struct pager_request *request)
+err_t space_fault(
+	struct space *space, vaddr_t address, enum access access, struct pager_request *request)
 {
 	if (address.v < USER_BASE || address.v >= USER_END)
 		return ERR_FAULT;
@@ -259,7 +271,8 @@ err_t space_fault(struct space *space, vaddr_t address, enum access access, stru
 	return fault_at(space, address.v, access, true, request);
 }
 
-err_t space_fault_ahead(struct space *space, vaddr_t address, enum access access, struct pager_request *request)
+err_t space_fault_ahead(
+	struct space *space, vaddr_t address, enum access access, struct pager_request *request)
 {
 	return fault_at(space, address.v, access, false, request);
 }

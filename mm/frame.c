@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* frame.c - frames with per-CPU caches in front of the zones.
- * A cache lock and a zone lock have the same rank and are never held together: batches cross through a local array.
+ * A cache lock and a zone lock have the same rank and are never held together: batches cross
+ * through a local array.
  * F2  a frame in a cache counts as allocated in its zone; frame_free_count adds the caches up. */
 #include "mm/frame.h"
 #include "mm/buddy.h"
@@ -66,7 +67,7 @@ static uint32_t zones_take(uint32_t order, uint64_t *block, uint32_t want)
 	return got;
 }
 
-static void zones_give(const uint64_t *block, uint32_t count, uint32_t order)
+static void zones_give(const uint64_t *block, uint32_t count, uint32_t order) TA_NONE
 {
 	struct zone *held = NULL;
 
@@ -333,5 +334,5 @@ bool frame_check(void)
 	for (uint32_t i = 0; i < zone_count(); i++)
 		good = zone_check(zone_get(i)) && good;
 	return good && frame_free_count() <= frame_managed_count() &&
-	       frame_kernel_count() <= frame_managed_count() - frame_free_count();
+		   frame_kernel_count() <= frame_managed_count() - frame_free_count();
 }

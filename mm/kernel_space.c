@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* kernel_space.c - the kernel half of all roots: image, direct map, device registers (see kernel_space.h, K1 and K2).
- * Stacks are in kstack.c. The direct map shows the image's text and constants read-only, so that no alias of them can
- * be written. */
+/* kernel_space.c - the kernel half of all roots: image, direct map, device registers (see
+ * kernel_space.h, K1 and K2). Stacks are in kstack.c. The direct map shows the image's text and
+ * constants read-only, so that no alias of them can be written. */
 #include "mm/kernel_space.h"
 #include "boot/boot_info.h"
 #include "mm/bootalloc.h"
@@ -11,8 +11,8 @@
 #define KERNEL_MAPS_MAX 256u
 
 /* linker.ld: page-aligned. */
-extern const char kernel_start[], text_start[], text_end[], rodata_start[], rodata_end[], data_start[], bss_end[],
-	kernel_end[];
+extern const char kernel_start[], text_start[], text_end[], rodata_start[], rodata_end[],
+	data_start[], bss_end[], kernel_end[];
 
 struct kernel_mapping {
 	uint64_t base; /* 0: unused */
@@ -20,9 +20,9 @@ struct kernel_mapping {
 };
 
 static uint64_t root_address;
-static uint64_t image_physical;                              /* of kernel_start */
+static uint64_t image_physical; /* of kernel_start */
 static struct spinlock maps_lock = SPINLOCK_INIT(LOCK_RANK_PAGETABLE);
-static struct kernel_mapping mappings[KERNEL_MAPS_MAX];      /* under maps_lock */
+static struct kernel_mapping mappings[KERNEL_MAPS_MAX]; /* under maps_lock */
 
 uint64_t kernel_root(void)
 {
@@ -63,7 +63,8 @@ static uint32_t leaf_level(uint64_t address, uint64_t physical, uint64_t bytes)
 {
 	uint32_t level = pagetable_has_huge() ? 3 : 2;
 
-	while (level > 1 && (((address | physical) & (level_bytes(level) - 1)) || bytes < level_bytes(level)))
+	while (level > 1 &&
+		   (((address | physical) & (level_bytes(level) - 1)) || bytes < level_bytes(level)))
 		level--;
 	return level;
 }
@@ -104,13 +105,15 @@ static void map_section(const char *start, const char *end, uint64_t bits)
 {
 	uint64_t bytes = ((uint64_t)(end - start) + PAGE_MASK) & ~PAGE_MASK;
 
-	boot_map((uint64_t)(uintptr_t)start, image_to_physical(start), bytes, bits | pagetable_global());
+	boot_map(
+		(uint64_t)(uintptr_t)start, image_to_physical(start), bytes, bits | pagetable_global());
 }
 
 static void map_direct_part(uint64_t base, uint64_t end, uint64_t bits)
 {
 	if (base < end)
-		boot_map(DIRECT_MAP_BASE + base, base, end - base, bits | pagetable_nx() | pagetable_global());
+		boot_map(
+			DIRECT_MAP_BASE + base, base, end - base, bits | pagetable_nx() | pagetable_global());
 }
 
 void kernel_space_map_direct(uint64_t base, uint64_t bytes)
@@ -125,7 +128,8 @@ void kernel_space_map_direct(uint64_t base, uint64_t bytes)
 		return;
 	}
 	map_direct_part(base, read_only, PTE_WRITE);
-	map_direct_part(base > read_only ? base : read_only, end < read_only_end ? end : read_only_end, 0);
+	map_direct_part(
+		base > read_only ? base : read_only, end < read_only_end ? end : read_only_end, 0);
 	map_direct_part(read_only_end, end, PTE_WRITE);
 }
 
@@ -135,9 +139,10 @@ static void map_boot_ranges(const struct boot_info *info)
 		const struct boot_range *range = &info->range[i];
 
 		if (range->type != BOOT_MEMORY_USABLE && range->type != BOOT_MEMORY_ACPI_RECLAIM &&
-		    range->type != BOOT_MEMORY_ACPI_NVS)
+			range->type != BOOT_MEMORY_ACPI_NVS)
 			continue;
-		if (range->bytes && range->base < DIRECT_MAP_BYTES && range->bytes <= DIRECT_MAP_BYTES - range->base)
+		if (range->bytes && range->base < DIRECT_MAP_BYTES &&
+			range->bytes <= DIRECT_MAP_BYTES - range->base)
 			kernel_space_map_direct(range->base & ~PAGE_MASK, range->bytes & ~PAGE_MASK);
 	}
 }
@@ -219,8 +224,8 @@ static void clear_pages(uint64_t base, uint64_t bytes)
 err_t kernel_map(paddr_t physical, size_t bytes, enum cache_kind cache, bool writable, void **out)
 {
 	uint64_t offset = physical.v & PAGE_MASK;
-	uint64_t bits = PTE_PRESENT | pagetable_nx() | pagetable_global() | pagetable_cache_bits(cache) |
-			(writable ? PTE_WRITE : 0);
+	uint64_t bits = PTE_PRESENT | pagetable_nx() | pagetable_global() |
+					pagetable_cache_bits(cache) | (writable ? PTE_WRITE : 0);
 	uint64_t span;
 	uint64_t base;
 	uint64_t *root = phys_to_virt(PADDR(root_address));
@@ -237,8 +242,8 @@ err_t kernel_map(paddr_t physical, size_t bytes, enum cache_kind cache, bool wri
 	for (uint64_t at = 0; at < span; at += PAGE_SIZE) {
 		uint64_t *entry;
 
-		err = pagetable_ensure(&root[level_index(base, 4)], 4, base + at, 1, NULL, PTE_PRESENT | PTE_WRITE,
-				       &entry);
+		err = pagetable_ensure(
+			&root[level_index(base, 4)], 4, base + at, 1, NULL, PTE_PRESENT | PTE_WRITE, &entry);
 		if (err != OK)
 			goto undo_pages;
 		pte_exchange(entry, (physical.v - offset + at) | bits);

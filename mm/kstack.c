@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* kstack.c - kernel stacks with guards (prototypes in kernel_space.h).
- * The area is cut into strides of 32 KiB; one word of the bitmap is 64 of them, 2 MiB, one level-1 table. The lowest free
- * stride is taken first, and a table goes when its word becomes 0, so that no page is left behind.
+ * The area is cut into strides of 32 KiB; one word of the bitmap is 64 of them, 2 MiB, one level-1
+ * table. The lowest free stride is taken first, and a table goes when its word becomes 0, so that
+ * no page is left behind.
  * KS1  a bit is set from before its stack is mapped until every CPU has flushed it. */
 #include "mm/frame.h"
 #include "mm/kernel_space.h"
@@ -42,7 +43,8 @@ static uint64_t *stack_directory(uint64_t address)
 	return &level2[level_index(address, 2)];
 }
 
-/* Clear the stack's entries. Its frames go to `frame`, and if it was the last of its table, that too. */
+/* Clear the stack's entries. Its frames go to `frame`, and if it was the last of its table, that
+ * too. */
 static uint32_t stack_unlink(uint64_t top, uint64_t *frame) TA_EXCL(stacks_lock)
 {
 	uint32_t index = stack_index(top);
@@ -99,7 +101,8 @@ static err_t stack_map(uint64_t top) TA_EXCL(stacks_lock)
 		err = frame_alloc(NULL, &frame);
 		if (err != OK)
 			return err;
-		pte_exchange(entry, frame.v | PTE_PRESENT | PTE_WRITE | pagetable_nx() | pagetable_global());
+		pte_exchange(
+			entry, frame.v | PTE_PRESENT | PTE_WRITE | pagetable_nx() | pagetable_global());
 	}
 	return OK;
 }

@@ -24,8 +24,8 @@ static void zone_name(char *out, const char *kind, uint32_t number)
 
 static bool range_is_ram(const struct boot_range *range)
 {
-	return range->type == BOOT_MEMORY_USABLE && range->bytes >= PAGE_SIZE && range->base < DIRECT_MAP_BYTES &&
-	       range->bytes <= DIRECT_MAP_BYTES - range->base;
+	return range->type == BOOT_MEMORY_USABLE && range->bytes >= PAGE_SIZE &&
+		   range->base < DIRECT_MAP_BYTES && range->bytes <= DIRECT_MAP_BYTES - range->base;
 }
 
 static bool pmem_between(const struct boot_info *info, uint64_t base, uint64_t end)
@@ -64,7 +64,7 @@ static void ram_zones_add(const struct boot_info *info)
 		if (!range_is_ram(range))
 			continue;
 		if (end && range->node == node && range->base - end <= ZONE_GAP_MAX &&
-		    !pmem_between(info, base, range->base + range->bytes)) {
+			!pmem_between(info, base, range->base + range->bytes)) {
 			end = (range->base + range->bytes) & ~PAGE_MASK;
 			continue;
 		}
@@ -94,7 +94,8 @@ static void pmem_zones_add(const struct boot_info *info)
 			err = zone_add(ZONE_PMEM, base, end - base, info->pmem[i].node, name, &zone);
 		if (err != OK) {
 			log_line("mm: pmem at %llx, %llu bytes, is not used: error %d",
-				 (unsigned long long)info->pmem[i].base, (unsigned long long)info->pmem[i].bytes, err);
+				(unsigned long long)info->pmem[i].base, (unsigned long long)info->pmem[i].bytes,
+				err);
 			continue;
 		}
 		kernel_space_map_direct(base, end - base);
@@ -109,7 +110,8 @@ static void give_range(uint64_t base, uint64_t bytes, uint32_t node, void *conte
 	(void)node;
 	(void)context;
 	if (!zone || zone_populate(zone, base, bytes) != OK)
-		log_line("mm: %llu bytes at %llx are lost", (unsigned long long)bytes, (unsigned long long)base);
+		log_line(
+			"mm: %llu bytes at %llx are lost", (unsigned long long)bytes, (unsigned long long)base);
 }
 
 void mm_init_pools(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* pager.c - pages that a VMO borrows from other VMOs (see pager.h for G1 and G2).
- * A supply first prepares all leaves in the range (memory, conflicts, the source's pages), which may fail and is undone,
- * then fills them, which cannot. vmo->lock keeps other supplies and revocations out; faults see each leaf change at once. */
+ * A supply first prepares all leaves in the range (memory, conflicts, the source's pages), which
+ * may fail and is undone, then fills them, which cannot. vmo->lock keeps other supplies and
+ * revocations out; faults see each leaf change at once. */
 #include "mm/pager.h"
 #include "mm/revoke.h"
 
@@ -10,7 +11,7 @@
 struct supply {
 	struct vmo *vmo;
 	struct vmo *source;
-	uint64_t first;        /* page in the VMO */
+	uint64_t first; /* page in the VMO */
 	uint64_t pages;
 	uint64_t source_first; /* page in the source */
 	uint64_t flags;        /* of the entries */
@@ -60,10 +61,12 @@ static bool leaf_span(const struct supply *supply, uint64_t page, uint64_t *end)
 }
 
 /* Nothing else is there, and the source has its pages. */
-static err_t supply_check_pages(const struct supply *supply, struct vmo_leaf *leaf, uint64_t page, uint64_t end)
+static err_t supply_check_pages(
+	const struct supply *supply, struct vmo_leaf *leaf, uint64_t page, uint64_t end)
 {
 	for (; page < end; page++) {
-		uint64_t frame = source_frame(supply->source, supply->source_first + (page - supply->first));
+		uint64_t frame =
+			source_frame(supply->source, supply->source_first + (page - supply->first));
 		uint64_t entry;
 
 		if (!frame)
@@ -77,7 +80,8 @@ static err_t supply_check_pages(const struct supply *supply, struct vmo_leaf *le
 	return OK;
 }
 
-static err_t supply_prepare_leaf(const struct supply *supply, uint64_t page, uint64_t end, bool whole)
+static err_t supply_prepare_leaf(
+	const struct supply *supply, uint64_t page, uint64_t end, bool whole) TA_NONE
 {
 	struct vmo_leaf *leaf;
 	uint64_t large = whole ? source_large(supply, page) : 0;
@@ -116,17 +120,20 @@ static void supply_fill_leaf(const struct supply *supply, uint64_t page, uint64_
 
 	spin_lock(&leaf->lock);
 	if (large && (!leaf->count || leaf->large)) {
-		vmo_leaf_set_large(supply->vmo, leaf, large | supply->flags | (leaf->large & VMO_PAGE_WRITE));
+		vmo_leaf_set_large(
+			supply->vmo, leaf, large | supply->flags | (leaf->large & VMO_PAGE_WRITE));
 		spin_unlock(&leaf->lock);
 		return;
 	}
 	spin_unlock(&leaf->lock);
 	for (; page < end; page++) {
-		uint64_t frame = source_frame(supply->source, supply->source_first + (page - supply->first));
+		uint64_t frame =
+			source_frame(supply->source, supply->source_first + (page - supply->first));
 
 		spin_lock(&leaf->lock);
 		if (!leaf->large) /* a large page with enough rights already shows these very frames */
-			vmo_leaf_set(supply->vmo, leaf, page, vmo_leaf_entry(leaf, page) | frame | supply->flags);
+			vmo_leaf_set(
+				supply->vmo, leaf, page, vmo_leaf_entry(leaf, page) | frame | supply->flags);
 		spin_unlock(&leaf->lock);
 	}
 }
@@ -183,7 +190,8 @@ static void sources_drop(struct vmo **source)
 			vmo_unref(source[i]);
 }
 
-static err_t supply_locked(const struct supply *supply) TA_EXCL(supply->vmo->lock)
+/* With vmo->lock. */
+static err_t supply_locked(const struct supply *supply)
 {
 	uint64_t last = supply->first + supply->pages;
 	uint64_t next;
@@ -216,8 +224,8 @@ static bool range_is_good(const struct vmo *vmo, uint64_t offset, uint64_t bytes
 	return bytes && !((offset | bytes) & PAGE_MASK) && bytes <= size && offset <= size - bytes;
 }
 
-err_t vmo_supply(struct vmo *vmo, uint64_t offset, struct vmo *source, uint64_t source_offset, uint64_t bytes,
-		 bool writable)
+err_t vmo_supply(struct vmo *vmo, uint64_t offset, struct vmo *source, uint64_t source_offset,
+	uint64_t bytes, bool writable)
 {
 	struct vmo *unused[VMO_SOURCES_MAX];
 	struct supply supply;
@@ -227,7 +235,8 @@ err_t vmo_supply(struct vmo *vmo, uint64_t offset, struct vmo *source, uint64_t 
 		return ERR_ARGS;
 	vmo = vmo_resolve(vmo, &offset);
 	source = vmo_resolve(source, &source_offset);
-	if (vmo->kind != VMO_PAGER || (source->kind != VMO_ZONE && source->kind != VMO_ANONYMOUS) || source->resizable)
+	if (vmo->kind != VMO_PAGER || (source->kind != VMO_ZONE && source->kind != VMO_ANONYMOUS) ||
+		source->resizable)
 		return ERR_ARGS;
 	supply = (struct supply){
 		.vmo = vmo,

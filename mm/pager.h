@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* pager.h - VMOs whose pages a user-mode pager supplies: supply, take back, ask.
  * Units: bytes, multiples of PAGE_SIZE.
- * Owner: a supplied page stays its source's; the pager VMO holds a reference on each source until it has none of its pages.
+ * Owner: a supplied page stays its source's; the pager VMO holds a reference on each source until
+ * it has none of its pages.
  * Locks: [v] vmo->lock around a whole supply or revoke, leaf locks inside.
- * G1  a page of a pager VMO is a frame of a source that can neither shrink nor die while it is supplied.
- * G2  when vmo_revoke returns, no CPU reaches the pages through this VMO: not by a space, not by a window. */
+ * G1  a page of a pager VMO is a frame of a source that can neither shrink nor die while it is
+ *     supplied.
+ * G2  when vmo_revoke returns, no CPU reaches the pages through this VMO: not by a space, not by a
+ *     window. */
 #pragma once
 
 #include "mm/vmo.h"
@@ -17,13 +20,15 @@ struct pager_request {
 	uint32_t access; /* RIGHT_READ, or RIGHT_WRITE: it must be writable */
 };
 
-/* Let [offset, +bytes) of a pager VMO be the pages of `source` (zone VMO, or fully committed anonymous VMO that is not
- * resizable, or a slice of one). Whole aligned 2 MiB stay whole. Supplying the same frames again with write allowed widens.
- * ERR_ARGS (alignment, range, kinds), ERR_EXISTS (another page is there), ERR_BAD_STATE (source page not committed),
- * ERR_NO_MEMORY, ERR_LIMIT. All of it happens or nothing. */
+/* Let [offset, +bytes) of a pager VMO be the pages of `source` (zone VMO, or fully committed
+ * anonymous VMO that is not resizable, or a slice of one). Whole aligned 2 MiB stay whole.
+ * Supplying the same frames again with write allowed widens. ERR_ARGS (alignment, range, kinds),
+ * ERR_EXISTS (another page is there), ERR_BAD_STATE (source page not committed), ERR_NO_MEMORY,
+ * ERR_LIMIT. All of it happens or nothing. */
 MUST_USE err_t vmo_supply(struct vmo *vmo, uint64_t offset, struct vmo *source, uint64_t source_offset, uint64_t bytes,
-			  bool writable);
+	bool writable);
 
-/* Take pages back; those that were not supplied are no error. A 2 MiB page may go as a whole where only a part of it was
- * named and there is no memory to split its descriptor: the pager is asked again for the rest. ERR_ARGS. */
+/* Take pages back; those that were not supplied are no error. A 2 MiB page may go as a whole where
+ * only a part of it was named and there is no memory to split its descriptor: the pager is asked
+ * again for the rest. ERR_ARGS. */
 MUST_USE err_t vmo_revoke(struct vmo *vmo, uint64_t offset, uint64_t bytes);

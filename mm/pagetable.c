@@ -36,12 +36,9 @@ uint64_t pagetable_global(void)
 uint64_t pagetable_cache_bits(enum cache_kind cache)
 {
 	switch (cache) {
-	case CACHE_WRITE_BACK:
-		return 0;
-	case CACHE_WRITE_COMBINE:
-		return PTE_PWT;
-	case CACHE_UNCACHED:
-		return PTE_PCD | PTE_PWT;
+	case CACHE_WRITE_BACK: return 0;
+	case CACHE_WRITE_COMBINE: return PTE_PWT;
+	case CACHE_UNCACHED: return PTE_PCD | PTE_PWT;
 	}
 	return 0;
 }
@@ -73,13 +70,14 @@ static err_t table_make(uint64_t *entry, struct account *account, uint64_t table
 
 	if (err != OK)
 		return err;
-	if (!__atomic_compare_exchange_n(entry, &none, table.v | table_bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+	if (!__atomic_compare_exchange_n(
+			entry, &none, table.v | table_bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		frame_free(account, table);
 	return OK;
 }
 
-err_t pagetable_ensure(uint64_t *top, uint32_t top_level, uint64_t address, uint32_t level, struct account *account,
-		       uint64_t table_bits, uint64_t **out)
+err_t pagetable_ensure(uint64_t *top, uint32_t top_level, uint64_t address, uint32_t level,
+	struct account *account, uint64_t table_bits, uint64_t **out)
 {
 	uint64_t *entry = top;
 	uint32_t at = top_level;
@@ -123,7 +121,8 @@ bool pte_install(uint64_t *entry, uint64_t leaf, uint32_t level)
 			if (merged == old)
 				return true;
 		}
-	} while (!__atomic_compare_exchange_n(entry, &old, merged, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	} while (!__atomic_compare_exchange_n(
+		entry, &old, merged, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	return true;
 }
 
@@ -190,7 +189,7 @@ static bool check_below(uint64_t entry, uint32_t level, bool user)
 		if (pte_is_leaf(value, level - 1) && !leaf_check(value, level - 1, user))
 			return false;
 		if (pte_is_table(value, level - 1) &&
-		    (user != !!(value & PTE_USER) || !check_below(value, level - 1, user)))
+			(user != !!(value & PTE_USER) || !check_below(value, level - 1, user)))
 			return false;
 	}
 	return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* pool.c - slabs with per-CPU magazines. See pool.h for P1.
- * A slab starts with its header; the header is found from an object by masking, because slabs are aligned to their size
- * (so is the direct map). Free objects of a slab are chained through their first word. */
+ * A slab starts with its header; the header is found from an object by masking, because slabs are
+ * aligned to their size (so is the direct map). Free objects of a slab are chained through their
+ * first word. */
 #include "mm/pool.h"
 #include "mm/frame.h"
 
@@ -41,12 +42,15 @@ void pool_init(struct pool *pool, const char *name, size_t object_bytes)
 	uint32_t order = 0;
 
 	ASSERT(object_bytes && object_bytes <= 8192);
-	*pool = (struct pool){ .name = name, .object_bytes = bytes, .first_offset = SLAB_HEADER_BYTES, .next = next };
+	*pool = (struct pool){
+		.name = name, .object_bytes = bytes, .first_offset = SLAB_HEADER_BYTES, .next = next
+	};
 	spin_init(&pool->lock, LOCK_RANK_POOL);
 	for (uint32_t cpu = 0; cpu < CPUS_MAX; cpu++)
 		spin_init(&pool->magazine[cpu].lock, LOCK_RANK_POOL);
 	/* The smallest slab that wastes at most an eighth, if there is one. */
-	while (order < SLAB_ORDER_MAX && ((PAGE_SIZE << order) - SLAB_HEADER_BYTES) % bytes > (PAGE_SIZE << order) / 8)
+	while (order < SLAB_ORDER_MAX &&
+		   ((PAGE_SIZE << order) - SLAB_HEADER_BYTES) % bytes > (PAGE_SIZE << order) / 8)
 		order++;
 	while ((PAGE_SIZE << order) - SLAB_HEADER_BYTES < bytes)
 		order++;
@@ -89,7 +93,8 @@ static struct pool_slab *slab_create(struct pool *pool)
 	ASSERT(((uintptr_t)slab & (slab_bytes(pool) - 1)) == 0);
 	*slab = (struct pool_slab){ .pool = pool, .free_count = pool->objects_per_slab };
 	for (uint32_t i = pool->objects_per_slab; i-- > 0;) {
-		void **object = (void **)((char *)slab + pool->first_offset + (uint64_t)i * pool->object_bytes);
+		void **object =
+			(void **)((char *)slab + pool->first_offset + (uint64_t)i * pool->object_bytes);
 
 		*object = slab->free;
 		slab->free = object;
@@ -119,9 +124,10 @@ static uint32_t slabs_take(struct pool *pool, void **object, uint32_t want) TA_E
 	return got;
 }
 
-/* Objects back into their slabs. Slabs that become empty are unlisted and chained to *empty, but for one kept. */
-static void slabs_give(struct pool *pool, void **object, uint32_t count, bool keep_one, struct pool_slab **empty)
-	TA_EXCL(pool->lock)
+/* Objects back into their slabs. Slabs that become empty are unlisted and chained to *empty, but
+ * for one kept. */
+static void slabs_give(struct pool *pool, void **object, uint32_t count, bool keep_one,
+	struct pool_slab **empty) TA_EXCL(pool->lock)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct pool_slab *slab = slab_of(pool, object[i]);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* pool.h - kernel objects of one size, in slabs of frames that the kernel pays for.
- * Units: bytes. Objects are 16-byte aligned, 64-byte aligned when their size is a multiple of 64; at most 8 KiB.
+ * Units: bytes. Objects are 16-byte aligned, 64-byte aligned when their size is a multiple of 64;
+ * at most 8 KiB.
  * Owner: the pool is static; objects belong to who allocated them.
- * Locks: a magazine lock (this CPU's, rank POOL), then the pool's lock (rank POOL); one after the other, never nested;
+ * Locks: a magazine lock (this CPU's, rank POOL), then the pool's lock (rank POOL); one after the
+ * other, never nested;
  *        frames are allocated and freed with neither held.
  * Context: threads; never from an interrupt.
  * P1  used + objects in magazines + objects free in slabs = slabs * objects_per_slab. */

@@ -3,7 +3,7 @@
 #include "mm/region.h"
 #include "mm/space.h"
 
-#define TABLE_SMALL 30u  /* 256 bytes */
+#define TABLE_SMALL 30u   /* 256 bytes */
 #define TABLE_MIDDLE 126u /* 1 KiB */
 
 static struct pool region_pool;
@@ -86,12 +86,13 @@ bool region_is_free(const struct region_table *table, uint64_t base, uint64_t by
 
 	/* Of two guard pages that meet, one may hold nothing and the other neither: they may be the same page. */
 	return !obstacle_end(table, base, base + bytes) &&
-	       (!guard || (region_index(table, base - margin) == region_index(table, base + bytes + margin - 1) &&
-			   !region_find(table, base + bytes + margin - 1)));
+		   (!guard || (region_index(table, base - margin) ==
+							  region_index(table, base + bytes + margin - 1) &&
+						  !region_find(table, base + bytes + margin - 1)));
 }
 
-err_t region_find_gap(const struct region_table *table, uint64_t from, uint64_t bytes, uint64_t alignment, uint64_t skew,
-		      bool guard, uint64_t *out)
+err_t region_find_gap(const struct region_table *table, uint64_t from, uint64_t bytes,
+	uint64_t alignment, uint64_t skew, bool guard, uint64_t *out)
 {
 	uint64_t margin = guard ? PAGE_SIZE : 0;
 	uint64_t at = from < USER_BASE + margin ? USER_BASE + margin : from;
@@ -115,8 +116,8 @@ err_t region_find_gap(const struct region_table *table, uint64_t from, uint64_t 
 	}
 }
 
-err_t region_create(struct space *space, uint64_t base, uint64_t bytes, struct vmo *vmo, uint64_t offset, uint32_t flags,
-		    uint32_t max_rights, struct region **out)
+err_t region_create(struct space *space, uint64_t base, uint64_t bytes, struct vmo *vmo,
+	uint64_t offset, uint32_t flags, uint32_t max_rights, struct region **out)
 {
 	struct region *region = pool_alloc(&region_pool);
 
@@ -209,8 +210,9 @@ bool region_table_check(const struct region_table *table)
 	for (uint32_t i = 0; table && i < table->count; i++) {
 		const struct region *region = table->region[i];
 
-		if (region->base < end || !region->bytes || ((region->base | region->bytes | region->offset) & PAGE_MASK) ||
-		    region->bytes > USER_END - region->base)
+		if (region->base < end || !region->bytes ||
+			((region->base | region->bytes | region->offset) & PAGE_MASK) ||
+			region->bytes > USER_END - region->base)
 			return false;
 		if ((region->flags & MAP_WRITE) && (region->flags & MAP_EXECUTE))
 			return false;

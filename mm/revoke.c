@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* revoke.c - taking translations away. The three steps are in revoke.h; who may see what until when:
+/* revoke.c - taking translations away. The three steps are in revoke.h; who may see what until
+ * when:
  *   faults     they hold the leaf lock while they install (V3), or are drained first (S2)
  *   windows    tlb_batch_finish sweeps them (W1)
  *   CPUs       tlb_batch_finish flushes them, those that sleep outside are marked stale */
 #include "mm/revoke.h"
 
-typedef void (*leaf_visit)(struct tlb_batch *batch, uint64_t *entry, uint64_t address, uint64_t first, uint64_t end,
-			   uint32_t level, uint32_t flags);
+typedef void (*leaf_visit)(struct tlb_batch *batch, uint64_t *entry, uint64_t address,
+	uint64_t first, uint64_t end, uint32_t level, uint32_t flags);
 
 /* Visit each leaf that [first, end) touches, skipping what has no tables. */
-static void leaves_visit(struct tlb_batch *batch, uint64_t first, uint64_t end, uint32_t flags, leaf_visit visit)
+static void leaves_visit(
+	struct tlb_batch *batch, uint64_t first, uint64_t end, uint32_t flags, leaf_visit visit)
 {
 	uint64_t at = first;
 
@@ -31,8 +33,8 @@ static void leaves_visit(struct tlb_batch *batch, uint64_t first, uint64_t end, 
 	}
 }
 
-static void leaf_clear(struct tlb_batch *batch, uint64_t *entry, uint64_t address, uint64_t first, uint64_t end,
-		       uint32_t level, uint32_t flags)
+static void leaf_clear(struct tlb_batch *batch, uint64_t *entry, uint64_t address, uint64_t first,
+	uint64_t end, uint32_t level, uint32_t flags)
 {
 	uint64_t old = pte_load(entry);
 
@@ -41,7 +43,8 @@ static void leaf_clear(struct tlb_batch *batch, uint64_t *entry, uint64_t addres
 	(void)flags;
 	/* Not an exchange: a fault next door may have put a table where a large leaf was. */
 	while (pte_is_leaf(old, level)) {
-		if (__atomic_compare_exchange_n(entry, &old, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		if (__atomic_compare_exchange_n(
+				entry, &old, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
 			tlb_batch_leaf(batch, address, old, level);
 			return;
 		}
@@ -53,8 +56,8 @@ void revoke_range(struct tlb_batch *batch, uint64_t first, uint64_t end)
 	leaves_visit(batch, first, end, 0, leaf_clear);
 }
 
-static void leaf_narrow(struct tlb_batch *batch, uint64_t *entry, uint64_t address, uint64_t first, uint64_t end,
-			uint32_t level, uint32_t flags)
+static void leaf_narrow(struct tlb_batch *batch, uint64_t *entry, uint64_t address, uint64_t first,
+	uint64_t end, uint32_t level, uint32_t flags)
 {
 	uint64_t start = address & ~(level_bytes(level) - 1);
 	uint64_t old = pte_load(entry);
@@ -74,7 +77,8 @@ static void leaf_narrow(struct tlb_batch *batch, uint64_t *entry, uint64_t addre
 			narrow |= pagetable_nx();
 		if (!((narrow ^ old) & (PTE_WRITE | PTE_NX)))
 			return;
-	} while (!__atomic_compare_exchange_n(entry, &old, narrow, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	} while (!__atomic_compare_exchange_n(
+		entry, &old, narrow, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	tlb_batch_leaf(batch, address, old, level);
 }
 
@@ -112,8 +116,8 @@ static void root_slot_clear(struct tlb_batch *batch, uint64_t *entry, uint64_t a
 }
 
 /* Tables that `entry` at `level` leads to and whose spans are unused, lowest first. */
-static void tables_unlink(struct tlb_batch *batch, uint64_t *entry, uint32_t level, uint64_t first, uint64_t end,
-			  const struct region_table *table)
+static void tables_unlink(struct tlb_batch *batch, uint64_t *entry, uint32_t level, uint64_t first,
+	uint64_t end, const struct region_table *table)
 {
 	uint64_t value = pte_load(entry);
 	uint64_t span = first & ~(level_bytes(level) - 1);
@@ -125,7 +129,8 @@ static void tables_unlink(struct tlb_batch *batch, uint64_t *entry, uint32_t lev
 	for (uint64_t at = first; level > 2 && at < end; at = (at | (level_bytes(level - 1) - 1)) + 1) {
 		uint64_t stop = (at | (level_bytes(level - 1) - 1)) + 1;
 
-		tables_unlink(batch, &below[level_index(at, level - 1)], level - 1, at, stop < end ? stop : end, table);
+		tables_unlink(batch, &below[level_index(at, level - 1)], level - 1, at,
+			stop < end ? stop : end, table);
 	}
 	if (span_is_used(table, span, span + level_bytes(level)))
 		return;
@@ -135,7 +140,8 @@ static void tables_unlink(struct tlb_batch *batch, uint64_t *entry, uint32_t lev
 		tlb_batch_table(batch, span, pte_exchange(entry, 0));
 }
 
-void revoke_tables(struct tlb_batch *batch, uint64_t first, uint64_t end, const struct region_table *table)
+void revoke_tables(
+	struct tlb_batch *batch, uint64_t first, uint64_t end, const struct region_table *table)
 {
 	uint64_t *root = phys_to_virt(PADDR(batch->space->root));
 
@@ -159,7 +165,8 @@ void revoke_vmo(struct vmo *vmo, uint64_t first_page, uint64_t last_page)
 		if (from >= to)
 			continue;
 		tlb_batch_init(&batch, region->space);
-		revoke_range(&batch, region->base + (from - region->offset), region->base + (to - region->offset));
+		revoke_range(
+			&batch, region->base + (from - region->offset), region->base + (to - region->offset));
 		tlb_batch_finish(&batch);
 	}
 }

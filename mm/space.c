@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* space.c - spaces as objects: roots, which CPUs are inside, the readers' sequence, the end (see space.h for S1-S3).
- * Mapping is in space_map.c, faults are in fault.c. */
+/* space.c - spaces as objects: roots, which CPUs are inside, the readers' sequence, the end (see
+ * space.h for S1-S3). Mapping is in space_map.c, faults are in fault.c. */
 #include "mm/space.h"
 #include "mm/kernel_space.h"
 #include "mm/revoke.h"
@@ -179,7 +179,8 @@ bool space_enter(struct space *space, uint32_t cpu)
 		__atomic_store_n(&cell->active, 1, __ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&cell->stale, __ATOMIC_SEQ_CST))
 		return false;
-	__atomic_store_n(&cell->stale, 0, __ATOMIC_SEQ_CST); /* before the flush: what comes later sets it again */
+	__atomic_store_n(
+		&cell->stale, 0, __ATOMIC_SEQ_CST); /* before the flush: what comes later sets it again */
 	return true;
 }
 
@@ -287,7 +288,8 @@ static bool leaves_check(struct space *space, uint64_t *table, uint32_t level, u
 		uint64_t address = base + i * level_bytes(level);
 		struct region *region;
 
-		if (pte_is_table(value, level) && !leaves_check(space, pte_table(value), level - 1, address))
+		if (pte_is_table(value, level) &&
+			!leaves_check(space, pte_table(value), level - 1, address))
 			return false;
 		if (!pte_is_leaf(value, level))
 			continue;
@@ -295,7 +297,7 @@ static bool leaves_check(struct space *space, uint64_t *table, uint32_t level, u
 		if (!region || address + level_bytes(level) > region->base + region->bytes)
 			return false;
 		if (!(region->flags & MAP_READ) || ((value & PTE_WRITE) && !(region->flags & MAP_WRITE)) ||
-		    (pagetable_nx() && !(value & PTE_NX) && !(region->flags & MAP_EXECUTE)))
+			(pagetable_nx() && !(value & PTE_NX) && !(region->flags & MAP_EXECUTE)))
 			return false;
 	}
 	return true;
@@ -307,8 +309,8 @@ bool space_check(struct space *space)
 
 	spin_lock(&space->lock);
 	good = region_table_check(space->regions) && roots_check(space) &&
-	       pagetable_check(PADDR(space->root), 0, KERNEL_SLOT_FIRST - 1) &&
-	       leaves_check(space, root_table(space->root), 4, 0);
+		   pagetable_check(PADDR(space->root), 0, KERNEL_SLOT_FIRST - 1) &&
+		   leaves_check(space, root_table(space->root), 4, 0);
 	spin_unlock(&space->lock);
 	return good;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* space_map.c - map, unmap, protect. All three make a new table of regions beside the old one, publish it, wait for the
- * faults that still read the old (S2), and take away what the old one allowed and the new one does not.
- * Everything that can fail comes before the publication. */
+/* space_map.c - map, unmap, protect. All three make a new table of regions beside the old one,
+ * publish it, wait for the faults that still read the old (S2), and take away what the old one
+ * allowed and the new one does not. Everything that can fail comes before the publication. */
 #include "mm/revoke.h"
 #include "mm/space.h"
 
 static bool range_is_user(uint64_t base, uint64_t bytes)
 {
-	return bytes && !((base | bytes) & PAGE_MASK) && base >= USER_BASE && base <= USER_END && bytes <= USER_END - base;
+	return bytes && !((base | bytes) & PAGE_MASK) && base >= USER_BASE && base <= USER_END &&
+		   bytes <= USER_END - base;
 }
 
 static bool range_meets_windows(uint64_t base, uint64_t bytes)
@@ -21,17 +22,20 @@ static bool flags_are_good(uint32_t flags)
 
 	if ((rights & MAP_WRITE) && (rights & MAP_EXECUTE))
 		return false;
-	return !rights || (rights & MAP_READ); /* x86 has no page that can be written or run but not read */
+	return !rights ||
+		   (rights & MAP_READ); /* x86 has no page that can be written or run but not read */
 }
 
 static bool rights_cover(uint32_t max_rights, uint32_t flags)
 {
-	return (!(flags & MAP_READ) || (max_rights & RIGHT_READ)) && (!(flags & MAP_WRITE) || (max_rights & RIGHT_WRITE)) &&
-	       (!(flags & MAP_EXECUTE) || (max_rights & RIGHT_EXECUTE));
+	return (!(flags & MAP_READ) || (max_rights & RIGHT_READ)) &&
+		   (!(flags & MAP_WRITE) || (max_rights & RIGHT_WRITE)) &&
+		   (!(flags & MAP_EXECUTE) || (max_rights & RIGHT_EXECUTE));
 }
 
 /* Publish `table` and return the old one, which no fault reads any more. */
-static struct region_table *space_publish(struct space *space, struct region_table *table) TA_EXCL(space->lock)
+static struct region_table *space_publish(struct space *space, struct region_table *table)
+	TA_EXCL(space->lock)
 {
 	struct region_table *old = space->regions;
 
@@ -41,7 +45,8 @@ static struct region_table *space_publish(struct space *space, struct region_tab
 }
 
 /* The alignment that lets the largest leaves be used, and what it is relative to. */
-static uint64_t map_alignment(const struct vmo *vmo, uint64_t offset, uint64_t bytes, uint64_t *skew)
+static uint64_t map_alignment(
+	const struct vmo *vmo, uint64_t offset, uint64_t bytes, uint64_t *skew)
 {
 	*skew = vmo_is_linear(vmo) ? vmo->base + offset : offset;
 	if (vmo_is_linear(vmo) && pagetable_has_huge() && bytes >= HUGE_PAGE_SIZE)
@@ -49,8 +54,8 @@ static uint64_t map_alignment(const struct vmo *vmo, uint64_t offset, uint64_t b
 	return bytes >= LARGE_PAGE_SIZE ? LARGE_PAGE_SIZE : PAGE_SIZE;
 }
 
-static err_t map_place(struct space *space, const struct vmo *vmo, uint64_t offset, uint64_t bytes, uint64_t hint,
-		       uint32_t flags, uint64_t *out) TA_EXCL(space->lock)
+static err_t map_place(struct space *space, const struct vmo *vmo, uint64_t offset, uint64_t bytes,
+	uint64_t hint, uint32_t flags, uint64_t *out) TA_EXCL(space->lock)
 {
 	const struct region_table *table = space->regions;
 	uint64_t skew;
@@ -63,7 +68,7 @@ static err_t map_place(struct space *space, const struct vmo *vmo, uint64_t offs
 	}
 	hint &= ~PAGE_MASK;
 	if (hint && range_is_user(hint, bytes) && !range_meets_windows(hint, bytes) &&
-	    region_is_free(table, hint, bytes, guard)) {
+		region_is_free(table, hint, bytes, guard)) {
 		*out = hint;
 		return OK;
 	}
@@ -75,8 +80,8 @@ static err_t map_place(struct space *space, const struct vmo *vmo, uint64_t offs
 }
 
 /* Put one more region into the space. */
-static err_t map_insert(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t bytes, uint64_t base,
-			uint32_t flags, uint32_t max_rights) TA_EXCL(space->lock)
+static err_t map_insert(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t bytes,
+	uint64_t base, uint32_t flags, uint32_t max_rights) TA_EXCL(space->lock)
 {
 	const struct region_table *old = space->regions;
 	uint32_t count = old ? old->count : 0;
@@ -103,9 +108,10 @@ static err_t map_insert(struct space *space, struct vmo *vmo, uint64_t offset, u
 	return OK;
 }
 
-/* Touch every page once, 2 MiB at a time where that is possible. What a pager has not supplied, or what there is no
- * memory for now, is left to the first touch. */
-static void map_populate(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t base, uint64_t bytes)
+/* Touch every page once, 2 MiB at a time where that is possible. What a pager has not supplied, or
+ * what there is no memory for now, is left to the first touch. */
+static void map_populate(
+	struct space *space, struct vmo *vmo, uint64_t offset, uint64_t base, uint64_t bytes)
 {
 	uint64_t at = base;
 
@@ -115,7 +121,8 @@ static void map_populate(struct space *space, struct vmo *vmo, uint64_t offset, 
 		uint32_t level;
 		err_t err;
 
-		if (!block && base + bytes - at >= LARGE_PAGE_SIZE && !((offset + (at - base)) & (LARGE_PAGE_SIZE - 1)))
+		if (!block && base + bytes - at >= LARGE_PAGE_SIZE &&
+			!((offset + (at - base)) & (LARGE_PAGE_SIZE - 1)))
 			vmo_commit_large(vmo, (offset + (at - base)) >> PAGE_SHIFT);
 		err = space_fault_ahead(space, VADDR(at), ACCESS_READ, &request);
 		if (err == ERR_AGAIN) {
@@ -130,19 +137,21 @@ static void map_populate(struct space *space, struct vmo *vmo, uint64_t offset, 
 	}
 }
 
-err_t space_map(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t bytes, vaddr_t hint, uint32_t flags,
-		uint32_t max_rights, vaddr_t *out)
+err_t space_map(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t bytes, vaddr_t hint,
+	uint32_t flags, uint32_t max_rights, vaddr_t *out)
 {
 	uint64_t size = vmo_bytes(vmo);
 	uint64_t base = 0;
 	err_t err;
 
-	if (!bytes || bytes > VMO_BYTES_MAX || (offset & PAGE_MASK) || (flags & ~(uint32_t)MAP_FLAGS_ALL))
+	if (!bytes || bytes > VMO_BYTES_MAX || (offset & PAGE_MASK) ||
+		(flags & ~(uint32_t)MAP_FLAGS_ALL))
 		return ERR_ARGS;
 	bytes = (bytes + PAGE_MASK) & ~PAGE_MASK;
 	if (bytes > size || offset > size - bytes || !flags_are_good(flags))
 		return ERR_ARGS;
-	if ((flags & MAP_FIXED) && (!range_is_user(hint.v, bytes) || range_meets_windows(hint.v, bytes)))
+	if ((flags & MAP_FIXED) &&
+		(!range_is_user(hint.v, bytes) || range_meets_windows(hint.v, bytes)))
 		return ERR_ARGS;
 	if (!rights_cover(max_rights, flags))
 		return ERR_DENIED;
@@ -160,7 +169,8 @@ err_t space_map(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t 
 	return OK;
 }
 
-/* A change of [base, end): the regions it meets are old->region[from .. to), `made` stands in for them. */
+/* A change of [base, end): the regions it meets are old->region[from .. to), `made` stands in for
+ * them. */
 struct edit {
 	struct space *space;
 	uint64_t base;
@@ -172,15 +182,16 @@ struct edit {
 	uint32_t made_to;
 };
 
-static err_t edit_add(struct edit *edit, const struct region *old, uint64_t first, uint64_t end, uint32_t flags)
+static err_t edit_add(
+	struct edit *edit, const struct region *old, uint64_t first, uint64_t end, uint32_t flags)
 {
 	struct region_table *table = edit->made;
 	err_t err;
 
 	if (first >= end)
 		return OK;
-	err = region_create(edit->space, first, end - first, old->vmo, old->offset + (first - old->base), flags,
-			    old->max_rights, &table->region[table->count]);
+	err = region_create(edit->space, first, end - first, old->vmo,
+		old->offset + (first - old->base), flags, old->max_rights, &table->region[table->count]);
 	if (err == OK)
 		table->count++;
 	return err;
@@ -193,11 +204,12 @@ static void edit_undo(struct edit *edit)
 	region_table_destroy(edit->made);
 }
 
-/* The new table: old regions outside the range, their parts that stick out of it, and, when `keep`, the inner parts
- * with new flags. Nothing is published yet. */
-static err_t edit_prepare(struct edit *edit, bool keep, uint32_t flags) TA_EXCL(edit->space->lock)
+/* The new table: old regions outside the range, their parts that stick out of it, and, when `keep`,
+ * the inner parts with new flags. Nothing is published yet. */
+static err_t edit_prepare(struct space *space, struct edit *edit, bool keep, uint32_t flags)
+	TA_EXCL(space->lock)
 {
-	const struct region_table *old = edit->space->regions;
+	const struct region_table *old = space->regions;
 	uint32_t inner = edit->to - edit->from;
 	err_t err = region_table_create(old->count - inner + (keep ? inner : 0) + 2, &edit->made);
 
@@ -228,9 +240,9 @@ static err_t edit_prepare(struct edit *edit, bool keep, uint32_t flags) TA_EXCL(
 	return OK;
 }
 
-static void edit_find(struct edit *edit) TA_EXCL(edit->space->lock)
+static void edit_find(struct space *space, struct edit *edit) TA_EXCL(space->lock)
 {
-	const struct region_table *table = edit->space->regions;
+	const struct region_table *table = space->regions;
 
 	edit->from = region_index(table, edit->base);
 	edit->to = edit->from;
@@ -256,12 +268,12 @@ err_t space_unmap(struct space *space, vaddr_t address, uint64_t bytes)
 	if (!range_is_user(address.v, bytes))
 		return ERR_ARGS;
 	spin_lock(&space->lock);
-	edit_find(&edit);
+	edit_find(space, &edit);
 	if (edit.from == edit.to) {
 		spin_unlock(&space->lock);
 		return OK;
 	}
-	err = edit_prepare(&edit, false, 0);
+	err = edit_prepare(space, &edit, false, 0);
 	if (err != OK) {
 		spin_unlock(&space->lock);
 		return err;
@@ -272,7 +284,8 @@ err_t space_unmap(struct space *space, vaddr_t address, uint64_t bytes)
 	for (uint32_t i = edit.from; i < edit.to; i++) {
 		struct region *region = old->region[i];
 		uint64_t first = region->base > edit.base ? region->base : edit.base;
-		uint64_t end = region->base + region->bytes < edit.end ? region->base + region->bytes : edit.end;
+		uint64_t end =
+			region->base + region->bytes < edit.end ? region->base + region->bytes : edit.end;
 
 		revoke_range(&batch, first, end);
 		region_unlist(region);
@@ -286,9 +299,10 @@ err_t space_unmap(struct space *space, vaddr_t address, uint64_t bytes)
 }
 
 /* Is all of the range mapped, and do all regions allow `flags`? */
-static err_t protect_check(const struct edit *edit, uint32_t flags) TA_EXCL(edit->space->lock)
+static err_t protect_check(struct space *space, const struct edit *edit, uint32_t flags)
+	TA_EXCL(space->lock)
 {
-	const struct region_table *table = edit->space->regions;
+	const struct region_table *table = space->regions;
 	uint64_t at = edit->base;
 
 	for (uint32_t i = edit->from; i < edit->to; i++) {
@@ -310,14 +324,14 @@ err_t space_protect(struct space *space, vaddr_t address, uint64_t bytes, uint32
 	struct region_table *old;
 	err_t err;
 
-	if (!range_is_user(address.v, bytes) || (flags & ~(uint32_t)(MAP_READ | MAP_WRITE | MAP_EXECUTE)) ||
-	    !flags_are_good(flags))
+	if (!range_is_user(address.v, bytes) ||
+		(flags & ~(uint32_t)(MAP_READ | MAP_WRITE | MAP_EXECUTE)) || !flags_are_good(flags))
 		return ERR_ARGS;
 	spin_lock(&space->lock);
-	edit_find(&edit);
-	err = protect_check(&edit, flags);
+	edit_find(space, &edit);
+	err = protect_check(space, &edit, flags);
 	if (err == OK)
-		err = edit_prepare(&edit, true, flags);
+		err = edit_prepare(space, &edit, true, flags);
 	if (err != OK) {
 		spin_unlock(&space->lock);
 		return err;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* tlb.c - the batch and its one round (see tlb.h for the ladder).
  *
- * Which CPUs must hear of it: those that are inside the space. A CPU that is entering meanwhile is met by one of two
- * sequentially consistent pairs: space_enter stores `active` and then loads `stale`; we store `stale` and then load
- * `active`. Whoever comes second sees the other. */
+ * Which CPUs must hear of it: those that are inside the space. A CPU that is entering meanwhile is
+ * met by one of two sequentially consistent pairs: space_enter stores `active` and then loads
+ * `stale`; we store `stale` and then load `active`. Whoever comes second sees the other. */
 #include "mm/tlb.h"
 #include "mm/frame.h"
 #include "mm/space.h"
@@ -69,11 +69,13 @@ static void tlb_batch_run(void *argument)
 	struct space_cpu *cell = &batch->space->cpu[cpu];
 	struct mm_counters *counters = &mm_counters[cpu];
 	uint64_t root = root_current();
-	bool ours = root == batch->space->root || root == __atomic_load_n(&cell->root, __ATOMIC_ACQUIRE);
+	bool ours =
+		root == batch->space->root || root == __atomic_load_n(&cell->root, __ATOMIC_ACQUIRE);
 	bool all = batch->all && ours;
 
 	if (!ours && (batch->all || batch->ranges))
-		__atomic_store_n(&cell->stale, 1, __ATOMIC_SEQ_CST); /* entries may live on under its PCID */
+		__atomic_store_n(
+			&cell->stale, 1, __ATOMIC_SEQ_CST); /* entries may live on under its PCID */
 	if (batch->windows.bits >> cpu & 1)
 		all = true;
 	if (all) {
@@ -126,7 +128,8 @@ void tlb_batch_finish(struct tlb_batch *batch)
 	struct cpu_set targets;
 	uint64_t here = 1ull << cpu_current();
 
-	if (batch->touched_end || batch->table_pages) /* for tables it only waits until no window reads one */
+	if (batch->touched_end ||
+		batch->table_pages) /* for tables it only waits until no window reads one */
 		window_sweep(batch->space, batch->touched_first, batch->touched_end, &batch->windows);
 	targets = batch_targets(batch);
 	targets.bits |= batch->windows.bits;
@@ -151,7 +154,8 @@ static void kernel_flush_run(void *argument)
 void tlb_kernel_flush(void)
 {
 	uint32_t count = cpu_count();
-	struct cpu_set others = { (count >= 64 ? UINT64_MAX : (1ull << count) - 1) & ~(1ull << cpu_current()) };
+	struct cpu_set others = { (count >= 64 ? UINT64_MAX : (1ull << count) - 1) &
+							  ~(1ull << cpu_current()) };
 
 	kernel_flush_run(NULL);
 	if (others.bits) {

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* tlb.h - invalidation in batches, and the flush ladder.
  *
- * A batch collects what one operation takes away from one space, and ends with at most one IPI round:
+ * A batch collects what one operation takes away from one space, and ends with at most one IPI
+ * round:
  *   1. windows exist on their CPU only            -> that CPU flushes itself, no IPI
  *   2. the entry was not present                  -> nothing to do
- *   3. read-only became writable                  -> nothing remote: a stale entry costs that CPU one spurious fault
- *   4. the accessed bit is clear                  -> nothing: a CPU sets it before it caches (SDM volume 3, 4.10.2.2)
- *   5. else                                       -> one round, ranged, to the CPUs that have entered the space
- * Table pages ride in the batch, chained through their first entry (which stays "not present"), and are given back
- * after the round (F1: no frame or table is reused before every CPU has acknowledged). Data frames are given back by
- * the VMO after tlb_batch_finish() for the same reason.
+ *   3. read-only became writable                  -> nothing remote: a stale entry costs that CPU
+ *   one spurious fault 4. the accessed bit is clear                  -> nothing: a CPU sets it
+ *   before it caches (SDM volume 3, 4.10.2.2) 5. else                                       -> one
+ *   round, ranged, to the CPUs that have entered the space
+ * Table pages ride in the batch, chained through their first entry (which stays "not present"), and
+ * are given back after the round (F1: no frame or table is reused before every CPU has
+ * acknowledged). Data frames are given back by the VMO after tlb_batch_finish() for the same
+ * reason.
  *
- * CPUs that are not inside the space but may have entries under its PCID are marked stale instead, see space_enter().
+ * CPUs that are not inside the space but may have entries under its PCID are marked stale instead,
+ * see space_enter().
  * Locks: a batch is its thread's own. Context: threads, interrupts on. */
 #pragma once
 
@@ -20,7 +24,7 @@
 
 struct space;
 
-#define TLB_RANGES 8u          /* more than that, or more than TLB_PAGES_MAX pages: the whole space */
+#define TLB_RANGES 8u /* more than that, or more than TLB_PAGES_MAX pages: the whole space */
 #define TLB_PAGES_MAX 32u
 
 struct tlb_range {
@@ -60,8 +64,9 @@ static inline void mm_counter_add(uint64_t *counter, uint64_t count)
 void tlb_batch_init(struct tlb_batch *batch, struct space *space);
 /* `old` was the leaf at `address`; it is gone or has fewer rights now. Climbs the ladder. */
 void tlb_batch_leaf(struct tlb_batch *batch, uint64_t address, uint64_t old, uint32_t level);
-/* `entry` led to the table page for `address`, is unlinked now, and the page goes when the batch is over. If it was ever
- * used, one page flush there empties the paging-structure caches (SDM volume 3, 4.10.4.1). */
+/* `entry` led to the table page for `address`, is unlinked now, and the page goes when the batch is
+ * over. If it was ever used, one page flush there empties the paging-structure caches (SDM volume
+ * 3, 4.10.4.1). */
 void tlb_batch_table(struct tlb_batch *batch, uint64_t address, uint64_t entry);
 /* Sweep windows, flush here, at most one round, then give the table pages back. */
 void tlb_batch_finish(struct tlb_batch *batch);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vmo.c - VMOs as objects: creation of each kind, references, size. The tree of pages is in vmo_tree.c, committing and
- * copying in vmo_pages.c, pagers in pager.c. */
+/* vmo.c - VMOs as objects: creation of each kind, references, size. The tree of pages is in
+ * vmo_tree.c, committing and copying in vmo_pages.c, pagers in pager.c. */
 #include "mm/vmo.h"
 #include "mm/kernel_space.h"
 #include "mm/region.h"
@@ -86,7 +86,8 @@ err_t vmo_create(uint64_t bytes, uint32_t flags, struct account *account, struct
 	return OK;
 }
 
-err_t vmo_create_pager(uint64_t bytes, void *pager, uint64_t key, struct account *account, struct vmo **out)
+err_t vmo_create_pager(
+	uint64_t bytes, void *pager, uint64_t key, struct account *account, struct vmo **out)
 {
 	err_t err;
 
@@ -107,7 +108,8 @@ err_t vmo_create_zone(struct zone *zone, struct vmo **out)
 
 	if (zone->kind == ZONE_RAM || zone->kind == ZONE_DEVICE_PRIVATE || zone->bytes > VMO_BYTES_MAX)
 		return ERR_UNSUPPORTED;
-	if (!__atomic_compare_exchange_n(&zone->opened, &closed, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(
+			&zone->opened, &closed, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return ERR_BUSY;
 	err = vmo_new(VMO_ZONE, zone->bytes, NULL, out);
 	if (err != OK) {
@@ -136,9 +138,11 @@ err_t vmo_create_physical(uint64_t base, uint64_t bytes, uint32_t flags, struct 
 {
 	err_t err;
 
-	if (!bytes || bytes > VMO_BYTES_MAX || (base & PAGE_MASK) || base > PHYSICAL_LIMIT - round_up(bytes))
+	if (!bytes || bytes > VMO_BYTES_MAX || (base & PAGE_MASK) ||
+		base > PHYSICAL_LIMIT - round_up(bytes))
 		return ERR_ARGS;
-	if ((flags & ~(uint32_t)(VMO_UNCACHED | VMO_WRITE_COMBINE)) || flags == (VMO_UNCACHED | VMO_WRITE_COMBINE))
+	if ((flags & ~(uint32_t)(VMO_UNCACHED | VMO_WRITE_COMBINE)) ||
+		flags == (VMO_UNCACHED | VMO_WRITE_COMBINE))
 		return ERR_ARGS;
 	if (overlaps_zone(base, round_up(bytes)))
 		return ERR_ARGS;
@@ -179,7 +183,8 @@ err_t vmo_slice(struct vmo *parent, uint64_t offset, uint64_t bytes, struct vmo 
 	struct vmo *real;
 	err_t err;
 
-	if (!bytes || ((offset | bytes) & PAGE_MASK) || bytes > vmo_bytes(parent) || offset > vmo_bytes(parent) - bytes)
+	if (!bytes || ((offset | bytes) & PAGE_MASK) || bytes > vmo_bytes(parent) ||
+		offset > vmo_bytes(parent) - bytes)
 		return ERR_ARGS;
 	real = vmo_resolve(parent, &offset);
 	if (real->resizable)
@@ -258,7 +263,8 @@ uint64_t vmo_count(void)
 
 bool vmo_is_linear(const struct vmo *vmo)
 {
-	return vmo->kind == VMO_ZONE || vmo->kind == VMO_PHYSICAL || vmo->kind == VMO_KERNEL || vmo->contiguous;
+	return vmo->kind == VMO_ZONE || vmo->kind == VMO_PHYSICAL || vmo->kind == VMO_KERNEL ||
+		   vmo->contiguous;
 }
 
 err_t vmo_physical(struct vmo *vmo, uint64_t offset, paddr_t *out)
@@ -283,7 +289,8 @@ static bool leaf_pass(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t first_pag
 	return true;
 }
 
-static bool leaf_free_from(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t first_page, void *context)
+static bool leaf_free_from(
+	struct vmo *vmo, struct vmo_leaf *leaf, uint64_t first_page, void *context)
 {
 	uint64_t first = *(uint64_t *)context;
 
@@ -312,7 +319,7 @@ static void vmo_zero_rest(struct vmo *vmo, uint64_t bytes) TA_EXCL(vmo->lock)
 	entry = vmo_leaf_entry(leaf, bytes >> PAGE_SHIFT);
 	if (entry)
 		__builtin_memset((char *)phys_to_virt(PADDR(entry & PTE_ADDRESS)) + (bytes & PAGE_MASK), 0,
-				 PAGE_SIZE - (bytes & PAGE_MASK));
+			PAGE_SIZE - (bytes & PAGE_MASK));
 	spin_unlock(&leaf->lock);
 }
 

@@ -10,7 +10,8 @@ static bool page_is_inside(const struct vmo *vmo, uint64_t page)
 	return page < vmo_bytes(vmo) >> PAGE_SHIFT;
 }
 
-err_t vmo_commit_lock(struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry)
+err_t vmo_commit_lock(
+	struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry) TA_NONE
 {
 	struct vmo_leaf *leaf = vmo_leaf_find(vmo, page);
 	paddr_t frame;
@@ -63,7 +64,7 @@ void vmo_commit_large(struct vmo *vmo, uint64_t page)
 	paddr_t frame;
 
 	if (vmo->kind != VMO_ANONYMOUS || vmo->resizable || vmo->contiguous ||
-	    !page_is_inside(vmo, first + LEAF_PAGES - 1))
+		!page_is_inside(vmo, first + LEAF_PAGES - 1))
 		return;
 	leaf = vmo_leaf_find(vmo, page);
 	if (leaf && __atomic_load_n(&leaf->count, __ATOMIC_RELAXED))
@@ -98,7 +99,7 @@ static err_t tree_read(struct vmo *vmo, uint64_t offset, char *buffer, size_t by
 		entry = vmo_leaf_entry(leaf, offset >> PAGE_SHIFT);
 		if (entry)
 			__builtin_memcpy(buffer,
-					 (char *)phys_to_virt(PADDR(entry & PTE_ADDRESS)) + (offset & PAGE_MASK), bytes);
+				(char *)phys_to_virt(PADDR(entry & PTE_ADDRESS)) + (offset & PAGE_MASK), bytes);
 		spin_unlock(&leaf->lock);
 	}
 	if (!entry && vmo->kind == VMO_PAGER)
@@ -108,7 +109,7 @@ static err_t tree_read(struct vmo *vmo, uint64_t offset, char *buffer, size_t by
 	return OK;
 }
 
-static err_t tree_write(struct vmo *vmo, uint64_t offset, const char *buffer, size_t bytes)
+static err_t tree_write(struct vmo *vmo, uint64_t offset, const char *buffer, size_t bytes) TA_NONE
 {
 	struct vmo_leaf *leaf;
 	uint64_t entry;
@@ -126,7 +127,8 @@ static err_t tree_write(struct vmo *vmo, uint64_t offset, const char *buffer, si
 			return err;
 	}
 	if (entry & VMO_PAGE_WRITE)
-		__builtin_memcpy((char *)phys_to_virt(PADDR(entry & PTE_ADDRESS)) + (offset & PAGE_MASK), buffer, bytes);
+		__builtin_memcpy(
+			(char *)phys_to_virt(PADDR(entry & PTE_ADDRESS)) + (offset & PAGE_MASK), buffer, bytes);
 	spin_unlock(&leaf->lock);
 	return entry & VMO_PAGE_WRITE ? OK : ERR_FAULT;
 }
@@ -188,7 +190,7 @@ static bool leaf_check(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t first_pa
 			continue;
 		present++;
 		count->good = count->good && page_is_inside(vmo, first_page + i) && !leaf->large &&
-			      (leaf->entry[i] & VMO_PAGE_PRESENT);
+					  (leaf->entry[i] & VMO_PAGE_PRESENT);
 	}
 	count->good = count->good && present == leaf->count;
 	count->committed += present;

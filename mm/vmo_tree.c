@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vmo_tree.c - the sparse tree of a VMO's pages (see vmo.h for V1-V3).
  *
- * vmo->tree is a pointer with the height in its low bits: height 0 leads to the one leaf, height h to a node of 512
- * pointers each of which leads to a tree of height h-1. A tree grows at the top when a resizable VMO outgrows it.
- * An array of entries has room for 8, 64 or 512 pages, so that a VMO of one page does not cost a second one. */
+ * vmo->tree is a pointer with the height in its low bits: height 0 leads to the one leaf, height h
+ * to a node of 512 pointers each of which leads to a tree of height h-1. A tree grows at the top
+ * when a resizable VMO outgrows it. An array of entries has room for 8, 64 or 512 pages, so that a
+ * VMO of one page does not cost a second one. */
 #include "mm/vmo.h"
 
 #define NODE_SLOTS 512u
@@ -84,7 +85,8 @@ static void node_destroy(struct vmo *vmo, uint64_t *node)
 	frame_free(vmo->account, virt_to_phys(node));
 }
 
-/* Put a new leaf (height 0) or node into an empty place; someone else may be faster, which is as good. */
+/* Put a new leaf (height 0) or node into an empty place; someone else may be faster, which is as
+ * good. */
 static err_t slot_fill(struct vmo *vmo, uint64_t *slot, uint32_t height, uint64_t tag)
 {
 	struct vmo_leaf *leaf;
@@ -97,16 +99,16 @@ static err_t slot_fill(struct vmo *vmo, uint64_t *slot, uint32_t height, uint64_
 		if (!leaf)
 			return ERR_NO_MEMORY;
 		spin_init(&leaf->lock, LOCK_RANK_PAGETABLE);
-		if (!__atomic_compare_exchange_n(slot, &none, (uint64_t)(uintptr_t)leaf | tag, false, __ATOMIC_ACQ_REL,
-						 __ATOMIC_ACQUIRE))
+		if (!__atomic_compare_exchange_n(slot, &none, (uint64_t)(uintptr_t)leaf | tag, false,
+				__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			pool_free(&leaf_pool, leaf);
 		return OK;
 	}
 	err = node_create(vmo, &node);
 	if (err != OK)
 		return err;
-	if (!__atomic_compare_exchange_n(slot, &none, (uint64_t)(uintptr_t)node | tag, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_ACQUIRE))
+	if (!__atomic_compare_exchange_n(slot, &none, (uint64_t)(uintptr_t)node | tag, false,
+			__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		node_destroy(vmo, node);
 	return OK;
 }
@@ -122,7 +124,8 @@ static err_t tree_grow(struct vmo *vmo, uint64_t page)
 	if (!tree) {
 		uint32_t height = height_for((vmo_bytes(vmo) - 1) >> PAGE_SHIFT);
 
-		err = slot_fill(vmo, &vmo->tree, height > wanted ? height : wanted, height > wanted ? height : wanted);
+		err = slot_fill(
+			vmo, &vmo->tree, height > wanted ? height : wanted, height > wanted ? height : wanted);
 		if (err != OK)
 			return err;
 		tree = __atomic_load_n(&vmo->tree, __ATOMIC_ACQUIRE);
@@ -133,8 +136,8 @@ static err_t tree_grow(struct vmo *vmo, uint64_t page)
 			return err;
 		node[0] = tree & ~HEIGHT_MASK;
 		if (!__atomic_compare_exchange_n(&vmo->tree, &tree,
-						 (uint64_t)(uintptr_t)node | ((tree & HEIGHT_MASK) + 1), false,
-						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+				(uint64_t)(uintptr_t)node | ((tree & HEIGHT_MASK) + 1), false, __ATOMIC_ACQ_REL,
+				__ATOMIC_ACQUIRE))
 			node_destroy(vmo, node);
 		else
 			tree = __atomic_load_n(&vmo->tree, __ATOMIC_ACQUIRE);
@@ -190,7 +193,7 @@ static err_t entries_alloc(struct vmo *vmo, uint32_t capacity, uint64_t **out)
 	return *out ? OK : ERR_NO_MEMORY;
 }
 
-err_t vmo_leaf_lock_room(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t page)
+err_t vmo_leaf_lock_room(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t page) TA_NONE
 {
 	uint64_t pages = vmo_bytes(vmo) >> PAGE_SHIFT;
 	uint32_t capacity = LEAF_PAGES;
@@ -305,7 +308,8 @@ static bool tree_walk(const struct walk *walk, uint64_t tree, uint64_t page)
 }
 
 void vmo_leaf_walk(struct vmo *vmo, uint64_t first, uint64_t last,
-		   bool (*visit)(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t first_page, void *context), void *context)
+	bool (*visit)(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t first_page, void *context),
+	void *context)
 {
 	struct walk walk = { vmo, first, last, visit, context };
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* window.c - callers' buffers in a server's space, on one CPU (see window.h for W1 and W2).
  *
- * A window is filled in steps. Each step, under the CPU's window lock, reads one entry of the client and writes one of the
- * window, and says what is missing: a table of the window, or the client's page. Those are seen to without the lock. */
+ * A window is filled in steps. Each step, under the CPU's window lock, reads one entry of the
+ * client and writes one of the window, and says what is missing: a table of the window, or the
+ * client's page. Those are seen to without the lock. */
 #include "mm/window.h"
 #include "mm/revoke.h"
 
 #define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER)
-#define STEPS_PER_LOCK 64u  /* interrupts are off that long */
+#define STEPS_PER_LOCK 64u /* interrupts are off that long */
 #define FLUSH_PAGES_MAX 32u
 
 struct window_cpu {
@@ -17,7 +18,11 @@ struct window_cpu {
 
 static struct window_cpu window_cpus[CPUS_MAX];
 
-enum step { STEP_FILLED, STEP_NEEDS_TABLE, STEP_NEEDS_PAGE, STEP_CLIENT_GONE, STEP_SERVER_GONE };
+enum step { STEP_FILLED,
+	STEP_NEEDS_TABLE,
+	STEP_NEEDS_PAGE,
+	STEP_CLIENT_GONE,
+	STEP_SERVER_GONE };
 
 void window_init_cpus(void)
 {
@@ -62,14 +67,15 @@ static enum step window_step(struct window *window, uint64_t done, uint64_t *ste
 	if (!pte_is_leaf(value, from_level) || (window->writable && !(value & PTE_WRITE)))
 		return STEP_NEEDS_PAGE;
 	bits = PTE_PRESENT | PTE_USER | pagetable_nx() | (value & (PTE_PWT | PTE_PCD)) |
-	       (window->writable ? PTE_WRITE : 0);
+		   (window->writable ? PTE_WRITE : 0);
 	entry = window_entry(window, to, &to_level);
-	if (pte_is_leaf(pte_load(entry), to_level)) { /* never written over: its accessed bit would be lost */
+	if (pte_is_leaf(
+			pte_load(entry), to_level)) { /* never written over: its accessed bit would be lost */
 		*step_bytes = level_bytes(to_level);
 		return STEP_FILLED;
 	}
 	if (to_level == 2 && from_level >= 2 && !((from | to) & (LARGE_PAGE_SIZE - 1)) &&
-	    window->bytes - done >= LARGE_PAGE_SIZE) {
+		window->bytes - done >= LARGE_PAGE_SIZE) {
 		*step_bytes = LARGE_PAGE_SIZE;
 		bits |= PTE_LARGE;
 	} else if (to_level == 1) {
@@ -77,7 +83,8 @@ static enum step window_step(struct window *window, uint64_t done, uint64_t *ste
 	} else {
 		return STEP_NEEDS_TABLE;
 	}
-	pte_exchange(entry, (pte_frame(value, from_level) + (from & (level_bytes(from_level) - 1))) | bits);
+	pte_exchange(
+		entry, (pte_frame(value, from_level) + (from & (level_bytes(from_level) - 1))) | bits);
 	return STEP_FILLED;
 }
 
@@ -85,15 +92,18 @@ static enum step window_step(struct window *window, uint64_t done, uint64_t *ste
 static err_t window_table(struct space *server, uint32_t cpu, uint64_t address)
 {
 	uint64_t *entry;
-	err_t err = pagetable_ensure(window_slot(server, cpu), 4, address, 1, server->account, TABLE_BITS, &entry);
+	err_t err = pagetable_ensure(
+		window_slot(server, cpu), 4, address, 1, server->account, TABLE_BITS, &entry);
 
 	return err == ERR_EXISTS ? OK : err; /* a large leaf: as good */
 }
 
 /* The client's page, faulted in while a reference keeps the client. */
-static err_t window_client_page(struct space *client, uint64_t address, bool writable, struct pager_request *request)
+static err_t window_client_page(
+	struct space *client, uint64_t address, bool writable, struct pager_request *request)
 {
-	err_t err = space_fault_ahead(client, VADDR(address), writable ? ACCESS_WRITE : ACCESS_READ, request);
+	err_t err =
+		space_fault_ahead(client, VADDR(address), writable ? ACCESS_WRITE : ACCESS_READ, request);
 
 	space_unref(client);
 	return err;
@@ -123,7 +133,8 @@ static err_t window_fill(struct window *window, struct space *server, struct pag
 		}
 		if (step == STEP_NEEDS_PAGE) {
 			client = window->client;
-			space_ref(client); /* it cannot have gone: window_detach would have waited for the lock */
+			space_ref(
+				client); /* it cannot have gone: window_detach would have waited for the lock */
 		}
 		spin_unlock_irq(&here->lock, state);
 		if (step == STEP_NEEDS_PAGE)
@@ -140,7 +151,8 @@ static err_t window_fill(struct window *window, struct space *server, struct pag
 }
 
 /* The open window of `server` on this CPU that holds the address. */
-static struct window *window_find(struct window_cpu *here, const struct space *server, uint64_t address)
+static struct window *window_find(
+	struct window_cpu *here, const struct space *server, uint64_t address)
 {
 	for (struct window *window = here->list; window; window = window->next)
 		if (window->server == server && address - window->base < window->bytes)
@@ -148,8 +160,9 @@ static struct window *window_find(struct window_cpu *here, const struct space *s
 	return NULL;
 }
 
-/* Register: from here on, whoever takes a page from the client finds the window (W1). A buffer inside another window of
- * the client is followed to its owner, under the same lock that would take the owner away. */
+/* Register: from here on, whoever takes a page from the client finds the window (W1). A buffer
+ * inside another window of the client is followed to its owner, under the same lock that would take
+ * the owner away. */
 static err_t window_open(struct window *window, struct space *client, uint64_t buffer)
 {
 	struct window_cpu *here = &window_cpus[window->cpu];
@@ -160,21 +173,24 @@ static err_t window_open(struct window *window, struct space *client, uint64_t b
 		uint64_t offset = outer ? buffer - outer->base : 0;
 
 		if (!outer || !outer->client || window->bytes > outer->bytes - offset ||
-		    (window->writable && !outer->writable)) {
+			(window->writable && !outer->writable)) {
 			spin_unlock_irq(&here->lock, state);
 			return ERR_FAULT;
 		}
 		client = outer->client;
 		buffer = outer->client_base + offset;
 	}
-	if (__atomic_load_n(&client->dead, __ATOMIC_SEQ_CST) || __atomic_load_n(&window->server->dead, __ATOMIC_SEQ_CST)) {
+	if (__atomic_load_n(&client->dead, __ATOMIC_SEQ_CST) ||
+		__atomic_load_n(&window->server->dead, __ATOMIC_SEQ_CST)) {
 		spin_unlock_irq(&here->lock, state);
 		return ERR_BAD_STATE;
 	}
 	window->client = client;
 	window->client_base = buffer;
-	window->base = WINDOW_BASE + window->index * WINDOW_SHARE_BYTES + (buffer & (LARGE_PAGE_SIZE - 1));
+	window->base =
+		WINDOW_BASE + window->index * WINDOW_SHARE_BYTES + (buffer & (LARGE_PAGE_SIZE - 1));
 	window->open = true;
+	window->swept = false;
 	window->next = here->list;
 	window->link = &here->list;
 	if (window->next)
@@ -185,8 +201,8 @@ static err_t window_open(struct window *window, struct space *client, uint64_t b
 	return OK;
 }
 
-err_t window_map(struct space *server, uint32_t cpu, struct window *window, struct space *client, vaddr_t buffer,
-		 uint64_t bytes, bool writable, vaddr_t *out, struct pager_request *request)
+err_t window_map(struct space *server, uint32_t cpu, struct window *window, struct space *client,
+	vaddr_t buffer, uint64_t bytes, bool writable, vaddr_t *out, struct pager_request *request)
 {
 	uint64_t first = buffer.v & ~PAGE_MASK;
 	err_t err;
@@ -234,7 +250,8 @@ static void flush_note(struct window_flush *flush, uint64_t address, uint64_t ol
 }
 
 /* Clear the window's entries in [first, end) of the server's addresses. */
-static void window_clear(struct window *window, uint64_t first, uint64_t end, struct window_flush *flush)
+static void window_clear(
+	struct window *window, uint64_t first, uint64_t end, struct window_flush *flush)
 {
 	uint64_t at = first;
 
@@ -259,14 +276,14 @@ static uint64_t *window_directory(const struct window *window, uint64_t address)
 	return pte_is_table(value, 3) ? &pte_table(value)[level_index(address, 2)] : NULL;
 }
 
-/* Unlink all level-1 tables but the first, which the next call will want; they are chained through their first entry,
- * like in a batch. */
+/* Unlink all level-1 tables but the first, which the next call will want; they are chained through
+ * their first entry, like in a batch. */
 static uint64_t window_unlink_tables(struct window *window, struct window_flush *flush)
 {
 	uint64_t chain = 0;
 
-	for (uint64_t at = (window->base | (LARGE_PAGE_SIZE - 1)) + 1; at < window->base + window->bytes;
-	     at += LARGE_PAGE_SIZE) {
+	for (uint64_t at = (window->base | (LARGE_PAGE_SIZE - 1)) + 1;
+		 at < window->base + window->bytes; at += LARGE_PAGE_SIZE) {
 		uint64_t *entry = window_directory(window, at);
 		uint64_t old;
 
@@ -285,7 +302,8 @@ struct window_round {
 	const struct window_flush *flush;
 };
 
-/* On the window's CPU. Entries of a root that is not loaded may live on under its PCID: it flushes when it comes back. */
+/* On the window's CPU. Entries of a root that is not loaded may live on under its PCID: it flushes
+ * when it comes back. */
 static void window_flush_run(void *argument)
 {
 	const struct window_round *round = argument;
@@ -347,6 +365,7 @@ void window_unmap(struct window *window)
 	if (server) {
 		window_clear(window, window->base, window->base + window->bytes, &flush);
 		chain = window_unlink_tables(window, &flush);
+		flush.all = flush.all || window->swept;
 	}
 	window_unlist(window);
 	window->server = NULL;
@@ -370,6 +389,8 @@ static void sweep_note(struct window *window, struct window_flush *flush, struct
 {
 	if (!flush->pages && !flush->all)
 		return;
+	/* Else the next window at this address could meet the old entry before the round does. */
+	window->swept = true;
 	__atomic_store_n(&window->server->cpu[window->cpu].stale, 1, __ATOMIC_SEQ_CST);
 	targets->bits |= 1ull << window->cpu;
 }
@@ -385,12 +406,14 @@ void window_sweep(struct space *client, uint64_t first, uint64_t end, struct cpu
 		for (struct window *window = window_cpus[cpu].list; window; window = window->next) {
 			struct window_flush flush = { .pages = 0 };
 			uint64_t from = window->client_base > first ? window->client_base : first;
-			uint64_t to = window->client_base + window->bytes < end ? window->client_base + window->bytes : end;
+			uint64_t to = window->client_base + window->bytes < end
+							  ? window->client_base + window->bytes
+							  : end;
 
 			if (window->client != client || !window->server || from >= to)
 				continue;
 			window_clear(window, window->base + (from - window->client_base),
-				     window->base + (to - window->client_base), &flush);
+				window->base + (to - window->client_base), &flush);
 			sweep_note(window, &flush, targets);
 		}
 		spin_unlock_irq(&window_cpus[cpu].lock, state);
@@ -462,7 +485,7 @@ static err_t window_sink(struct space *server, uint32_t cpu, uint64_t address)
 		entry = window_entry(window, address, &level);
 		if (level == 1 && !pte_load(entry))
 			pte_exchange(entry, window->sink | PTE_PRESENT | PTE_USER | pagetable_nx() |
-						    (window->writable ? PTE_WRITE : 0));
+									(window->writable ? PTE_WRITE : 0));
 	}
 	spin_unlock_irq(&here->lock, state);
 	if (!used)
@@ -470,7 +493,8 @@ static err_t window_sink(struct space *server, uint32_t cpu, uint64_t address)
 	return err;
 }
 
-err_t window_fault(struct space *server, uint64_t address, enum access access, struct pager_request *request)
+err_t window_fault(
+	struct space *server, uint64_t address, enum access access, struct pager_request *request)
 {
 	uint32_t cpu = cpu_current();
 	struct window_cpu *here = &window_cpus[cpu];
@@ -479,7 +503,8 @@ err_t window_fault(struct space *server, uint64_t address, enum access access, s
 	for (;;) {
 		uint64_t state = spin_lock_irq(&here->lock);
 		struct window *window = window_find(here, server, address);
-		bool allowed = window && access != ACCESS_EXECUTE && (access != ACCESS_WRITE || window->writable);
+		bool allowed =
+			window && access != ACCESS_EXECUTE && (access != ACCESS_WRITE || window->writable);
 		struct space *client = NULL;
 		enum step step = STEP_SERVER_GONE;
 		bool writable = allowed && window->writable;
@@ -526,8 +551,10 @@ static bool window_check_entries(struct window *window)
 		uint64_t step = level_bytes(level) - ((window->base + done) & (level_bytes(level) - 1));
 
 		if (pte_is_leaf(value, level) && pte_frame(value, level) != window->sink) {
-			uint64_t theirs = window->client ? pte_load(pagetable_find(PADDR(window->client->root), from,
-										     &from_level)) : 0;
+			uint64_t theirs =
+				window->client
+					? pte_load(pagetable_find(PADDR(window->client->root), from, &from_level))
+					: 0;
 
 			if (!pte_is_leaf(theirs, from_level) || ((value & PTE_WRITE) && !(theirs & PTE_WRITE)))
 				return false;

@@ -8,7 +8,8 @@
 
 #define ZONE_BYTES_MAX (64ull << 40)
 
-static struct spinlock zones_lock = SPINLOCK_INIT(LOCK_RANK_SPACE); /* zone_add allocates under it */
+static struct spinlock zones_lock =
+	SPINLOCK_INIT(LOCK_RANK_SPACE); /* zone_add allocates under it */
 static struct zone zones[ZONES_MAX];
 static uint32_t zones_used; /* [a] */
 
@@ -70,7 +71,9 @@ static err_t zone_add_locked(struct zone *zone, uint64_t base, uint64_t bytes)
 	for (uint32_t i = 0; i < count; i++)
 		if (base < zones[i].base + zones[i].bytes && zones[i].base < base + bytes)
 			return ERR_EXISTS;
-	*zone = (struct zone){ .base = base, .bytes = bytes, .start = base & ~(HUGE_PAGE_SIZE - 1), .index = count };
+	*zone = (struct zone){
+		.base = base, .bytes = bytes, .start = base & ~(HUGE_PAGE_SIZE - 1), .index = count
+	};
 	zone->extents = (uint32_t)((base + bytes - zone->start + LARGE_PAGE_SIZE - 1) >> EXTENT_SHIFT);
 	for (uint32_t order = 0; order < ZONE_ORDERS; order++)
 		zone->list[order] = EXTENT_NONE;
@@ -79,13 +82,14 @@ static err_t zone_add_locked(struct zone *zone, uint64_t base, uint64_t bytes)
 }
 
 err_t zone_add(enum zone_kind kind, uint64_t base, uint64_t bytes, uint32_t node, const char *name,
-	       struct zone **out)
+	struct zone **out)
 {
 	struct zone *zone;
 	uint32_t count;
 	err_t err = ERR_LIMIT;
 
-	if (!bytes || ((base | bytes) & PAGE_MASK) || bytes > ZONE_BYTES_MAX || base > UINT64_MAX - bytes)
+	if (!bytes || ((base | bytes) & PAGE_MASK) || bytes > ZONE_BYTES_MAX ||
+		base > UINT64_MAX - bytes)
 		return ERR_ARGS;
 	spin_lock(&zones_lock);
 	count = zone_count();
@@ -107,7 +111,7 @@ err_t zone_add(enum zone_kind kind, uint64_t base, uint64_t bytes, uint32_t node
 static bool zone_holds(const struct zone *zone, uint64_t base, uint64_t bytes)
 {
 	return bytes && !((base | bytes) & PAGE_MASK) && base >= zone->base && bytes <= zone->bytes &&
-	       base - zone->base <= zone->bytes - bytes;
+		   base - zone->base <= zone->bytes - bytes;
 }
 
 err_t zone_reserve(struct zone *zone, uint64_t base, uint64_t bytes)
@@ -201,13 +205,14 @@ void zone_info(struct zone *zone, struct info_zone *out)
 		.node = zone->node,
 		.base = zone->base,
 		.bytes = zone->bytes,
-		.used_pages = zone->kind == ZONE_RAM ? zone->allocated_pages :
-						       __atomic_load_n(&zone->used_pages, __ATOMIC_RELAXED),
+		.used_pages = zone->kind == ZONE_RAM ? zone->allocated_pages
+											 : __atomic_load_n(&zone->used_pages, __ATOMIC_RELAXED),
 		.extents = last - first + 1,
 		.extents_split = zone->split_extents,
-		.metadata_bytes = (zone_table_pages(zone) + __atomic_load_n(&zone->chunks_made, __ATOMIC_RELAXED) +
-				   zone->split_extents)
-				  << PAGE_SHIFT,
+		.metadata_bytes =
+			(zone_table_pages(zone) + __atomic_load_n(&zone->chunks_made, __ATOMIC_RELAXED) +
+				zone->split_extents)
+			<< PAGE_SHIFT,
 	};
 	spin_unlock(&zone->lock);
 	__builtin_memcpy(out->name, zone->name, sizeof(out->name));
@@ -219,7 +224,7 @@ bool zone_check(struct zone *zone)
 
 	for (uint32_t i = 0; i < zone_count(); i++)
 		if (&zones[i] != zone && zone->base < zones[i].base + zones[i].bytes &&
-		    zones[i].base < zone->base + zone->bytes)
+			zones[i].base < zone->base + zone->bytes)
 			good = false;
 	spin_lock(&zone->lock);
 	if (zone->kind == ZONE_RAM)

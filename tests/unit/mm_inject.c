@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mm_inject.c - mm/frame.c and mm/pool.c with a switch that makes the nth allocation fail. Link it in their place. */
+/* mm_inject.c - mm/frame.c and mm/pool.c with a switch that makes the nth allocation fail. Link it
+ * in their place. */
 #define frame_alloc real_frame_alloc
 #define frame_alloc_zeroed real_frame_alloc_zeroed
 #define frame_alloc_run real_frame_alloc_run

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mm_test.h - what the tests of mm/ share: include first. Every test ends with the memory it began with. */
+/* mm_test.h - what the tests of mm/ share: include first. Every test ends with the memory it began
+ * with. */
 #pragma once
 
 #include <setjmp.h>

@@ -146,25 +146,20 @@ static void rank_pop(const struct spinlock *lock)
 
 void spin_lock(struct spinlock *lock)
 {
-	uint32_t ticket;
-
 	rank_push(lock);
-	ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket)
+	while (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_SEQ_CST) != 0)
 		sched_yield();
 }
 
 void spin_unlock(struct spinlock *lock)
 {
 	rank_pop(lock);
-	__atomic_fetch_add(&lock->serving, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
 
 bool spin_try_lock(struct spinlock *lock)
 {
-	uint32_t serving = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED);
-
-	if (!__atomic_compare_exchange_n(&lock->next, &serving, serving + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	if (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_SEQ_CST) != 0)
 		return false;
 	rank_push(lock);
 	return true;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* port_host.h - the machine that mm/ sees on the host: some CPUs, an arena of physical memory, locks that check their
- * ranks, and for each CPU a TLB that caches exactly what hardware may cache, so that a missing flush shows as a stale access.
+/* port_host.h - the machine that mm/ sees on the host: some CPUs, an arena of physical memory,
+ * locks that check their ranks, and for each CPU a TLB that caches exactly what hardware may cache,
+ * so that a missing flush shows as a stale access.
  *
- * A thread says which CPU it is (host_set_cpu). A round runs its work in the caller's thread, as the target CPU, with that
- * CPU's TLB locked. Loading a root holds the same lock, as interrupts off do on the machine. */
+ * A thread says which CPU it is (host_set_cpu). A round runs its work in the caller's thread, as
+ * the target CPU, with that CPU's TLB locked. Loading a root holds the same lock, as interrupts off
+ * do on the machine. */
 #pragma once
 
 #include "mm/space.h"
@@ -19,7 +21,8 @@ void host_set_pcid(bool pcid); /* keep TLB entries over root switches, tagged by
 /* What a user access does on this CPU: TLB, else walk and fill. False: page fault. */
 bool host_read(struct space *space, uint64_t address, uint64_t *value);
 bool host_write(struct space *space, uint64_t address, uint64_t value);
-/* The same with faults served by space_fault; the error that ends it. ERR_AGAIN leaves *request to the caller. */
+/* The same with faults served by space_fault; the error that ends it. ERR_AGAIN leaves *request to
+ * the caller. */
 err_t host_read_fault(struct space *space, uint64_t address, uint64_t *value, struct pager_request *request);
 err_t host_write_fault(struct space *space, uint64_t address, uint64_t value, struct pager_request *request);
 

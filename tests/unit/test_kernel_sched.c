@@ -69,14 +69,12 @@ void spin_init(struct spinlock *lock, enum lock_rank rank)
 }
 void spin_lock(struct spinlock *lock)
 {
-	uint32_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
-
-	while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket)
+	while (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE) != 0)
 		arch_pause();
 }
 void spin_unlock(struct spinlock *lock)
 {
-	__atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
 uint64_t spin_lock_irq(struct spinlock *lock)
 {

@@ -90,7 +90,8 @@ static void extents_split_and_join(void **state)
 
 static void runs_are_contiguous_and_cost_what_they_say(void **state)
 {
-	static const uint64_t sizes[] = { 1, 2, 3, 7, 8, 100, 255, 256, 257, 511, 512, 513, 1000, 1025, 2048, 5000 };
+	static const uint64_t sizes[] = { 1, 2, 3, 7, 8, 100, 255, 256, 257, 511, 512, 513, 1000, 1025,
+		2048, 5000 };
 	uint64_t free = frame_free_count();
 	struct account account;
 	paddr_t run[ARRAY_LEN(sizes)];
@@ -159,7 +160,8 @@ static void ragged_zones_work(void **state)
 
 	assert_ok(zone_add(ZONE_RAM, base, bytes, 7, "ragged", &zone));
 	assert_ok(zone_populate(zone, base, MIB));
-	assert_ok(zone_populate(zone, base + MIB + PAGE_SIZE, PAGE_SIZE)); /* one page alone, beside holes */
+	assert_ok(
+		zone_populate(zone, base + MIB + PAGE_SIZE, PAGE_SIZE)); /* one page alone, beside holes */
 	assert_ok(zone_populate(zone, base + 2 * MIB, bytes - 2 * MIB));
 	assert_true(zone_check(zone));
 	frame_set_cpu_node(3, 7);
@@ -207,7 +209,10 @@ static void accounts_are_exact(void **state)
 
 static void random_allocations_keep_the_invariants(void **state)
 {
-	struct { paddr_t at; uint64_t pages; } held[200] = { 0 };
+	struct {
+		paddr_t at;
+		uint64_t pages;
+	} held[200] = { 0 };
 	uint32_t seed = 1;
 
 	(void)state;

@@ -32,7 +32,8 @@ static int group_begin(void **state)
 	info.cpu[2].node = 1;
 	info.pmems = 2;
 	info.pmem[0] = (struct boot_pmem){ 6 * GIB, 64 * MIB, 1, 1 };
-	info.pmem[1] = (struct boot_pmem){ 6 * GIB + MIB, MIB, 1, 2 }; /* overlaps: refused with a line */
+	info.pmem[1] =
+		(struct boot_pmem){ 6 * GIB + MIB, MIB, 1, 2 }; /* overlaps: refused with a line */
 	pagetable_set_features(true, false, true);
 	mm_init(&info);
 	given_pages = (0x9f000 + 200 * MIB + 0x3000 + 100 * MIB + GIB + 0x5000) >> PAGE_SHIFT;
@@ -59,7 +60,8 @@ static void zones_are_as_the_firmware_says(void **state)
 	assert_null(zone_get(4));
 	assert_true(mm_check());
 	/* Everything but image, archive, 64 KiB, the low page, what booting took and a page for each ragged extent. */
-	assert_in_range(given_pages - frame_managed_count() - bootalloc_used_pages(), 11 + 1281 + 16 + 1, 11 + 1281 + 16 + 1 + 12);
+	assert_in_range(given_pages - frame_managed_count() - bootalloc_used_pages(),
+		11 + 1281 + 16 + 1, 11 + 1281 + 16 + 1 + 12);
 	assert_true(bootalloc_low_page().v >= 0x10000 && bootalloc_low_page().v < MIB);
 }
 
@@ -125,8 +127,9 @@ static void stacks_have_guards_and_come_back(void **state)
 		assert_ok(kstack_alloc(&top[i]));
 		assert_int_equal((uintptr_t)top[i] % 16, 0);
 		for (uint64_t at = PAGE_SIZE; at <= KSTACK_BYTES; at += PAGE_SIZE)
-			assert_int_equal(leaf_of((uint64_t)(uintptr_t)top[i] - at, &level) & (PTE_WRITE | PTE_NX),
-					 PTE_WRITE | PTE_NX);
+			assert_int_equal(
+				leaf_of((uint64_t)(uintptr_t)top[i] - at, &level) & (PTE_WRITE | PTE_NX),
+				PTE_WRITE | PTE_NX);
 		assert_int_equal(leaf_of((uint64_t)(uintptr_t)top[i] - KSTACK_BYTES - 1, &level), 0);
 		assert_true(kstack_is_guard(VADDR((uintptr_t)top[i] - KSTACK_BYTES - 1)));
 		assert_false(kstack_is_guard(VADDR((uintptr_t)top[i] - 1)));
@@ -155,7 +158,8 @@ static void devices_are_mapped_and_unmapped(void **state)
 	assert_ok(kernel_map(PADDR(0xfed00010), 5000, CACHE_UNCACHED, false, &hpet));
 	assert_int_equal((uintptr_t)hpet & PAGE_MASK, 0x10);
 	value = leaf_of((uint64_t)(uintptr_t)apic, &level);
-	assert_int_equal(value & (PTE_PCD | PTE_PWT | PTE_WRITE | PTE_NX), PTE_PCD | PTE_PWT | PTE_WRITE | PTE_NX);
+	assert_int_equal(
+		value & (PTE_PCD | PTE_PWT | PTE_WRITE | PTE_NX), PTE_PCD | PTE_PWT | PTE_WRITE | PTE_NX);
 	value = leaf_of((uint64_t)(uintptr_t)hpet + 4096, &level);
 	assert_int_equal(pte_frame(value, 1), 0xfed01000);
 	assert_false(value & PTE_WRITE);
@@ -170,7 +174,8 @@ static void devices_are_mapped_and_unmapped(void **state)
 	kernel_unmap(hpet, 5000);
 	assert_true(kernel_space_check());
 	if (!warm)
-		((struct mm_test *)*state)->free_pages -= 2; /* tables of the device area stay: levels 2 and 1 */
+		((struct mm_test *)*state)->free_pages -=
+			2; /* tables of the device area stay: levels 2 and 1 */
 	warm = true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_mm_inject.c - every operation with its nth allocation failing, for all n: it says so, changes nothing that
- * can be seen, loses nothing, and works when it is tried again.
+/* test_mm_inject.c - every operation with its nth allocation failing, for all n: it says so,
+ * changes nothing that can be seen, loses nothing, and works when it is tried again.
  * link: mm/ !mm/frame.c !mm/pool.c tests/unit/mm_inject.c tests/unit/port_host.c */
 #include "mm_test.h"
 
@@ -78,19 +78,14 @@ static err_t act_write(struct scene *scene)
 {
 	static char data[20000];
 
-	if (!scene->vmo)
-		assert_ok(vmo_create(GIB, VMO_RESIZABLE, &account, &scene->vmo));
 	return vmo_write(scene->vmo, 700 * MIB - 1, data, sizeof(data));
 }
 
 static err_t act_slice(struct scene *scene)
 {
 	struct vmo *slice;
-	err_t err;
+	err_t err = vmo_slice(scene->vmo, 0, 4096, &slice);
 
-	if (!scene->vmo)
-		assert_ok(vmo_create(GIB, 0, &account, &scene->vmo));
-	err = vmo_slice(scene->vmo, 0, 4096, &slice);
 	if (err == OK)
 		vmo_unref(slice);
 	return err;
@@ -116,13 +111,14 @@ static err_t act_space(struct scene *scene)
 
 static err_t act_map(struct scene *scene)
 {
-	return space_map(scene->space, scene->vmo, 0, 8 * 4096, VADDR(AT), RW | MAP_FIXED, RIGHTS_RWX, &scene->out);
+	return space_map(
+		scene->space, scene->vmo, 0, 8 * 4096, VADDR(AT), RW | MAP_FIXED, RIGHTS_RWX, &scene->out);
 }
 
 static err_t act_populate(struct scene *scene)
 {
-	err_t err = space_map(scene->space, scene->vmo, 0, 4 * MIB, VADDR(AT + GIB), RW | MAP_FIXED | MAP_POPULATE,
-			      RIGHTS_RWX, &scene->out);
+	err_t err = space_map(scene->space, scene->vmo, 0, 4 * MIB, VADDR(AT + GIB),
+		RW | MAP_FIXED | MAP_POPULATE, RIGHTS_RWX, &scene->out);
 
 	return err;
 }
@@ -157,8 +153,8 @@ static err_t act_window(struct scene *scene)
 {
 	if (scene->window.open)
 		return OK;
-	return window_map(scene->server, 0, &scene->window, scene->space, VADDR(AT + 100), 5 * 4096, true, &scene->out,
-			  &scene->request);
+	return window_map(scene->server, 0, &scene->window, scene->space, VADDR(AT + 100), 5 * 4096,
+		true, &scene->out, &scene->request);
 }
 
 static err_t act_stack(struct scene *scene)
@@ -192,6 +188,11 @@ static void want_vmo(struct scene *scene)
 	assert_ok(vmo_create(4 * MIB, 0, &account, &scene->vmo));
 }
 
+static void want_big_vmo(struct scene *scene)
+{
+	assert_ok(vmo_create(GIB, VMO_RESIZABLE, &account, &scene->vmo));
+}
+
 static void want_pager(struct scene *scene)
 {
 	assert_ok(vmo_create_zone(pmem, &scene->source));
@@ -199,7 +200,8 @@ static void want_pager(struct scene *scene)
 }
 
 /* Fail the 1st, 2nd, ... allocation until the operation gets through without meeting one. */
-static void run(void (*prepare)(struct scene *scene), err_t (*act)(struct scene *scene), bool best_effort)
+static void run(
+	void (*prepare)(struct scene *scene), err_t (*act)(struct scene *scene), bool best_effort)
 {
 	uint64_t free = 0;
 	uint64_t used = 0;
@@ -248,16 +250,16 @@ static int begin(void **state)
 	return mm_test_begin(state);
 }
 
-#define INJECT(name, prepare, act, best_effort)                                                                        \
-	static void name(void **state)                                                                                  \
-	{                                                                                                               \
-		(void)state;                                                                                            \
-		run(prepare, act, best_effort);                                                                         \
+#define INJECT(name, prepare, act, best_effort) \
+	static void name(void **state) \
+	{ \
+		(void)state; \
+		run(prepare, act, best_effort); \
 	}
 
 INJECT(creating_a_contiguous_vmo, NULL, act_vmo_create, false)
-INJECT(writing_a_vmo, NULL, act_write, false)
-INJECT(slicing, NULL, act_slice, false)
+INJECT(writing_a_vmo, want_big_vmo, act_write, false)
+INJECT(slicing, want_vmo, act_slice, false)
 INJECT(opening_a_zone, NULL, act_zone, false)
 INJECT(creating_a_serving_space, NULL, act_space, false)
 INJECT(mapping, want_vmo, act_map, false)
@@ -280,7 +282,8 @@ static void revoking_cannot_fail(void **state)
 	scene_begin(&scene);
 	want_pager(&scene);
 	assert_ok(vmo_supply(scene.vmo, 0, scene.source, 0, 8 * MIB, true));
-	assert_ok(space_map(scene.space, scene.vmo, 0, 8 * MIB, VADDR(AT), RW | MAP_FIXED, RIGHTS_RWX, &scene.out));
+	assert_ok(space_map(
+		scene.space, scene.vmo, 0, 8 * MIB, VADDR(AT), RW | MAP_FIXED, RIGHTS_RWX, &scene.out));
 	for (uint64_t i = 0; i < 8; i++)
 		assert_ok(host_write_fault(scene.space, AT + i * MIB, i, &scene.request));
 	host_fail_allocation(1);

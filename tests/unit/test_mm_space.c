@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_mm_space.c - map, fault, unmap, protect, roots, and the flush ladder against a TLB that keeps what it may.
+/* test_mm_space.c - map, fault, unmap, protect, roots, and the flush ladder against a TLB that
+ * keeps what it may.
  * link: mm/ tests/unit/port_host.c */
 #include "mm_test.h"
 
@@ -75,7 +76,11 @@ static void memory_is_zero_then_what_was_written(void **state)
 
 static void bad_arguments_change_nothing(void **state)
 {
-	static const struct { uint64_t offset, bytes, hint; uint32_t flags, rights; err_t error; } bad[] = {
+	static const struct {
+		uint64_t offset, bytes, hint;
+		uint32_t flags, rights;
+		err_t error;
+	} bad[] = {
 		{ 0, 0, 0, RW, RIGHTS_RWX, ERR_ARGS },
 		{ 1, 4096, 0, RW, RIGHTS_RWX, ERR_ARGS },
 		{ 0, UINT64_MAX, 0, RW, RIGHTS_RWX, ERR_ARGS },
@@ -103,8 +108,9 @@ static void bad_arguments_change_nothing(void **state)
 	(void)state;
 	assert_ok(vmo_create(4 * 4096, 0, &account, &vmo));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		assert_err(space_map(space, vmo, bad[i].offset, bad[i].bytes, VADDR(bad[i].hint), bad[i].flags,
-				     bad[i].rights, &at), bad[i].error);
+		assert_err(space_map(space, vmo, bad[i].offset, bad[i].bytes, VADDR(bad[i].hint),
+					   bad[i].flags, bad[i].rights, &at),
+			bad[i].error);
 		assert_int_equal(at.v, 77);
 		assert_null(space->regions);
 	}
@@ -146,7 +152,7 @@ static void unmapped_memory_cannot_be_reached_from_any_cpu(void **state)
 		host_set_cpu(cpu);
 		for (uint64_t i = 0; i < 16; i++)
 			assert_int_equal(host_read_fault(space, at + i * PAGE_SIZE, &value, &request),
-					 i >= 4 && i < 12 ? ERR_FAULT : OK);
+				i >= 4 && i < 12 ? ERR_FAULT : OK);
 	}
 	assert_true(space_check(space));
 	assert_int_equal(space->mapped_bytes, 8 * PAGE_SIZE);
@@ -236,19 +242,31 @@ static void fixed_and_guards(void **state)
 
 	(void)state;
 	assert_ok(vmo_create(16 * PAGE_SIZE, 0, &account, &vmo));
-	assert_ok(space_map(space, vmo, 0, 4 * PAGE_SIZE, VADDR(AT), RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at));
-	assert_err(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT + PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at), ERR_EXISTS);
-	assert_err(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT - PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at), ERR_EXISTS);
-	assert_err(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT + 4 * PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at),
-		   ERR_EXISTS);
-	assert_ok(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT - 2 * PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at));
-	assert_err(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT - 3 * PAGE_SIZE), RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at),
-		   ERR_EXISTS);
-	assert_ok(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT), RW, RIGHTS_RWX, &at)); /* a hint is only a hint */
+	assert_ok(space_map(
+		space, vmo, 0, 4 * PAGE_SIZE, VADDR(AT), RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at));
+	assert_err(
+		space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT + PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at),
+		ERR_EXISTS);
+	assert_err(
+		space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT - PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at),
+		ERR_EXISTS);
+	assert_err(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT + 4 * PAGE_SIZE), RW | MAP_FIXED,
+				   RIGHTS_RWX, &at),
+		ERR_EXISTS);
+	assert_ok(space_map(
+		space, vmo, 0, PAGE_SIZE, VADDR(AT - 2 * PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at));
+	assert_err(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT - 3 * PAGE_SIZE),
+				   RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at),
+		ERR_EXISTS);
+	assert_ok(space_map(
+		space, vmo, 0, PAGE_SIZE, VADDR(AT), RW, RIGHTS_RWX, &at)); /* a hint is only a hint */
 	assert_true(at.v > AT + 4 * PAGE_SIZE);
-	assert_ok(space_map(space, vmo, 0, PAGE_SIZE, VADDR(USER_BASE), RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at));
-	assert_ok(space_map(space, vmo, 0, PAGE_SIZE, VADDR(USER_END - PAGE_SIZE), RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at));
-	assert_ok(space_map(space, vmo, 0, PAGE_SIZE, VADDR(WINDOW_END), RW | MAP_FIXED, RIGHTS_RWX, &at));
+	assert_ok(space_map(
+		space, vmo, 0, PAGE_SIZE, VADDR(USER_BASE), RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at));
+	assert_ok(space_map(space, vmo, 0, PAGE_SIZE, VADDR(USER_END - PAGE_SIZE),
+		RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at));
+	assert_ok(
+		space_map(space, vmo, 0, PAGE_SIZE, VADDR(WINDOW_END), RW | MAP_FIXED, RIGHTS_RWX, &at));
 	vmo_unref(vmo);
 }
 
@@ -260,7 +278,8 @@ static void the_address_space_can_be_full(void **state)
 
 	(void)state;
 	assert_ok(vmo_create(VMO_BYTES_MAX, 0, &account, &vmo));
-	assert_err(space_map(space, vmo, 0, VMO_BYTES_MAX, VADDR(0), RW, RIGHTS_RWX, &at), ERR_NO_MEMORY);
+	assert_err(
+		space_map(space, vmo, 0, VMO_BYTES_MAX, VADDR(0), RW, RIGHTS_RWX, &at), ERR_NO_MEMORY);
 	while (count < 300 && space_map(space, vmo, 0, 1ull << 40, VADDR(0), RW, RIGHTS_RWX, &at) == OK)
 		count++;
 	assert_in_range(count, 120, 128);
@@ -279,9 +298,11 @@ static void populate_uses_2_mib_pages(void **state)
 	assert_int_equal(at % LARGE_PAGE_SIZE, 0);
 	pagetable_find(PADDR(space->root), at, &level);
 	assert_int_equal(level, 2);
-	assert_int_equal(account_used(&account), 3 * 512 + 1 + space_table_pages(space)); /* 1: the tree's node */
-	assert_true(host_write(space, at + 3 * MIB, 7)); /* no fault */
-	assert_ok(space_unmap(space, VADDR(at + 3 * MIB + PAGE_SIZE), PAGE_SIZE)); /* the leaf goes, the page stays */
+	assert_int_equal(
+		account_used(&account), 3 * 512 + 1 + space_table_pages(space)); /* 1: the tree's node */
+	assert_true(host_write(space, at + 3 * MIB, 7));                     /* no fault */
+	assert_ok(space_unmap(
+		space, VADDR(at + 3 * MIB + PAGE_SIZE), PAGE_SIZE)); /* the leaf goes, the page stays */
 	assert_ok(host_read_fault(space, at + 3 * MIB, &value, &request));
 	assert_int_equal(value, 7);
 	assert_err(host_read_fault(space, at + 3 * MIB + PAGE_SIZE, &value, &request), ERR_FAULT);
@@ -429,7 +450,8 @@ static void linear_vmos_use_the_largest_leaves(void **state)
 	pagetable_find(PADDR(space->root), at.v + GIB, &level);
 	assert_int_equal(level, 3);
 	assert_true(space_check(space));
-	assert_ok(space_unmap(space, VADDR(at.v + GIB), PAGE_SIZE)); /* the 1 GiB leaf goes, 2 MiB and 4 KiB come */
+	assert_ok(space_unmap(
+		space, VADDR(at.v + GIB), PAGE_SIZE)); /* the 1 GiB leaf goes, 2 MiB and 4 KiB come */
 	assert_ok(host_write_fault(space, at.v + GIB + 5 * PAGE_SIZE, 18, &request));
 	pagetable_find(PADDR(space->root), at.v + GIB + 5 * PAGE_SIZE, &level);
 	assert_int_equal(level, 1);
@@ -445,7 +467,9 @@ static void linear_vmos_use_the_largest_leaves(void **state)
 	assert_err(vmo_create_physical(4 * GIB, PAGE_SIZE, VMO_UNCACHED, &device), ERR_ARGS);
 	assert_ok(vmo_create_physical(0xfec00000, PAGE_SIZE, VMO_UNCACHED, &device));
 	assert_ok(space_map(space, device, 0, PAGE_SIZE, VADDR(0), RW | MAP_POPULATE, RIGHTS_RWX, &at));
-	assert_int_equal(pte_load(pagetable_find(PADDR(space->root), at.v, &level)) & (PTE_PCD | PTE_PWT), PTE_PCD | PTE_PWT);
+	assert_int_equal(
+		pte_load(pagetable_find(PADDR(space->root), at.v, &level)) & (PTE_PCD | PTE_PWT),
+		PTE_PCD | PTE_PWT);
 	vmo_unref(device);
 }
 
@@ -475,8 +499,9 @@ static void random_operations_agree_with_a_model(void **state)
 			for (uint32_t i = first; i < first + count; i++)
 				taken |= model[i] != 0;
 			assert_ok(vmo_create(count * PAGE_SIZE, 0, &account, &vmo));
-			assert_err(space_map(space, vmo, 0, count * PAGE_SIZE, VADDR(AT + first * PAGE_SIZE), RW | MAP_FIXED,
-					     RIGHTS_RWX, &at), taken ? ERR_EXISTS : OK);
+			assert_err(space_map(space, vmo, 0, count * PAGE_SIZE, VADDR(AT + first * PAGE_SIZE),
+						   RW | MAP_FIXED, RIGHTS_RWX, &at),
+				taken ? ERR_EXISTS : OK);
 			for (uint32_t i = first; !taken && i < first + count; i++) {
 				model[i] = RW;
 				content[i] = 0;
@@ -494,8 +519,9 @@ static void random_operations_agree_with_a_model(void **state)
 
 			for (uint32_t i = first; i < first + count; i++)
 				hole |= !model[i];
-			assert_err(space_protect(space, VADDR(AT + first * PAGE_SIZE), count * PAGE_SIZE, flags),
-				   hole ? ERR_NOT_FOUND : OK);
+			assert_err(
+				space_protect(space, VADDR(AT + first * PAGE_SIZE), count * PAGE_SIZE, flags),
+				hole ? ERR_NOT_FOUND : OK);
 			if (!hole)
 				memset(model + first, (int)flags, count);
 			break;
@@ -506,12 +532,12 @@ static void random_operations_agree_with_a_model(void **state)
 
 				if (seed >> 29 & 1) {
 					assert_err(host_write_fault(space, AT + i * PAGE_SIZE, round, &request),
-						   model[i] & MAP_WRITE ? OK : ERR_FAULT);
+						model[i] & MAP_WRITE ? OK : ERR_FAULT);
 					if (model[i] & MAP_WRITE)
 						content[i] = round;
 				}
 				assert_err(host_read_fault(space, AT + i * PAGE_SIZE, &value, &request),
-					   model[i] ? OK : ERR_FAULT);
+					model[i] ? OK : ERR_FAULT);
 				if (model[i])
 					assert_int_equal(value, content[i]);
 			}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_mm_threads.c - CPUs as threads: faults beside unmap, protect, resize, revoke and windows. Every frame that a
- * region shows carries the region's number, and a frame that is free carries none, so a stale translation is seen as a
- * wrong number. Worth running under ThreadSanitizer as well.
+/* test_mm_threads.c - CPUs as threads: faults beside unmap, protect, resize, revoke and windows.
+ * Every frame that a region shows carries the region's number, and a frame that is free carries
+ * none, so a stale translation is seen as a wrong number. Worth running under ThreadSanitizer as
+ * well.
  * link: mm/ tests/unit/port_host.c */
 #include "mm_test.h"
 
@@ -15,8 +16,8 @@
 
 static struct account account;
 static struct space *space, *server;
-static struct vmo *shared;   /* resizable, mapped at AT by all CPUs' space */
-static struct vmo *leased;   /* pager, mapped at AT + GIB */
+static struct vmo *shared; /* resizable, mapped at AT by all CPUs' space */
+static struct vmo *leased; /* pager, mapped at AT + GIB */
 static struct vmo *source[2];
 static uint32_t stop; /* [a] */
 
@@ -58,7 +59,8 @@ static void *toucher(void *argument)
 			vmo_unref(request.vmo);
 		else if (err != OK && err != ERR_FAULT)
 			panic("a fault ends with error %d", err);
-		else if (err == OK && host_read(space, at, &value) && at < AT + GIB && value && value != 0x1000 + page)
+		else if (err == OK && host_read(space, at, &value) && at < AT + GIB && value &&
+				 value != 0x1000 + page)
 			panic("page %llu shows %llx", (unsigned long long)page, (unsigned long long)value);
 	}
 	host_leave();
@@ -80,16 +82,18 @@ static void *caller(void *argument)
 		bool lease = random_next(&seed) % 2;
 		uint64_t value;
 		vaddr_t at;
-		err_t err = window_map(server, cpu, &window, space, VADDR(AT + lease * GIB + page * PAGE_SIZE), 4 * PAGE_SIZE,
-				       false, &at, &request);
+		err_t err = window_map(server, cpu, &window, space,
+			VADDR(AT + lease * GIB + page * PAGE_SIZE), 4 * PAGE_SIZE, false, &at, &request);
 
 		if (err == ERR_AGAIN)
 			vmo_unref(request.vmo);
 		for (uint64_t i = 0; err == OK && i < 4; i++) {
-			if (host_read(server, at.v + i * PAGE_SIZE, &value) && !lease && value && value != 0x1000 + page + i)
+			if (host_read(server, at.v + i * PAGE_SIZE, &value) && !lease && value &&
+				value != 0x1000 + page + i)
 				panic("a window on page %llu shows %llx", (unsigned long long)(page + i),
-				      (unsigned long long)value);
-			if (lease && host_read(server, at.v + i * PAGE_SIZE, &value) && value != 1 && value != 2)
+					(unsigned long long)value);
+			if (lease && host_read(server, at.v + i * PAGE_SIZE, &value) && value != 1 &&
+				value != 2)
 				panic("a window on a leased page shows %llx", (unsigned long long)value);
 		}
 		window_unmap(&window);
@@ -109,8 +113,8 @@ static void change_memory(uint32_t *seed)
 	switch (random_next(seed) % 6) {
 	case 0:
 		assert_ok(space_unmap(space, VADDR(AT + page * PAGE_SIZE), count * PAGE_SIZE));
-		if (space_map(space, shared, page * PAGE_SIZE, count * PAGE_SIZE, VADDR(AT + page * PAGE_SIZE),
-			      RW | MAP_FIXED, RIGHTS_RWX, &at) != OK)
+		if (space_map(space, shared, page * PAGE_SIZE, count * PAGE_SIZE,
+				VADDR(AT + page * PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at) != OK)
 			return; /* past the end just now */
 		break;
 	case 1:
@@ -127,12 +131,10 @@ static void change_memory(uint32_t *seed)
 		vmo_unref(other);
 		assert_ok(vmo_resize(shared, PAGES * PAGE_SIZE));
 		break;
-	case 3:
-		assert_ok(vmo_revoke(leased, page * PAGE_SIZE, count * PAGE_SIZE));
-		break;
+	case 3: assert_ok(vmo_revoke(leased, page * PAGE_SIZE, count * PAGE_SIZE)); break;
 	default:
-		(void)!vmo_supply(leased, page * PAGE_SIZE, source[random_next(seed) % 2], page * PAGE_SIZE, count * PAGE_SIZE,
-				  random_next(seed) % 2);
+		(void)!vmo_supply(leased, page * PAGE_SIZE, source[random_next(seed) % 2], page * PAGE_SIZE,
+			count * PAGE_SIZE, random_next(seed) % 2);
 	}
 }
 
@@ -157,10 +159,14 @@ static void everything_at_once(void **state)
 		for (uint64_t page = 0; page < PAGES; page++)
 			assert_ok(vmo_write(source[i], page * PAGE_SIZE, &value, sizeof(value)));
 	}
-	assert_ok(space_map(space, shared, 0, PAGES * PAGE_SIZE, VADDR(AT), RW | MAP_FIXED, RIGHTS_RWX, &at));
-	assert_ok(space_map(space, leased, 0, PAGES * PAGE_SIZE, VADDR(AT + GIB), RW | MAP_FIXED, RIGHTS_RWX, &at));
+	assert_ok(
+		space_map(space, shared, 0, PAGES * PAGE_SIZE, VADDR(AT), RW | MAP_FIXED, RIGHTS_RWX, &at));
+	assert_ok(space_map(
+		space, leased, 0, PAGES * PAGE_SIZE, VADDR(AT + GIB), RW | MAP_FIXED, RIGHTS_RWX, &at));
 	for (uint32_t cpu = 1; cpu < CPUS; cpu++)
-		assert_int_equal(pthread_create(&thread[cpu], NULL, cpu < 3 ? toucher : caller, (void *)(uintptr_t)cpu), 0);
+		assert_int_equal(
+			pthread_create(&thread[cpu], NULL, cpu < 3 ? toucher : caller, (void *)(uintptr_t)cpu),
+			0);
 	for (uint32_t round = 0; round < ROUNDS; round++)
 		change_memory(&seed);
 	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
@@ -193,7 +199,8 @@ static void *maker(void *argument)
 
 		if (space_create(&account, &mine) != OK || vmo_create(8 * MIB, 0, &account, &vmo) != OK)
 			panic("out of memory");
-		if (space_map(mine, vmo, 0, 8 * MIB, VADDR(0), RW | (round % 4 ? 0 : MAP_POPULATE), RIGHTS_RWX, &at) != OK)
+		if (space_map(mine, vmo, 0, 8 * MIB, VADDR(0), RW | (round % 4 ? 0 : MAP_POPULATE),
+				RIGHTS_RWX, &at) != OK)
 			panic("out of memory");
 		for (uint64_t i = 0; i < 100; i++)
 			if (host_write_fault(mine, at.v + i * 70000 / 8 * 8, i, &request) != OK)

@@ -58,7 +58,8 @@ static void creation_refuses_nonsense(void **state)
 	assert_err(vmo_create_physical(0xfee00000, UINT64_MAX, 0, &vmo), ERR_ARGS);
 	assert_err(vmo_create_physical(1ull << 52, 4096, 0, &vmo), ERR_ARGS);
 	assert_err(vmo_create_physical(UINT64_MAX - 4095, 4096, 0, &vmo), ERR_ARGS);
-	assert_err(vmo_create_physical(0xfee00000, 4096, VMO_UNCACHED | VMO_WRITE_COMBINE, &vmo), ERR_ARGS);
+	assert_err(
+		vmo_create_physical(0xfee00000, 4096, VMO_UNCACHED | VMO_WRITE_COMBINE, &vmo), ERR_ARGS);
 	assert_err(vmo_create_physical(RAM_BASE - 4096, 8192, 0, &vmo), ERR_ARGS);
 	assert_err(vmo_create_pager(0, NULL, 0, &account, &vmo), ERR_ARGS);
 	assert_err(vmo_create_kernel((char *)phys_to_virt(PADDR(RAM_BASE)) + 1, 4096, &vmo), ERR_ARGS);
@@ -170,7 +171,7 @@ static void resizing_reaches_every_mapping(void **state)
 		host_set_cpu(i);
 		for (uint64_t page = 0; page < 15; page++)
 			assert_err(host_read_fault(space[i], at[i].v + page * 4096, &value, &request),
-				   page + i < 4 ? OK : ERR_FAULT);
+				page + i < 4 ? OK : ERR_FAULT);
 	}
 	host_set_cpu(0);
 	assert_int_equal(vmo_committed_pages(vmo), 4);

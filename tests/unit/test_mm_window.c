@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_mm_window.c - windows: what they show, what they cost, and what clients may do to them meanwhile.
+/* test_mm_window.c - windows: what they show, what they cost, and what clients may do to them
+ * meanwhile.
  * link: mm/ tests/unit/port_host.c */
 #include "mm_test.h"
 
@@ -71,7 +72,8 @@ static void a_window_shows_the_buffer(void **state)
 	(void)state;
 	assert_ok(host_write_fault(client, buffer + 0x2ff0, 11, &request));
 	rounds = host_rounds();
-	assert_ok(window_map(server, 0, &window, client, VADDR(buffer + 0x2ff0), 4096, true, &at, &request));
+	assert_ok(
+		window_map(server, 0, &window, client, VADDR(buffer + 0x2ff0), 4096, true, &at, &request));
 	assert_int_equal(at.v & PAGE_MASK, 0xff0);
 	assert_true(at.v >= WINDOW_BASE && at.v < WINDOW_END);
 	assert_true(host_read(server, at.v, &value));
@@ -84,7 +86,7 @@ static void a_window_shows_the_buffer(void **state)
 	assert_false(host_read(server, at.v, &value));
 	assert_err(host_read_fault(server, at.v, &value, &request), ERR_FAULT);
 	assert_int_equal(host_rounds(), rounds); /* no IPI at all */
-	window_unmap(&window);			 /* closed: no error */
+	window_unmap(&window);                   /* closed: no error */
 }
 
 static void a_window_is_on_its_cpu_only(void **state)
@@ -109,7 +111,10 @@ static void a_window_is_on_its_cpu_only(void **state)
 
 static void bad_buffers_are_refused(void **state)
 {
-	static const struct { uint64_t buffer, bytes; err_t error; } bad[] = {
+	static const struct {
+		uint64_t buffer, bytes;
+		err_t error;
+	} bad[] = {
 		{ 0x5000, 0, ERR_ARGS },
 		{ 0x5000, WINDOW_LENGTH_MAX + 1, ERR_ARGS },
 		{ 0x5000, UINT64_MAX, ERR_ARGS },
@@ -125,19 +130,25 @@ static void bad_buffers_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		assert_err(window_map(server, 0, &window, client, VADDR(bad[i].buffer), bad[i].bytes, true, &at, &request),
-			   bad[i].error);
+		assert_err(window_map(server, 0, &window, client, VADDR(bad[i].buffer), bad[i].bytes, true,
+					   &at, &request),
+			bad[i].error);
 		assert_int_equal(at.v, 7);
 		assert_false(window.open);
 	}
-	assert_err(window_map(server, 0, &window, client, VADDR(buffer + 8 * MIB - 1), 2, true, &at, &request), ERR_FAULT);
-	assert_err(window_map(client, 0, &window, server, VADDR(buffer), 2, true, &at, &request), ERR_BAD_STATE);
+	assert_err(
+		window_map(server, 0, &window, client, VADDR(buffer + 8 * MIB - 1), 2, true, &at, &request),
+		ERR_FAULT);
+	assert_err(window_map(client, 0, &window, server, VADDR(buffer), 2, true, &at, &request),
+		ERR_BAD_STATE);
 	assert_ok(space_protect(client, VADDR(buffer + 4096), 4096, MAP_READ));
-	assert_err(window_map(server, 0, &window, client, VADDR(buffer), 8192, true, &at, &request), ERR_FAULT);
+	assert_err(window_map(server, 0, &window, client, VADDR(buffer), 8192, true, &at, &request),
+		ERR_FAULT);
 	assert_ok(window_map(server, 0, &window, client, VADDR(buffer), 8192, false, &at, &request));
 }
 
-/* The client unmaps while the server works: the server sees its own sink page, never a reused frame. */
+/* The client unmaps while the server works: the server sees its own sink page, never a reused
+ * frame. */
 static void unmapping_takes_the_window_away(void **state)
 {
 	vaddr_t at;
@@ -188,7 +199,8 @@ static void revoked_pages_come_back_through_the_pager(void **state)
 	assert_ok(vmo_revoke(vmo, 0, 4096));
 	assert_true(window_check(0));
 	assert_false(host_read(server, at.v, &value));
-	assert_err(space_fault(server, at, ACCESS_READ, &request), ERR_AGAIN); /* the pager can give another page */
+	assert_err(space_fault(server, at, ACCESS_READ, &request),
+		ERR_AGAIN); /* the pager can give another page */
 	vmo_unref(request.vmo);
 	assert_ok(vmo_supply(vmo, 0, source, 4096, 4096, true));
 	assert_ok(host_read_fault(server, at.v, &value, &request));
@@ -209,7 +221,8 @@ static void large_buffers_use_large_leaves(void **state)
 	assert_ok(vmo_create(16 * MIB, 0, &account, &vmo));
 	assert_ok(space_map(client, vmo, 0, 16 * MIB, VADDR(0), RW | MAP_POPULATE, RIGHTS_RWX, &big));
 	used = account_used(&account);
-	assert_ok(window_map(server, 0, &window, client, VADDR(big.v + MIB), 12 * MIB, true, &at, &request));
+	assert_ok(
+		window_map(server, 0, &window, client, VADDR(big.v + MIB), 12 * MIB, true, &at, &request));
 	for (uint64_t i = 0; i < 12 * MIB; i += 4096) {
 		assert_true(host_write(client, big.v + MIB + i, i));
 		assert_true(host_read(server, at.v + i, &value));
@@ -218,11 +231,13 @@ static void large_buffers_use_large_leaves(void **state)
 	pagetable_find(PADDR(space_root(server, 0)), at.v + 2 * MIB, &level);
 	assert_int_equal(level, 2);
 	window_unmap(&window);
-	assert_int_equal(account_used(&account), used + 3); /* tables of levels 3, 2 and the first of level 1 stay */
+	assert_int_equal(
+		account_used(&account), used + 3); /* tables of levels 3, 2 and the first of level 1 stay */
 	assert_false(host_read(server, at.v, &value));
 	assert_false(host_read(server, at.v + 2 * MIB, &value));
 	/* Small pages of the other buffer, across two tables: the second goes. */
-	assert_ok(window_map(server, 0, &window, client, VADDR(buffer + MIB), 4 * MIB, true, &at, &request));
+	assert_ok(
+		window_map(server, 0, &window, client, VADDR(buffer + MIB), 4 * MIB, true, &at, &request));
 	assert_true(host_read(server, at.v + 3 * MIB, &value));
 	window_unmap(&window);
 	assert_false(host_read(server, at.v + 3 * MIB, &value));
@@ -239,10 +254,16 @@ static void windows_pass_on_to_the_next_server(void **state)
 	assert_ok(space_create(&account, &second));
 	assert_ok(space_make_serving(second));
 	assert_ok(host_write_fault(client, buffer + 4096, 321, &request));
-	assert_ok(window_map(server, 0, &window, client, VADDR(buffer), 3 * 4096, false, &at, &request));
-	assert_err(window_map(second, 0, &inner, server, VADDR(at.v + 4096), 4096, true, &further, &request), ERR_FAULT);
-	assert_err(window_map(second, 0, &inner, server, VADDR(at.v + 4096), 3 * 4096, false, &further, &request), ERR_FAULT);
-	assert_ok(window_map(second, 0, &inner, server, VADDR(at.v + 4096), 4096, false, &further, &request));
+	assert_ok(
+		window_map(server, 0, &window, client, VADDR(buffer), 3 * 4096, false, &at, &request));
+	assert_err(
+		window_map(second, 0, &inner, server, VADDR(at.v + 4096), 4096, true, &further, &request),
+		ERR_FAULT);
+	assert_err(window_map(second, 0, &inner, server, VADDR(at.v + 4096), 3 * 4096, false, &further,
+				   &request),
+		ERR_FAULT);
+	assert_ok(
+		window_map(second, 0, &inner, server, VADDR(at.v + 4096), 4096, false, &further, &request));
 	assert_true(host_read(second, further.v, &value));
 	assert_int_equal(value, 321);
 	assert_ok(space_unmap(client, VADDR(buffer), 8 * MIB)); /* reaches both */
