@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* files.h - sessions and their open files. A session is a badge (0: the root session, always there); a file number is
- * index | generation << 32 in its session, so a stale number finds nothing. Badges are never reused.
- * Files are the server's own objects; while one is in use by a call it is not closed: the last user does it.
- * Locks: [f] files->lock (making and ending sessions)  [s] session->lock  [a] atomic. Order: f, s. Neither is held when
- * `close` is called. Sessions share nothing on the way to a file: two clients never meet. */
+/* files.h - sessions and their open files. A session is a badge (0: the root session, always
+ * there); a file number is index | generation << 32 in its session, so a stale number finds
+ * nothing. Badges are never reused. Files are the server's own objects; while one is in use by a
+ * call it is not closed: the last user does it.
+ * Locks: [f] files->lock (making and ending sessions)  [s] session->lock  [a] atomic. Order: f, s.
+ * Neither is held when `close` is called. Sessions share nothing on the way to a file: two clients
+ * never meet. */
 #pragma once
 
 #include <lintel/types.h>

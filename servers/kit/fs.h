@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fs.h - what every file-system server does alike: walking a path, splicing symbolic links, packing directory entries.
- * Pure: no system calls, no locks, no allocation; builds on the host.
+/* fs.h - what every file-system server does alike: walking a path, splicing symbolic links,
+ * packing directory entries. Pure: no system calls, no locks, no allocation; builds on the host.
  *
- * Paths are "/"-separated bytes relative to the mount's root. Clients resolve "." and ".." themselves, so those only
- * come out of symbolic links; kit_path_splice and kit_path_climb take care of them. A link that leads out of the file
- * system (absolute, or above its root) is ERR_CROSS_DEVICE: only the client knows what lies there. */
+ * Paths are "/"-separated bytes relative to the mount's root. Clients resolve "." and ".."
+ * themselves, so those only come out of symbolic links; kit_path_splice and kit_path_climb take
+ * care of them. A link that leads out of the file system (absolute, or above its root) is
+ * ERR_CROSS_DEVICE: only the client knows what lies there. */
 #pragma once
 
 #include <lintel/fs_proto.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* kit.h - what a server links: the call as C sees it, the start, sessions, activations, the log.
- * A server's main() prepares itself and ends with `return kit_main(&server)`. Calls arrive on activations, several at a
- * time, on every CPU: the dispatch function and all below it must be ready for that. main()'s own thread keeps house.
- * Context of the dispatch function: an activation (KIT_STACK_BYTES of stack, a libc thread context of its own). It may
- * block and allocate; it must not exit the thread.
- * Start-up handles (zones, services, the archive) come from libc: lintel_startup_handle, lintel_startup_named. */
+ * A server's main() prepares itself and ends with `return kit_main(&server)`. Calls arrive on
+ * activations, several at a time, on every CPU: the dispatch function and all below it must be
+ * ready for that. main()'s own thread keeps house. Context of the dispatch function: an activation
+ * (KIT_STACK_BYTES of stack, a libc thread context of its own). It may block and allocate; it must
+ * not exit the thread. Start-up handles (zones, services, the archive) come from libc:
+ * lintel_startup_handle, lintel_startup_named. */
 #pragma once
 
 #include <lintel/door.h>
@@ -26,8 +27,8 @@ struct kit_server {
 	void (*session_closed)(uint64_t badge); /* the last handle of that badge is gone; NULL: nobody cares */
 };
 
-/* Create the root door, donate activations, tell init (service_ready), keep house. Comes back with an exit status, and
- * only if the start failed. */
+/* Create the root door, donate activations, tell init (service_ready), keep house. Comes back with
+ * an exit status, and only if the start failed. */
 int kit_main(const struct kit_server *server);
 
 /* The same in two steps, for a server that needs its door (for pager VMOs) before it may be called. */
@@ -36,7 +37,8 @@ MUST_USE err_t kit_prepare(const struct kit_server *server);
 /* The root door, with RIGHT_SERVE. HANDLE_NONE before kit_prepare. */
 handle_t kit_door(void);
 
-/* A handle on the root door with this badge, to give to a client. Badges are the server's to choose and never reused. */
+/* A handle on the root door with this badge, to give to a client. Badges are the server's to
+ * choose and never reused. */
 MUST_USE err_t kit_mint(uint64_t badge, handle_t *session);
 
 /* The CPU that runs the caller: of an activation known without a system call. */

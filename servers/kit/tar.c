@@ -194,7 +194,8 @@ static bool tar_default_name(const struct tar_header *header, char *out)
 	char name[sizeof(header->name) + 1];
 	size_t at = 0;
 
-	if (memcmp(header->magic, "ustar\0" "00", 8) == 0 && header->prefix[0] != 0) {
+	/* GNU tar writes "ustar  " and uses the prefix for other things. */
+	if (memcmp(header->magic, "ustar", 6) == 0 && header->prefix[0] != 0) {
 		if (!tar_string(out, header->prefix, sizeof(header->prefix)))
 			return false;
 		at = strlen(out);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tar.h - read a ustar archive (POSIX.1-2017, pax, "ustar Interchange Format") that lies in memory: the boot archive,
- * and the tree that the importer unpacks. Understands prefix, GNU long names and links ('L', 'K'), pax 'path', 'linkpath',
- * 'size' and global headers (skipped), GNU base-256 sizes. Contents are never copied: an entry points into the archive.
- * Pure: no system calls, no allocation. The archive may be anything at all: every byte is checked before it is trusted. */
+/* tar.h - read a ustar archive (POSIX.1-2017, pax, "ustar Interchange Format") that lies in
+ * memory: the boot archive, and the tree that the importer unpacks. Understands prefix, GNU long
+ * names and links ('L', 'K'), pax 'path', 'linkpath', 'size' and global headers (skipped), GNU
+ * base-256 sizes. Contents are never copied: an entry points into the archive. Pure: no system
+ * calls, no allocation. The archive may be anything at all: every byte is checked before it is trusted. */
 #pragma once
 
 #include <lintel/types.h>
@@ -35,5 +36,6 @@ struct tar {
 void tar_open(struct tar *tar, const void *base, uint64_t bytes);
 
 /* The next entry. ERR_NOT_FOUND: the end (two zero blocks, or the end of the data after a whole entry).
- * ERR_BAD_FORMAT: not an archive, truncated, a bad checksum, size or name ("..", too long); tar->reason says which. */
+ * ERR_BAD_FORMAT: not an archive, truncated, a bad checksum, size or name ("..", too long);
+ * tar->reason says which. */
 MUST_USE err_t tar_next(struct tar *tar, struct tar_entry *out);

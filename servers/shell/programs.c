@@ -7,17 +7,41 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shell/leaks.h"
+
 #define PROGRAM_FOLDER "/boot/bin"
+#define RESOURCES_MAX 16
+
+enum { RUN_CHECKED = 1, RUN_LENDING = 2 }; /* -c, -r */
+
+/* Of the kinds that a driver uses; SYSTEM stays ours. */
+static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max)
+{
+	static const enum resource_kind kinds[] = { RESOURCE_PORT, RESOURCE_IRQ, RESOURCE_MMIO, RESOURCE_ZONE };
+	uint32_t count = 0;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		for (uint32_t i = 0; count < max; i++) {
+			handle_t handle = lintel_startup_handle(STARTUP_RESOURCE, kinds[k], i);
+			if (handle == HANDLE_NONE)
+				break;
+			handles[count++] = (struct spawn_handle){ STARTUP_RESOURCE, kinds[k], NULL, handle, RIGHTS_SAME };
+		}
+	}
+	return count;
+}
 
 /* Run it with our descriptors and mounts, and wait. The program's own status is the command's. */
-static int run_program(struct shell *sh, const char *path, char **argv)
+static int run_program(struct shell *sh, const char *path, char **argv, bool lend)
 {
 	const struct spawn_fd fds[] = { { sh->in, 0 }, { sh->out.fd, 1 }, { 2, 2 } };
+	struct spawn_handle handles[RESOURCES_MAX];
 	const struct spawn_request request = {
 		.path = path,
 		.argv = argv,
 		.fds = fds,
 		.fd_count = ARRAY_LEN(fds),
+		.handles = handles,
+		.handle_count = lend ? resources_lend(handles, RESOURCES_MAX) : 0,
 	};
 	handle_t process;
 	int32_t status = 0;
@@ -34,22 +58,37 @@ static int run_program(struct shell *sh, const char *path, char **argv)
 	return status;
 }
 
+/* The same, and then nothing may be missing. */
+static int run_checked(struct shell *sh, const char *path, char **argv, bool lend)
+{
+	static struct leaks before;
+	err_t err = leaks_begin(&before);
+	if (err != OK)
+		return shell_complain_lintel(sh, "system information", err);
+	int status = run_program(sh, path, argv, lend);
+	int leaks = leaks_end(sh, &before, argv[0]);
+	return status ? status : leaks != 0;
+}
+
 int command_run(struct shell *sh, int argc, char **argv)
 {
-	char path[SHELL_PATH_BYTES];
-	if (argc < 2)
-		return shell_usage(sh);
-	if (strchr(argv[1], '/'))
-		return run_program(sh, argv[1], argv + 1);
-	if (!shell_join(path, PROGRAM_FOLDER, argv[1]))
-		return shell_complain_lintel(sh, argv[1], ERR_NAME_TOO_LONG);
-	return run_program(sh, path, argv + 1);
+	static char folder_path[SHELL_PATH_BYTES];
+	int options = shell_options(sh, &argc, &argv, "cr");
+	if (options < 0 || argc < 2)
+		return options < 0 ? 2 : shell_usage(sh);
+	const char *path = argv[1];
+	if (!strchr(path, '/')) {
+		if (!shell_join(folder_path, PROGRAM_FOLDER, path))
+			return shell_complain_lintel(sh, path, ERR_NAME_TOO_LONG);
+		path = folder_path;
+	}
+	return (options & RUN_CHECKED ? run_checked : run_program)(sh, path, argv + 1, options & RUN_LENDING);
 }
 
 int command_bench(struct shell *sh, int argc, char **argv)
 {
 	(void)argc;
-	return run_program(sh, PROGRAM_FOLDER "/bench", argv);
+	return run_program(sh, PROGRAM_FOLDER "/bench", argv, false);
 }
 
 static const struct command commands[] = {
@@ -65,7 +104,9 @@ static const struct command commands[] = {
 	{ "services", "", "services that init looks after", command_services },
 	{ "start", "SERVICE", "start a service", command_start },
 	{ "stop", "SERVICE", "stop a service", command_stop },
-	{ "run", "PROGRAM [ARGUMENT...]", "run a program: a path, or a name in " PROGRAM_FOLDER, command_run },
+	{ "run", "[-c] [-r] PROGRAM [ARGUMENT...]",
+	  "run a program by path or name; -c: what does it leave behind? -r: with our resources",
+	  command_run },
 	{ "bench", "[GROUP...] [--quick] [--json]", "benchmarks: files, memory, ipc", command_bench },
 	{ "poweroff", "[STATUS]", "unmount everything and switch off; STATUS ends the emulator with it", command_poweroff },
 	{ "reboot", "", "unmount everything and start anew", command_reboot },

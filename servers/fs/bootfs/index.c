@@ -97,7 +97,8 @@ static err_t entry_append(struct index *index, const char *path, size_t bytes, c
 static err_t tar_append(struct index *index, const struct tar_entry *tar, const char **reason)
 {
 	struct index_entry what = {
-		.type = tar->type == TAR_DIRECTORY ? FS_TYPE_DIRECTORY : tar->type == TAR_SYMLINK ? FS_TYPE_SYMLINK : FS_TYPE_FILE,
+		.type = tar->type == TAR_DIRECTORY ? FS_TYPE_DIRECTORY
+				: tar->type == TAR_SYMLINK ? FS_TYPE_SYMLINK : FS_TYPE_FILE,
 		.mode = tar->mode, .uid = tar->uid, .gid = tar->gid, .mtime_s = tar->mtime_s, .data = tar->data,
 		.bytes = tar->bytes,
 	};
@@ -131,7 +132,8 @@ static void entry_free(struct index_entry *entry)
 		free((void *)(uintptr_t)entry->data);
 }
 
-/* Of entries with one name the last one counts, as tar has it; qsort does not keep their order, so `data` does. */
+/* Of entries with one name the last one counts, as tar has it; qsort does not keep their order, so
+ * `data` does. */
 static void index_sort(struct index *index)
 {
 	uint32_t kept = 0;
@@ -217,6 +219,13 @@ void index_free(struct index *index)
 		entry_free(&index->entry[i]);
 	free(index->entry);
 	*index = (struct index) { 0 };
+}
+
+void index_keep_root(struct index *index)
+{
+	while (index->count > 1)
+		entry_free(&index->entry[--index->count]);
+	index->entry[0].subdirectories = 0;
 }
 
 /* --- looking --- */

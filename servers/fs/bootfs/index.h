@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* index.h - the boot archive as a tree of names: built once from the ustar entries, never changed, so nobody locks.
- * Contents stay in the archive. Entries are sorted by directory and name: a look-up is a binary search, a directory's
- * entries are neighbours. Directories that the archive does not name are made up. Pure. */
+/* index.h - the boot archive as a tree of names: built once from the ustar entries, never changed,
+ * so nobody locks. Contents stay in the archive. Entries are sorted by directory and name: a
+ * look-up is a binary search, a directory's entries are neighbours. Directories that the archive
+ * does not name are made up. Pure. */
 #pragma once
 
 #include <lintel/fs_proto.h>
@@ -27,6 +28,7 @@ struct index {
 /* ERR_BAD_FORMAT with a sentence in *reason; ERR_NO_MEMORY. */
 MUST_USE err_t index_build(struct index *index, const void *archive, uint64_t bytes, const char **reason);
 void index_free(struct index *index);
+void index_keep_root(struct index *index); /* an empty directory is left */
 
 /* Follow a path (fs.proto); *out is an entry's number + 1: its inode number. */
 MUST_USE err_t index_walk(const struct index *index, const char *path, bool follow, uint32_t *out);

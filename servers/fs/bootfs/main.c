@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* main.c - bootfs as a server: the boot archive, read-only. Reads copy from the mapped archive straight into the caller's
- * window. Changing operations are not in the table of operations; the dispatch answers them ERR_UNSUPPORTED, except the
- * few for which ERR_READ_ONLY tells more. A file is a number in a session; the object behind it is an index entry.
- * argv: root=PATH presents only that directory of the archive (for /extra). */
+/* main.c - bootfs as a server: the boot archive, read-only. Reads copy from the mapped archive
+ * straight into the caller's window. Changing operations are not in the table of operations; the
+ * dispatch answers them ERR_UNSUPPORTED, except the few for which ERR_READ_ONLY tells more. A file
+ * is a number in a session; the object behind it is an index entry. argv: root=PATH presents only
+ * that directory of the archive (for /extra). */
 #include "index.h"
 #include "kit/files.h"
 #include "kit/fs.h"
@@ -172,7 +173,8 @@ static err_t op_readdir(struct kit_call *call, uint64_t file, uint64_t cookie, v
 		return ERR_NOT_DIR;
 	*next = cookie;
 	index_children(&tree, (uint32_t)(dir - tree.entry), &first, &end);
-	uint32_t at = cookie > first ? cookie < end ? (uint32_t)cookie : end : first; /* the cookie is the next one's number */
+	/* The cookie is the next one's number. */
+	uint32_t at = cookie > first ? cookie < end ? (uint32_t)cookie : end : first;
 	for (; at < end; at++) {
 		const struct index_entry *entry = &tree.entry[at];
 		const char *name = index_name(entry);
@@ -196,8 +198,8 @@ static err_t op_statfs(struct kit_call *call, struct fs_statfs *st)
 	return OK;
 }
 
-/* Page-aligned contents that fill their last page are a slice of the archive; others are copied once per call, because a
- * slice would show what lies around them. */
+/* Page-aligned contents that fill their last page are a slice of the archive; others are copied
+ * once per call, because a slice would show what lies around them. */
 static err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *vmo, uint64_t *size)
 {
 	struct index_entry *entry;
@@ -336,6 +338,11 @@ int main(int argc, char **argv)
 	if (index_build(&tree, base, bytes, &reason) != OK) {
 		kit_log("the boot archive is refused: %s", reason);
 		return 1;
+	}
+	uint32_t inode;
+	if (find("", true, &inode) != OK) { /* the archive has no such directory: an empty one */
+		index_keep_root(&tree);
+		root[0] = 0;
 	}
 	kit_log("%u names", tree.count);
 	return kit_main(&server);

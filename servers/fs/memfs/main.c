@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* main.c - memfs as a server: files in memory, gone when it ends. The porting guide walks through this program.
- * argv: limit=BYTES (K, M or G may follow): how much it may hold; 64M if not given. */
+/* main.c - memfs as a server: files in memory, gone when it ends. The porting guide walks through
+ * this program. argv: limit=BYTES (K, M or G may follow): how much it may hold; 64M if not given. */
 #include "kit/files.h"
 #include "kit/kit.h"
 #include "node.h"

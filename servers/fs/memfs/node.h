@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* node.h - memfs's files and directories, and what paths do to them. Pure but for store.h and pthread.
- * Locks: [t] the tree: names, links, directories; held inside the tree_* functions. [n] node->lock: one file's data.
- * Reading and writing a file takes only its own lock. Order: tree, node. */
+ * Locks: [t] the tree: names, links, directories; held inside the tree_* functions. [n]
+ * node->lock: one file's data. Reading and writing a file takes only its own lock. Order: tree, node. */
 #pragma once
 
 #include "store.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store.c - file contents in VMOs. The kernel copies between a VMO and the caller's window: nothing is mapped here, and
- * a client that maps the file shares the very same pages. */
+/* store.c - file contents in VMOs. The kernel copies between a VMO and the caller's window:
+ * nothing is mapped here, and a client that maps the file shares the very same pages. */
 #include "store.h"
 
 #include <lintel/syscalls.h>

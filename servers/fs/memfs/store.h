@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store.h - the bytes of one file. In Lintel a resizable VMO (store.c), on the build machine plain memory (store_host.c).
- * Callers hold the file's lock: for reading in store_read, for writing in the others. */
+/* store.h - the bytes of one file. In Lintel a resizable VMO (store.c), on the build machine plain
+ * memory (store_host.c). Callers hold the file's lock: for reading in store_read, for writing in
+ * the others. */
 #pragma once
 
 #include <lintel/types.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tree.c - names. Every function takes the tree's lock: for reading where it only looks, for writing where it changes. */
+/* tree.c - names. Every function takes the tree's lock: for reading where it only looks, for
+ * writing where it changes. */
 #include "kit/fs.h"
 #include "node.h"
 
@@ -440,6 +441,7 @@ err_t tree_rename(struct tree *tree, const char *from_name, const char *to_name,
 {
 	struct place from, to;
 
+	to.node = NULL;
 	pthread_rwlock_wrlock(&tree->lock);
 	err_t err = walk(tree, from_name, false, &from);
 	if (err == OK)

@@ -203,6 +203,8 @@ void change_commit(struct change *c)
 	}
 	for (uint32_t i = 0; i < c->inodes; i++) {
 		c->inode[i]->now = c->next[i];
+		if (c->inode[i]->type != c->next[i].type)
+			c->inode[i]->type = c->next[i].type;
 		c->inode[i]->copy = !c->inode[i]->copy;
 		c->inode[i]->times_dirty = false;
 	}

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* change.h - one atomic change of the metadata: up to four inodes and four words of directory leaves. Everything is
- * prepared where nobody can reach it; change_commit makes all of it true at once.
+/* change.h - one atomic change of the metadata: up to four inodes and four words of directory
+ * leaves. Everything is prepared where nobody can reach it; change_commit makes all of it true at once.
  *
  * C1  Until the commit nothing that the media reaches is written, but for free slots of directory leaves.
  * C2  New nodes and leaves are in DRAM (struct fresh) until the commit, and are written before it.
  * C3  Blocks that the change lets go of are free only after the commit is durable.
- * C4  One inode and no word: its other copy is written, one 128-byte record with a checksum. Else: the journal.
- * C5  All inodes of a change get the version 1 + the highest of theirs: versions order changes that share an inode.
+ * C4  One inode and no word: its other copy is written, one 128-byte record with a checksum. Else:
+ * the journal.
+ * C5  All inodes of a change get the version 1 + the highest of theirs: versions order changes
+ * that share an inode.
  *     A record commits when it and the entries that it vouches for are durable: one fence. New nodes, leaves and data
  *     (wrote) are durable before it is written.
- * C6  When change_commit comes back, the change is durable in its place, not only in the journal: a journal record whose
+ * C6  When change_commit comes back, the change is durable in its place, not only in the journal:
+ * a journal record whose
  *     inode has a newer version on media is old and must not be replayed.
  *
  * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
@@ -95,5 +98,6 @@ void change_abort(struct change *c);
 
 /* journal.c */
 void journal_write(struct change *c, uint64_t version);
-/* At mount after an unclean end: complete what was committed. *replayed counts the journals that had something newer. */
+/* At mount after an unclean end: complete what was committed. *replayed counts the journals that
+ * had something newer. */
 MUST_USE err_t journal_replay(struct pmfs *fs, uint32_t *replayed);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* check.c - fsck: everything that can be verified about a mounted, idle file system. What mount has checked already
- * (checksums, trees, no block claimed twice) is checked again on the way; new is what needs names: that every name leads
- * to an inode of its type, that every inode has as many names as it says, that nothing is lost, that free space adds up.
- * Changes nothing. Directories are visited breadth first; a path is kept for every one that waits. */
+/* check.c - fsck: everything that can be verified about a mounted, idle file system. What mount
+ * has checked already (checksums, trees, no block claimed twice) is checked again on the way; new
+ * is what needs names: that every name leads to an inode of its type, that every inode has as many
+ * names as it says, that nothing is lost, that free space adds up. Changes nothing. Directories
+ * are visited breadth first; a path is kept for every one that waits. */
 #include "change.h"
 #include "directory.h"
 #include "extent_tree.h"

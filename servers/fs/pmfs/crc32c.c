@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crc32c.c - see crc32c.h. The table is made at the first use on a CPU without SSE4.2; making it twice does no harm. */
+/* crc32c.c - see crc32c.h. The table is made at the first use on a CPU without SSE4.2; making it
+ * twice does no harm. */
 #include "crc32c.h"
 
 #include <cpuid.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crc32c.h - the Castagnoli CRC (polynomial 0x1edc6f41, reflected), by the CPU's instruction where it has it. */
+/* crc32c.h - the Castagnoli CRC (polynomial 0x1edc6f41, reflected), by the CPU's instruction where
+ * it has it. */
 #pragma once
 
 #include <lintel/types.h>

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- hashes: SipHash-1-3 (Aumasson, Bernstein), keyed per file system, so that nobody can choose names that collide --- */
+/* --- hashes: SipHash-1-3 (Aumasson, Bernstein), keyed per file system, so that nobody can choose
+ * names that collide --- */
 
 static uint64_t rotate(uint64_t x, int bits)
 {
@@ -94,7 +95,8 @@ static uint32_t dirent_crc(uint64_t owner, const struct pmfs_dirent *entry)
 	return crc32c(crc32c(0, &owner, sizeof(owner)), &entry->hash, PMFS_DIRENT_BYTES - 4 + (size_t)entry->name_bytes);
 }
 
-/* Go from used slot to used slot. *slot starts at 0; NULL at the end; *bad: what lies there cannot be an entry. */
+/* Go from used slot to used slot. *slot starts at 0; NULL at the end; *bad: what lies there cannot
+ * be an entry. */
 static const struct pmfs_dirent *leaf_next(const struct pmfs_leaf *leaf, uint64_t used, uint32_t *slot, bool *bad)
 {
 	*bad = false;
@@ -273,7 +275,8 @@ static err_t leaf_sort(const struct pmfs_leaf *leaf, uint64_t used, struct sorte
 	return bad ? ERR_CORRUPT : OK;
 }
 
-/* Where to cut: an index near the middle whose hash differs from the one before. 0: all have the same hash. */
+/* Where to cut: an index near the middle whose hash differs from the one before. 0: all have the
+ * same hash. */
 static uint32_t split_point(const struct sorted *s)
 {
 	const uint32_t middle = s->count / 2;

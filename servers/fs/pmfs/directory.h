@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* directory.h - names in one directory. Leaves of 63 slots hold the entries; the directory's tree leads from a name's hash
- * to its leaf. Adding or removing a name changes one word of a leaf (the used bits), or splits a leaf into two new ones.
+/* directory.h - names in one directory. Leaves of 63 slots hold the entries; the directory's tree
+ * leads from a name's hash to its leaf. Adding or removing a name changes one word of a leaf (the
+ * used bits), or splits a leaf into two new ones.
  * Locks: look-ups hold the directory's lock for reading, changes for writing until the change is committed.
  *
- * D1  An entry's hash lies in its leaf's range; all entries of one hash are in one leaf, told apart by `collision`.
+ * D1  An entry's hash lies in its leaf's range; all entries of one hash are in one leaf, told
+ * apart by `collision`.
  * D2  In a change, add before remove: a slot that the change frees must not be written before the commit. */
 #pragma once
 
@@ -18,7 +20,8 @@ struct dir_hit {
 MUST_USE err_t dir_find(const struct inode *dir, const char *name, size_t bytes, struct dir_hit *out);
 
 /* The name must not be there (or is about to be removed in the same change). ERR_NO_SPACE. */
-MUST_USE err_t dir_add(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode, uint8_t type);
+MUST_USE err_t dir_add(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode,
+		uint8_t type);
 /* Remove that name that leads to that inode. */
 MUST_USE err_t dir_remove(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode);
 

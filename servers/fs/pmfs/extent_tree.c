@@ -136,7 +136,8 @@ static void entries_open(struct entries *s, uint32_t at, const struct pmfs_exten
 	++*s->count;
 }
 
-/* Put an entry at `at`; a full node gives its upper part (at the very end: just the new entry) to a new one, *right. */
+/* Put an entry at `at`; a full node gives its upper part (at the very end: just the new entry) to
+ * a new one, *right. */
 static err_t entries_put(struct change *c, struct inode *inode, struct entries *s, uint32_t level, uint32_t at,
 		const struct pmfs_extent *entry, struct pmfs_extent *right, bool *split)
 {

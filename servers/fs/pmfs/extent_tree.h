@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* extent_tree.h - the tree under an inode: file blocks to device blocks, or, in directories, hashes to leaves.
- * A B+ tree of struct pmfs_extent, keyed by `logical`; up to three entries lie in the inode itself. An index entry's key
- * is a lower bound of the keys below it. Nodes are never changed in place: a change writes new ones (change.h, C2).
- * Every pointer and count that is read from media is checked before it is followed; checksums of nodes are checked at
- * mount (tree_walk).
+/* extent_tree.h - the tree under an inode: file blocks to device blocks, or, in directories,
+ * hashes to leaves. A B+ tree of struct pmfs_extent, keyed by `logical`; up to three entries lie
+ * in the inode itself. An index entry's key is a lower bound of the keys below it. Nodes are never
+ * changed in place: a change writes new ones (change.h, C2). Every pointer and count that is read
+ * from media is checked before it is followed; checksums of nodes are checked at mount (tree_walk).
  * Locks: readers hold inode->lock for reading, changers for writing. */
 #pragma once
 
@@ -24,19 +24,22 @@ struct tree_hit {
 MUST_USE err_t tree_lookup(const struct pmfs *fs, struct change *c, uint64_t owner, const struct pmfs_inode *root,
 		uint32_t key, struct tree_hit *hit);
 
-/* One entry in, changed, or out. The inode joins the change. `insert` wants a new key; the others an existing one. */
+/* One entry in, changed, or out. The inode joins the change. `insert` wants a new key; the others
+ * an existing one. */
 MUST_USE err_t tree_insert(struct change *c, struct inode *inode, const struct pmfs_extent *entry);
 MUST_USE err_t tree_update(struct change *c, struct inode *inode, uint32_t key, const struct pmfs_extent *entry);
 MUST_USE err_t tree_remove(struct change *c, struct inode *inode, uint32_t key);
 
-/* Map `count` file blocks, which are a hole, to the blocks from `physical` on; joins the entry before if it can. */
+/* Map `count` file blocks, which are a hole, to the blocks from `physical` on; joins the entry
+ * before if it can. */
 MUST_USE err_t tree_map(struct change *c, struct inode *inode, uint32_t logical, uint64_t physical, uint32_t count);
 
-/* Free everything from that key on, in as many changes as it takes, from the end. Also without free blocks. */
+/* Free everything from that key on, in as many changes as it takes, from the end. Also without
+ * free blocks. */
 MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
 
-/* Visit every node block (leaf false) and every entry (leaf true) of an inode's tree, checking all that can be checked:
- * checksums, owners, levels, order, ranges. A visitor's error ends the walk. */
+/* Visit every node block (leaf false) and every entry (leaf true) of an inode's tree, checking all
+ * that can be checked: checksums, owners, levels, order, ranges. A visitor's error ends the walk. */
 struct tree_visitor {
 	err_t (*visit)(void *context, const struct pmfs_extent *what, bool leaf);
 	void *context;

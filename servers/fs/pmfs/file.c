@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* file.c - the data of one inode: reading, writing, sizes, holes, and what mappings need to know.
- * F1  In the last block, bytes past the size are zero, on media too (a crash may leave some; mount clears them).
+ * F1  In the last block, bytes past the size are zero, on media too (a crash may leave some; mount
+ * clears them).
  * F2  Data of a new block, or past the old size, is durable before the size or the tree lets anybody see it.
  * F3  No block lies past the size's last block (a crash in a truncate may leave some; mount frees them). */
 #include "change.h"
@@ -26,7 +27,8 @@ static void revoke(struct inode *inode, uint64_t offset, uint64_t bytes)
 		inode->fs->options.revoke(inode->lease, offset, bytes);
 }
 
-/* What lies at `offset`: a run of data (*at is its place on the device) or a hole (*at = 0), and its length. */
+/* What lies at `offset`: a run of data (*at is its place on the device) or a hole (*at = 0), and
+ * its length. */
 static err_t run_at(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
 		uint64_t *at, uint64_t *bytes)
 {
@@ -49,7 +51,7 @@ static err_t run_at(struct inode *inode, struct change *c, const struct pmfs_ino
 
 static err_t file_check(const struct inode *inode)
 {
-	return inode->now.type == PMFS_FILE ? OK : inode->now.type == PMFS_DIRECTORY ? ERR_IS_DIR : ERR_UNSUPPORTED;
+	return inode->type == PMFS_FILE ? OK : inode->type == PMFS_DIRECTORY ? ERR_IS_DIR : ERR_UNSUPPORTED;
 }
 
 err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *data, size_t bytes, uint64_t *done)
@@ -99,8 +101,8 @@ static err_t tail_clear(struct inode *inode, struct change *c, uint64_t from, ui
 	return OK;
 }
 
-/* New blocks for the hole at `offset`, as far as one run goes; the parts of them that `data` does not fill are zeroed.
- * *wrote is how much of the data they took. */
+/* New blocks for the hole at `offset`, as far as one run goes; the parts of them that `data` does
+ * not fill are zeroed. *wrote is how much of the data they took. */
 static err_t hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
 		uint64_t hole, uint64_t *wrote)
 {
@@ -169,7 +171,8 @@ static bool change_has_news(const struct change *c, const struct inode *inode)
 	return c->allocated_count != 0 || c->next[0].size != inode->now.size;
 }
 
-/* One change's worth. An overwrite inside the file changes no metadata but the time, which is written later. */
+/* One change's worth. An overwrite inside the file changes no metadata but the time, which is
+ * written later. */
 static err_t write_step(struct inode *inode, uint64_t offset, const uint8_t *data, uint64_t bytes, uint64_t *done)
 {
 	struct pmfs *fs = inode->fs;
@@ -345,8 +348,8 @@ err_t pmfs_fstat(struct pmfs *fs, struct inode *inode, struct fs_stat *out)
 	return OK;
 }
 
-/* Writes are fenced when they are made; what can be late are the times. Stores through mappings are in the CPU's cache:
- * they are written back extent by extent. */
+/* Writes are fenced when they are made; what can be late are the times. Stores through mappings
+ * are in the CPU's cache: they are written back extent by extent. */
 err_t pmfs_sync(struct pmfs *fs, struct inode *inode)
 {
 	err_t err = OK;

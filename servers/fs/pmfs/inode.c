@@ -82,6 +82,7 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, const struct pm
 	inode->number = number;
 	inode->fs = fs;
 	inode->now = slot->copy[copy];
+	inode->type = inode->now.type;
 	inode->copy = copy;
 	inode->refs = 1;
 	pthread_rwlock_init(&inode->lock, NULL);
@@ -158,8 +159,8 @@ err_t inode_flush_times(struct inode *inode)
 	return OK;
 }
 
-/* Drop a reference unless it is the last and there is something to write first. true: done; *dead is the inode that
- * nobody can reach any more. */
+/* Drop a reference unless it is the last and there is something to write first. true: done; *dead
+ * is the inode that nobody can reach any more. */
 static bool inode_drop(struct inode *inode, struct inode **dead)
 {
 	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* inode.h - the file system in DRAM: struct pmfs, the inodes that are in use, and where inodes lie on media.
- * Locks, in order: rename_lock, directories (parents first), files (by number), then the leaves: cache bucket, pool,
- * table_lock, journal, space. [i] inode->lock  [b] its bucket's lock  [t] table_lock  [I] immutable after mount  [a] atomic.
- * An inode with links > 0 or refs > 0 is somebody's; with neither it is being freed by whoever dropped the last one. */
+ * Locks, in order: rename_lock, directories (parents first), files (by number), then the leaves:
+ * cache bucket, pool, table_lock, journal, space. [i] inode->lock  [b] its bucket's lock  [t]
+ * table_lock  [I] immutable after mount  [a] atomic. An inode with links > 0 or refs > 0 is
+ * somebody's; with neither it is being freed by whoever dropped the last one. */
 #pragma once
 
 #include "layout.h"
@@ -21,6 +22,7 @@
 struct inode {
 	uint64_t number;             /* [I] */
 	struct pmfs *fs;             /* [I] */
+	uint8_t type;                /* [I] enum pmfs_type, once a name can lead to it */
 	pthread_rwlock_t lock;
 	struct pmfs_inode now;       /* [i] the newest version, checked; times may be newer than on media */
 	uint8_t copy;                /* [i] which of the two on media it is */
@@ -98,17 +100,20 @@ const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode);
 
 /* --- in use --- */
 
-/* A reference on an inode that is on media and not free. ERR_CORRUPT (also: a name that leads to a free inode). */
+/* A reference on an inode that is on media and not free. ERR_CORRUPT (also: a name that leads to a
+ * free inode). */
 MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
 void inode_hold(struct inode *inode);
-/* The last one out writes late times; without links the inode and its blocks are freed. No inode lock held. */
+/* The last one out writes late times; without links the inode and its blocks are freed. No inode
+ * lock held. */
 void inode_put(struct inode *inode);
 /* Is anything but the mount's own inodes in use? */
 bool inode_any_open(struct pmfs *fs);
 void inode_forget_all(struct pmfs *fs); /* at unmount: frees the memory, whatever the count */
 
-/* An inode number that is free, as an inode with one reference that nobody else can find by name; its `now` is the free
- * version. inode_number_free gives a number back whose inode is free on media. ERR_NO_SPACE, ERR_NO_MEMORY. */
+/* An inode number that is free, as an inode with one reference that nobody else can find by name;
+ * its `now` is the free version. inode_number_free gives a number back whose inode is free on
+ * media. ERR_NO_SPACE, ERR_NO_MEMORY. */
 MUST_USE err_t inode_take_free(struct pmfs *fs, struct inode **out);
 void inode_give_back(struct inode *inode); /* after inode_take_free: it was not used after all */
 MUST_USE err_t inode_number_free(struct pmfs *fs, uint64_t number);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* journal.c - changes of several inodes: a redo record, then the places themselves.
- * A journal is used by one change at a time and only after the change before it in the same journal is durable in its
- * place (C6 in change.h), so a torn record hides nothing. Replay needs no end mark: inode versions tell old from new. */
+ * A journal is used by one change at a time and only after the change before it in the same
+ * journal is durable in its place (C6 in change.h), so a torn record hides nothing. Replay needs
+ * no end mark: inode versions tell old from new. */
 #include "change.h"
 #include "crc32c.h"
 
@@ -79,8 +80,8 @@ void journal_write(struct change *c, uint64_t version)
 
 /* --- after an unclean end --- */
 
-/* In range; and the entry that it makes valid has arrived. One whose slot was used again since then is another: the
- * transaction was complete long before, so not replaying it is right. */
+/* In range; and the entry that it makes valid has arrived. One whose slot was used again since
+ * then is another: the transaction was complete long before, so not replaying it is right. */
 static bool word_good(const struct pmfs *fs, const struct pmfs_journal_word *word)
 {
 	if (word->offset % 8 != 0 || !block_range_good(fs, word->offset >> PMFS_BLOCK_SHIFT, 1))
@@ -164,7 +165,7 @@ static err_t record_replay(struct pmfs *fs, const struct pmfs_journal *record, b
 
 err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
 {
-	struct pmfs_journal *record[PMFS_JOURNALS_MAX];
+	struct pmfs_journal *record[PMFS_JOURNALS_MAX] = { NULL };
 	uint32_t count = 0;
 
 	*replayed = 0;

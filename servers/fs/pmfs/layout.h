@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* layout.h - every structure that pmfs has on media. docs/pmfs-spec.md describes the same, byte by byte; the two change
- * together, with PMFS_VERSION or a feature bit. Little-endian. A block is 4096 bytes; block 0 is the start of the device.
+/* layout.h - every structure that pmfs has on media. docs/pmfs-spec.md describes the same, byte by
+ * byte; the two change together, with PMFS_VERSION or a feature bit. Little-endian. A block is
+ * 4096 bytes; block 0 is the start of the device.
  *
  *   block 0            superblock, first copy
  *   block 1            superblock, second copy
@@ -14,7 +15,7 @@
 
 #define PMFS_MAGIC 0x53464d504c544e4cull     /* "LNTLPMFS" */
 #define PMFS_FORMATTING 0x21544d464c544e4cull /* "LNTLFMT!": mkfs was interrupted, there is nothing here */
-#define PMFS_VERSION 1
+#define PMFS_VERSION 1u
 #define PMFS_BLOCK 4096u
 #define PMFS_BLOCK_SHIFT 12
 #define PMFS_BYTES_MIN (4ull << 20)
@@ -47,7 +48,8 @@ _Static_assert(sizeof(struct pmfs_super) == 256, "superblock");
 #define PMFS_EXTENTS_INLINE 3
 #define PMFS_TARGET_INLINE 48
 
-/* A run of a file's blocks; in an index node and in a directory's tree: where the keys from `logical` on are found. */
+/* A run of a file's blocks; in an index node and in a directory's tree: where the keys from
+ * `logical` on are found. */
 struct pmfs_extent {
 	uint32_t logical;  /* file block; or the first key of what lies below */
 	uint32_t count;    /* blocks; 0 in index nodes, 1 in a directory's tree */
@@ -139,8 +141,8 @@ _Static_assert(offsetof(struct pmfs_dirent, name) == PMFS_DIRENT_BYTES, "directo
 #define PMFS_JOURNAL_INODES 4
 #define PMFS_JOURNAL_WORDS 4
 
-/* A journal holds one transaction. Valid if magic, crc and the bodies' crcs hold; replayed where the media has an older
- * version. */
+/* A journal holds one transaction. Valid if magic, crc and the bodies' crcs hold; replayed where
+ * the media has an older version. */
 struct pmfs_journal_inode {
 	uint64_t number;
 	struct pmfs_inode inode;

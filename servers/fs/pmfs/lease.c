@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lease.c - see lease.h. Keys of pager VMOs are indexes into a table, checked like any other input.
- * Locks, in order: an inode (pmfs), lease->lock. table.lock comes alone, or before taking an inode's reference. */
+ * Locks, in order: an inode (pmfs), lease->lock. table.lock comes alone, or before taking an
+ * inode's reference. */
 #include "lease.h"
 #include "kit/kit.h"
 
@@ -70,7 +71,8 @@ static err_t lease_new(struct inode *inode, struct lease **out)
 	return OK;
 }
 
-/* Nobody can find it any more. Its VMOs die with the clients' last handles; a fault on them finds no lease. */
+/* Nobody can find it any more. Its VMOs die with the clients' last handles; a fault on them finds
+ * no lease. */
 static void lease_destroy(struct lease *lease)
 {
 	pmfs_lease_set(lease->inode, NULL);

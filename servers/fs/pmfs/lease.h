@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lease.h - files mapped by clients: pager VMOs whose pages are the pmem itself.
- * A lease belongs to an inode and holds a reference on it, from the first fs_map until the file has no name and nobody
- * has it open, or until unmount. It has one VMO for each size class that was asked for: a file that outgrows its VMO gets
- * a larger one. What a lease has supplied is taken back (lease_revoke) before blocks move or are freed. */
+ * A lease belongs to an inode and holds a reference on it, from the first fs_map until the file
+ * has no name and nobody has it open, or until unmount. It has one VMO for each size class that
+ * was asked for: a file that outgrows its VMO gets a larger one. What a lease has supplied is
+ * taken back (lease_revoke) before blocks move or are freed. */
 #pragma once
 
 #include "fs/pmfs/pmfs.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* main.c - pmfs as a server: the zone, the mount, sessions, and one short function for each message of abi/fs.proto.
- * argv: "format" makes a new file system, whatever the media holds.
- * Unmount: `closing` is set, calls that are under way are waited for (a counter per CPU), then the files are closed. */
+/* main.c - pmfs as a server: the zone, the mount, sessions, and one short function for each
+ * message of abi/fs.proto. argv: "format" makes a new file system, whatever the media holds.
+ * Unmount: `closing` is set, calls that are under way are waited for (a counter per CPU), then the
+ * files are closed. */
 #include "fs/pmfs/lease.h"
 #include "fs/pmfs/pmem.h"
 #include "fs/pmfs/pmfs.h"

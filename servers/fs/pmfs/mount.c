@@ -2,7 +2,8 @@
 /* mount.c - from media to a struct pmfs, and back.
  * M1  Nothing is written before the superblock has been accepted.
  * M2  After a clean end nothing is written before every inode and tree has been checked.
- * M3  After an unclean end the journals are replayed first; the inodes are checked after that, then mended: copies that
+ * M3  After an unclean end the journals are replayed first; the inodes are checked after that,
+ * then mended: copies that
  *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1).
  * M4  The state word says "in use" before anything else is written, "clean" after everything else. */
 #include "change.h"
@@ -242,6 +243,7 @@ static err_t table_open(struct pmfs *fs, struct scan *scan)
 	inode->number = PMFS_INODE_TABLE;
 	inode->fs = fs;
 	inode->now = slot->copy[copy];
+	inode->type = inode->now.type;
 	inode->copy = copy;
 	inode->refs = 1;
 	inode->next = fs->bucket[PMFS_INODE_TABLE].first;
@@ -277,7 +279,7 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 	err = mend_all(scan);
 	if (err == OK)
 		err = inode_get(fs, PMFS_INODE_ROOT, &fs->root);
-	if (err == OK && fs->root->now.type != PMFS_DIRECTORY)
+	if (err == OK && fs->root->type != PMFS_DIRECTORY)
 		err = ERR_CORRUPT;
 	if (err == ERR_CORRUPT)
 		snprintf(scan->reason, PMFS_REASON_BYTES, "there is no root directory");
@@ -420,7 +422,7 @@ uint64_t pmfs_number(const struct inode *inode)
 
 uint32_t pmfs_type_of(const struct inode *inode)
 {
-	return inode->now.type;
+	return inode->type;
 }
 
 uint64_t pmfs_size(struct inode *inode)

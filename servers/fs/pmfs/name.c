@@ -13,7 +13,7 @@
 /* A directory that was removed while we held it takes no names. Locked. */
 err_t name_check_parent(const struct inode *dir)
 {
-	return dir->now.type != PMFS_DIRECTORY ? ERR_NOT_DIR : dir->now.links == 0 ? ERR_NOT_FOUND : OK;
+	return dir->type != PMFS_DIRECTORY ? ERR_NOT_DIR : dir->now.links == 0 ? ERR_NOT_FOUND : OK;
 }
 
 void name_touch(struct pmfs_inode *next, uint64_t now)
@@ -156,7 +156,7 @@ err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room
 
 static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
 {
-	const uint8_t type = inode->now.type;
+	const uint8_t type = inode->type;
 
 	if ((flags & FS_OPEN_CREATE) && (flags & FS_OPEN_EXCLUSIVE))
 		return ERR_EXISTS;
@@ -215,7 +215,7 @@ err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode
 static err_t remove_locked(const struct walk *at)
 {
 	struct inode *dir = at->parent, *inode = at->inode;
-	const bool is_dir = inode->now.type == PMFS_DIRECTORY;
+	const bool is_dir = inode->type == PMFS_DIRECTORY;
 	struct dir_hit hit;
 	struct change c;
 	err_t err = name_check_parent(dir);
@@ -258,9 +258,9 @@ static err_t remove_once(struct pmfs *fs, const char *path, bool directory)
 		err = ERR_NOT_FOUND;
 	else if (at.parent == NULL)
 		err = directory ? ERR_BUSY : ERR_IS_DIR; /* the root */
-	else if (directory && at.inode->now.type != PMFS_DIRECTORY)
+	else if (directory && at.inode->type != PMFS_DIRECTORY)
 		err = ERR_NOT_DIR;
-	else if (!directory && at.inode->now.type == PMFS_DIRECTORY)
+	else if (!directory && at.inode->type == PMFS_DIRECTORY)
 		err = ERR_IS_DIR;
 	if (err == OK) {
 		inode_lock_write(at.parent);
@@ -317,7 +317,7 @@ static err_t link_locked(const struct walk *to, struct inode *inode)
 	struct pmfs_inode *next = change_inode(&c, inode);
 	next->links++;
 	next->ctime = now;
-	err = dir_add(&c, dir, to->name, to->bytes, inode->number, inode->now.type);
+	err = dir_add(&c, dir, to->name, to->bytes, inode->number, inode->type);
 	if (err == OK)
 		change_commit(&c);
 	else
@@ -339,7 +339,7 @@ err_t pmfs_link(struct pmfs *fs, const char *from, const char *to)
 	}
 	if (source.inode == NULL)
 		err = ERR_NOT_FOUND;
-	else if (source.inode->now.type == PMFS_DIRECTORY)
+	else if (source.inode->type == PMFS_DIRECTORY)
 		err = ERR_DENIED;
 	else if (at.inode != NULL)
 		err = ERR_EXISTS;
@@ -386,7 +386,7 @@ err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *
 	struct packer p = { .entries = entries, .room = room, .next = cookie };
 	const struct dir_visitor visitor = { .visit = pack_entry, .context = &p };
 
-	if (inode->now.type != PMFS_DIRECTORY)
+	if (inode->type != PMFS_DIRECTORY)
 		return ERR_NOT_DIR;
 	inode_lock_read(inode);
 	err_t err = inode->now.links == 0 ? OK : dir_walk(fs, inode->number, &inode->now, cookie, &visitor);

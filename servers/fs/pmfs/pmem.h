@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pmem.h - the one way to write persistent memory. Nothing else in pmfs stores to the device: that is what the crash
- * tests record and what the store-watching plugin proves. Reading is plain loads.
+/* pmem.h - the one way to write persistent memory. Nothing else in pmfs stores to the device: that
+ * is what the crash tests record and what the store-watching plugin proves. Reading is plain loads.
  *
- * Rules: a store is durable after pm_write_back of its lines and then pm_fence, by the CPU that stored; non-temporal
- * stores need the fence only. Before that any subset of lines, and of a line any prefix of its stores, may be on the
- * media after a power cut; an aligned 8-byte store is never torn.
- * Two implementations, chosen by the Makefile: pmem_x86.c (Lintel) and pmem_host.c (a buffer, recorded for tests). */
+ * Rules: a store is durable after pm_write_back of its lines and then pm_fence, by the CPU that
+ * stored; non-temporal stores need the fence only. Before that any subset of lines, and of a line
+ * any prefix of its stores, may be on the media after a power cut; an aligned 8-byte store is never torn.
+ * Two implementations, chosen by the Makefile: pmem_x86.c (Lintel) and pmem_host.c (a buffer,
+ * recorded for tests). */
 #pragma once
 
 #include <lintel/types.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pmem_host.c - persistent memory as a buffer, for tests and host tools, with a recorder of stores in flight.
- * A store in flight is at most 8 bytes of one line. pm_write_back marks the stores to its lines so far; the next fence
- * makes the marked ones durable. Non-temporal stores are born marked. */
+ * A store in flight is at most 8 bytes of one line. pm_write_back marks the stores to its lines so
+ * far; the next fence makes the marked ones durable. Non-temporal stores are born marked. */
 #include "pmem_host.h"
 
 #include <stdlib.h>
@@ -166,8 +166,8 @@ static uint64_t random_next(uint64_t *seed)
 	return *seed;
 }
 
-/* Whether store i arrives: each line has a random number of its stores, in order. Lines are told apart by a hash; two
- * lines that meet in it share a prefix length, which is one of the possible states. */
+/* Whether store i arrives: each line has a random number of its stores, in order. Lines are told
+ * apart by a hash; two lines that meet in it share a prefix length, which is one of the possible states. */
 #define LINE_CLASSES 4096
 
 void pm_crash_image(struct pm_recorder *recorder, enum pm_crash how, uint64_t *seed, uint8_t *image)

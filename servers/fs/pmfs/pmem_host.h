@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pmem_host.h - what tests see of the recorded device. A recorder keeps what is certainly durable apart from what was
- * stored, and every store in flight; from those it makes images as a power cut could leave them.
+/* pmem_host.h - what tests see of the recorded device. A recorder keeps what is certainly durable
+ * apart from what was stored, and every store in flight; from those it makes images as a power cut
+ * could leave them.
  * Context: one thread at a time while a recorder is attached. */
 #pragma once
 
@@ -15,8 +16,8 @@ void pm_record_end(struct pmem *pm);
 /* Called at every fence, before it takes effect. */
 void pm_record_on_fence(struct pm_recorder *recorder, void (*call)(void *context), void *context);
 
-/* Writes to `image` (pm->bytes) a state that a power cut now could leave: of each line in flight a random prefix of its
- * stores (xorshift of *seed). all: every line in flight arrives; none: nothing does. */
+/* Writes to `image` (pm->bytes) a state that a power cut now could leave: of each line in flight a
+ * random prefix of its stores (xorshift of *seed). all: every line in flight arrives; none: nothing does. */
 enum pm_crash { PM_CRASH_RANDOM, PM_CRASH_ALL, PM_CRASH_NONE };
 void pm_crash_image(struct pm_recorder *recorder, enum pm_crash how, uint64_t *seed, uint8_t *image);
 

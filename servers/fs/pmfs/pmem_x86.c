@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pmem_x86.c - persistent stores on a real (or emulated) CPU. Intel SDM vol. 1, 10.4.6 (non-temporal stores), vol. 2
- * CLWB, CLFLUSHOPT, CLFLUSH, SFENCE. CLFLUSH is ordered by itself; the others need the fence, which everybody gives. */
+/* pmem_x86.c - persistent stores on a real (or emulated) CPU. Intel SDM vol. 1, 10.4.6
+ * (non-temporal stores), vol. 2 CLWB, CLFLUSHOPT, CLFLUSH, SFENCE. CLFLUSH is ordered by itself;
+ * the others need the fence, which everybody gives. */
 #include "pmem.h"
 
 #include <cpuid.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pmfs.h - the file system itself, without its server: what main.c, the host tools and the tests call. The messages of
- * abi/fs.proto, one function each, on paths and open inodes.
- * Pure: needs memory, pthread locks, a clock, and pmem.h. Every function is safe on any thread; none holds a lock when it
- * comes back. Errors are those that abi/fs.proto lists for the message; besides, everything can give ERR_CORRUPT.
- * What is durable when a function comes back: every change of names and attributes, every size; data after pmfs_sync. */
+/* pmfs.h - the file system itself, without its server: what main.c, the host tools and the tests
+ * call. The messages of abi/fs.proto, one function each, on paths and open inodes.
+ * Pure: needs memory, pthread locks, a clock, and pmem.h. Every function is safe on any thread;
+ * none holds a lock when it comes back. Errors are those that abi/fs.proto lists for the message;
+ * besides, everything can give ERR_CORRUPT. What is durable when a function comes back: every
+ * change of names and attributes, every size; data after pmfs_sync. */
 #pragma once
 
 #include <lintel/fs_proto.h>
@@ -20,8 +21,8 @@ struct pmfs_options {
 	uint64_t seed;    /* of the uuid and the hash key when formatting; 0: the clock's */
 	uint32_t (*cpu)(void); /* the caller's CPU; NULL: 0 */
 	void (*log)(const char *line);
-	/* The file's blocks in [offset, offset + bytes) are about to go away or to change place: take them back from every
-	 * client before coming back. The inode is write-locked. NULL: nobody maps files. */
+	/* The file's blocks in [offset, offset + bytes) are about to go away or to change place: take
+	 * them back from every client before coming back. The inode is write-locked. NULL: nobody maps files. */
 	void (*revoke)(void *context, uint64_t offset, uint64_t bytes);
 };
 
@@ -47,8 +48,8 @@ uint32_t pmfs_type_of(const struct inode *inode); /* enum fs_type */
 uint64_t pmfs_size(struct inode *inode);
 uint32_t pmfs_count_open(struct inode *inode, int32_t change); /* a counter for the server: its new value */
 bool pmfs_is_unlinked(struct inode *inode);
-/* A word for the server's mapping state, handed to revoke() when it is not NULL. Set while nothing else uses the inode's
- * data: the inode is locked for it. */
+/* A word for the server's mapping state, handed to revoke() when it is not NULL. Set while nothing
+ * else uses the inode's data: the inode is locked for it. */
 void *pmfs_lease_get(struct inode *inode);
 void pmfs_lease_set(struct inode *inode, void *lease);
 
@@ -70,8 +71,9 @@ struct pmfs_run {
 	uint64_t device; /* and on the device, in bytes */
 	uint64_t bytes;  /* whole blocks; the last may reach past the file's size */
 };
-/* Calls `use` with the run while the inode is locked (for writing if `allocate`): what it is told stays true until it
- * comes back. A hole: device 0 and one page; or, with `allocate`, one zeroed block is made. Past the end: ERR_ARGS. */
+/* Calls `use` with the run while the inode is locked (for writing if `allocate`): what it is told
+ * stays true until it comes back. A hole: device 0 and one page; or, with `allocate`, one zeroed
+ * block is made. Past the end: ERR_ARGS. */
 MUST_USE err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,
 		err_t (*use)(void *context, const struct pmfs_run *run), void *context);
 
@@ -85,6 +87,7 @@ MUST_USE err_t pmfs_link(struct pmfs *fs, const char *from, const char *to);
 MUST_USE err_t pmfs_symlink(struct pmfs *fs, const char *target, const char *path);
 MUST_USE err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room, uint64_t *bytes);
 
-/* Everything that can be checked: tables, trees, directories, link counts, free space. Each finding goes to `say`
- * (a line, with the path where there is one). OK, or ERR_CORRUPT. Nothing may be open; changes nothing. */
+/* Everything that can be checked: tables, trees, directories, link counts, free space. Each
+ * finding goes to `say` (a line, with the path where there is one). OK, or ERR_CORRUPT. Nothing
+ * may be open; changes nothing. */
 MUST_USE err_t pmfs_check(struct pmfs *fs, void (*say)(void *context, const char *line), void *context);

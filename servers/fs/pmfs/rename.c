@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rename.c - one change moves a name, and drops what had the new name before.
- * R1  Between directories, and for directories at all, fs->rename_lock is held: parents do not change under it.
- * R2  Of two directories, an ancestor is locked before what lies below it; otherwise by number. Then the moved and the
+ * R1  Between directories, and for directories at all, fs->rename_lock is held: parents do not
+ * change under it.
+ * R2  Of two directories, an ancestor is locked before what lies below it; otherwise by number.
+ * Then the moved and the
  *     replaced inode, by number. */
 #include "directory.h"
 #include "name.h"
@@ -30,9 +32,11 @@ static err_t dir_is_below(struct pmfs *fs, const struct inode *above, struct ino
 			*below = true;
 		if (*below || at == fs->root)
 			break;
-		err = steps > FS_PATH_BYTES_MAX * 16 ? ERR_CORRUPT : inode_get(fs, at->now.parent, &parent);
-		if (err == ERR_CORRUPT && at->now.links == 0)
-			err = ERR_NOT_FOUND; /* removed while we held it, and its parent after it */
+		inode_lock_read(at);
+		const uint64_t up = at->now.parent;
+		const bool removed = at->now.links == 0;
+		inode_unlock(at);
+		err = removed ? ERR_NOT_FOUND : steps > FS_PATH_BYTES_MAX * 16 ? ERR_CORRUPT : inode_get(fs, up, &parent);
 		if (err == OK) {
 			inode_put(at);
 			at = parent;
@@ -52,14 +56,14 @@ static err_t rename_check(struct rename *r)
 		return ERR_NOT_FOUND;
 	if (r->from.parent == NULL || r->to.parent == NULL)
 		return ERR_ARGS; /* the root stays */
-	r->directory = moved->now.type == PMFS_DIRECTORY;
+	r->directory = moved->type == PMFS_DIRECTORY;
 	if (!r->directory && r->to.wants_directory)
 		return ERR_NOT_DIR;
 	if (replaced != NULL && r->exclusive)
 		return ERR_EXISTS;
-	if (replaced != NULL && r->directory && replaced->now.type != PMFS_DIRECTORY)
+	if (replaced != NULL && r->directory && replaced->type != PMFS_DIRECTORY)
 		return ERR_NOT_DIR;
-	if (replaced != NULL && !r->directory && replaced->now.type == PMFS_DIRECTORY)
+	if (replaced != NULL && !r->directory && replaced->type == PMFS_DIRECTORY)
 		return ERR_IS_DIR;
 	if (!r->directory && r->from.parent == r->to.parent)
 		return OK;
@@ -165,7 +169,7 @@ static err_t rename_change(struct rename *r, struct change *c)
 		gone->links = r->directory ? 0 : gone->links - 1;
 		gone->ctime = now;
 	}
-	err_t err = dir_add(c, to, r->to.name, r->to.bytes, moved->number, moved->now.type);
+	err_t err = dir_add(c, to, r->to.name, r->to.bytes, moved->number, moved->type);
 	if (err == OK && replaced != NULL)
 		err = dir_remove(c, to, r->to.name, r->to.bytes, replaced->number);
 	if (err == OK)
@@ -219,7 +223,7 @@ static err_t rename_once(struct pmfs *fs, const char *from, const char *to, bool
 	err = walk_path(fs, to, false, &r.to);
 	if (err == OK) {
 		const bool wide = r.from.parent != r.to.parent ||
-				(r.from.inode != NULL && r.from.inode->now.type == PMFS_DIRECTORY);
+				(r.from.inode != NULL && r.from.inode->type == PMFS_DIRECTORY);
 		if (wide)
 			pthread_mutex_lock(&fs->rename_lock);
 		err = rename_walked(&r);

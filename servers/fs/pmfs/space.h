@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* space.h - free blocks, in DRAM only: rebuilt at mount from what the inodes hold.
- * The device is divided into groups, each with a bitmap and a lock of its own; a CPU starts looking in its own group, so
- * CPUs meet only when the device runs full. Large requests get 2 MiB aligned runs while there are any.
- * A small reserve is kept for changes that free more than they take (truncate and unlink rewrite tree nodes first).
+ * The device is divided into groups, each with a bitmap and a lock of its own; a CPU starts
+ * looking in its own group, so CPUs meet only when the device runs full. Large requests get 2 MiB
+ * aligned runs while there are any. A small reserve is kept for changes that free more than they
+ * take (truncate and unlink rewrite tree nodes first).
  * Units: blocks. Locks: [g] group->lock  [r] space->reserve_lock, never both. */
 #pragma once
 
@@ -43,8 +44,8 @@ MUST_USE err_t space_mark(struct space *space, uint64_t start, uint64_t count);
 /* All is marked: set the reserve aside. */
 void space_ready(struct space *space);
 
-/* A run of 1 to `want` blocks; at `goal` if that is free (0: anywhere). With `reserve` the last blocks may be used, one
- * at a time. ERR_NO_SPACE. */
+/* A run of 1 to `want` blocks; at `goal` if that is free (0: anywhere). With `reserve` the last
+ * blocks may be used, one at a time. ERR_NO_SPACE. */
 MUST_USE err_t space_alloc(struct space *space, uint32_t cpu, uint64_t goal, uint32_t want, bool reserve,
 		uint64_t *start, uint32_t *count);
 void space_free(struct space *space, uint64_t start, uint64_t count);

@@ -25,7 +25,7 @@ err_t symlink_read(struct inode *inode, char *target, size_t room, size_t *bytes
 	inode_lock_read(inode);
 	const size_t size = inode->now.size;
 	const size_t n = size < room ? size : room;
-	if (inode->now.type != PMFS_SYMLINK) {
+	if (inode->type != PMFS_SYMLINK) {
 		err = ERR_ARGS;
 	} else if (inode->now.flags & PMFS_INODE_INLINE) {
 		memcpy(target, inode->now.target, n);
@@ -49,7 +49,7 @@ static err_t child_get(struct inode *dir, const char *name, size_t bytes, struct
 	struct dir_hit hit;
 	err_t err;
 
-	if (dir->now.type != PMFS_DIRECTORY)
+	if (dir->type != PMFS_DIRECTORY)
 		return ERR_NOT_DIR;
 	inode_lock_read(dir);
 	err = dir->now.links == 0 ? ERR_NOT_FOUND : dir_find(dir, name, bytes, &hit);
@@ -129,7 +129,7 @@ static err_t walk_once(struct walker *w, bool follow, struct walk *out, bool *ag
 			return OK;
 		if (err != OK)
 			return err;
-		if (out->inode->now.type == PMFS_SYMLINK && (!c.last || follow || out->wants_directory)) {
+		if (out->inode->type == PMFS_SYMLINK && (!c.last || follow || out->wants_directory)) {
 			*again = true;
 			return splice_link(w, &c, out->inode);
 		}
@@ -162,7 +162,7 @@ err_t walk_path(struct pmfs *fs, const char *path, bool follow, struct walk *out
 			walk_drop(out);
 	} while (err == OK && again);
 	out->buffer = w.buffer;
-	if (err == OK && out->wants_directory && out->inode != NULL && out->inode->now.type != PMFS_DIRECTORY)
+	if (err == OK && out->wants_directory && out->inode != NULL && out->inode->type != PMFS_DIRECTORY)
 		err = ERR_NOT_DIR;
 	if (err != OK)
 		walk_end(out);

@@ -13,8 +13,9 @@ struct walk {
 	char *buffer;           /* the path, once symbolic links have been put in */
 };
 
-/* On success the caller owns the references: walk_end. ERR_NOT_FOUND if a directory on the way is missing, NOT_DIR,
- * NAME_TOO_LONG, TOO_DEEP, CROSS_DEVICE (a link leads out of the file system), NO_MEMORY, CORRUPT. */
+/* On success the caller owns the references: walk_end. ERR_NOT_FOUND if a directory on the way is
+ * missing, NOT_DIR, NAME_TOO_LONG, TOO_DEEP, CROSS_DEVICE (a link leads out of the file system),
+ * NO_MEMORY, CORRUPT. */
 MUST_USE err_t walk_path(struct pmfs *fs, const char *path, bool follow, struct walk *out);
 void walk_end(struct walk *walk);
 
