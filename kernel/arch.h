@@ -68,6 +68,7 @@ MUST_USE err_t arch_line_claim(uint32_t gsi, uint32_t flags);
 void arch_line_mask(uint32_t gsi, bool masked);
 void arch_line_release(uint32_t gsi);
 uint32_t arch_line_isa(uint32_t isa_irq); /* the GSI that an ISA interrupt is wired to */
+bool arch_line_is_log(uint32_t gsi); /* is it that of the UART that arch_log_write writes to? */
 
 /* Threads. A context is what arch_switch saves: callee-saved registers on the kernel stack, FS base, FPU state. */
 #define FPU_AREA_BYTES_MAX 2816 /* XSAVE with AVX-512, no AMX; arch asserts that the CPU needs no more */

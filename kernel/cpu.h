@@ -12,6 +12,7 @@ enum return_work {
 	RETURN_RESCHEDULE = 1u << 0, /* a better or equal thread waits */
 	RETURN_THREAD = 1u << 1,     /* thread->pending has something (kill, deadline, peer died, migrate) */
 	RETURN_REAP = 1u << 2,       /* cpu->dead has threads whose stacks can be freed now */
+	RETURN_LOG = 1u << 3,        /* something was logged: wake its readers */
 };
 
 struct cpu_counters { /* mirrors struct info_cpu */

@@ -9,7 +9,7 @@
 #include "kernel/syscall_handlers.h"
 #include "kernel/thread.h"
 #include "mm/frame.h"
-#include "mm/pool.h"
+#include "mm/mm.h"
 #include "mm/region.h"
 #include "mm/tlb.h"
 #include "mm/vmo.h"
@@ -40,7 +40,7 @@ void info_init(const struct boot_info *boot)
 
 static void describe_system(struct info_system *out)
 {
-	pools_reclaim(); /* so that the page counts are exact */
+	mm_reclaim(); /* so that the page counts are exact */
 	out->cpus = cpu_count();
 	out->zones = zone_count();
 	out->processes = process_count();
@@ -167,6 +167,7 @@ err_t sys_system_power(handle_t resource, uint32_t action, uint32_t code)
 
 	if (err != OK)
 		return err;
+	log_take_back(); /* the last lines come out, whoever was to show them */
 	switch (action) {
 	case 0:
 		arch_power_off();

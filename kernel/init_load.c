@@ -93,8 +93,8 @@ static void must(err_t err, const char *what)
 
 static void map(struct process *process, struct vmo *vmo, uint64_t bytes, vaddr_t hint, uint32_t flags, vaddr_t *out)
 {
-	uint32_t rights = (flags & MAP_READ ? RIGHT_READ : 0) | (flags & MAP_WRITE ? RIGHT_WRITE : 0) |
-			  (flags & MAP_EXECUTE ? RIGHT_EXECUTE : 0);
+	uint32_t rights = (flags & SPACE_READ ? RIGHT_READ : 0) | (flags & SPACE_WRITE ? RIGHT_WRITE : 0) |
+			  (flags & SPACE_EXECUTE ? RIGHT_EXECUTE : 0);
 
 	must(space_map(process->space, vmo, 0, bytes, hint, flags, rights, out), "mapping failed");
 	vmo_unref(vmo); /* the mapping keeps it */
@@ -105,7 +105,7 @@ static void segment_load(struct process *process, const uint8_t *file, uint64_t 
 	uint64_t start = segment->vaddr & ~PAGE_MASK;
 	uint64_t end = (segment->vaddr + segment->memsz + PAGE_MASK) & ~PAGE_MASK;
 	struct vmo *vmo;
-	uint32_t flags = MAP_FIXED | MAP_READ;
+	uint32_t flags = SPACE_FIXED | SPACE_READ;
 	vaddr_t at;
 
 	if (segment->offset > size || segment->filesz > size - segment->offset || segment->filesz > segment->memsz ||
@@ -114,9 +114,9 @@ static void segment_load(struct process *process, const uint8_t *file, uint64_t 
 	if ((segment->flags & ELF_EXECUTE) && (segment->flags & ELF_WRITE))
 		panic(INIT_PATH ": a segment is writable and executable");
 	if (segment->flags & ELF_WRITE)
-		flags |= MAP_WRITE;
+		flags |= SPACE_WRITE;
 	if (segment->flags & ELF_EXECUTE)
-		flags |= MAP_EXECUTE;
+		flags |= SPACE_EXECUTE;
 	must(vmo_create(end - start, 0, process->account, &vmo), "no memory");
 	must(vmo_write(vmo, segment->vaddr - start, file + segment->offset, segment->filesz), "no memory");
 	map(process, vmo, end - start, VADDR(start), flags, &at);
@@ -221,7 +221,7 @@ static vaddr_t startup_make(struct process *process, struct thread *thread, cons
 	object_ref(&process->object);
 	object_ref(&thread->object);
 	vmo_ref(sysinfo);
-	map(process, sysinfo, PAGE_SIZE, VADDR(0), MAP_READ, &sysinfo_at);
+	map(process, sysinfo, PAGE_SIZE, VADDR(0), SPACE_READ, &sysinfo_at);
 	struct startup_handle handles[] = {
 		{ .kind = STARTUP_PROCESS, .handle = give(process, &process->object, process_class.rights) },
 		{ .kind = STARTUP_THREAD, .handle = give(process, &thread->object, thread_class.rights) },
@@ -244,7 +244,7 @@ static vaddr_t startup_make(struct process *process, struct thread *thread, cons
 
 	must(vmo_create(BLOCK_BYTES, 0, process->account, &vmo), "no memory");
 	must(vmo_write(vmo, 0, block_memory, used), "no memory");
-	map(process, vmo, BLOCK_BYTES, VADDR(0), MAP_READ | MAP_WRITE, &at);
+	map(process, vmo, BLOCK_BYTES, VADDR(0), SPACE_READ | SPACE_WRITE, &at);
 	return at;
 }
 
@@ -265,7 +265,7 @@ void init_load(const struct boot_info *boot)
 	must(process_create(NULL, "init", UINT64_MAX, &process), "no memory");
 	entry = program_load(process, file, size);
 	must(vmo_create(STACK_BYTES, 0, process->account, &vmo), "no memory");
-	map(process, vmo, STACK_BYTES, VADDR(0), MAP_READ | MAP_WRITE | MAP_GUARD, &stack);
+	map(process, vmo, STACK_BYTES, VADDR(0), SPACE_READ | SPACE_WRITE | SPACE_GUARD, &stack);
 	must(thread_create(process, "main", &thread), "no memory");
 	block = startup_make(process, thread, boot, stack);
 	must(thread_start(thread, entry, stack.v + STACK_BYTES, 0, block.v), "it does not start");

@@ -2,10 +2,13 @@
 /* interrupt.c - interrupt objects.
  *
  * I1  lines[gsi].interrupt is the one object that has claimed the line, from creation until destruction.
- * I2  Destruction takes it out and then waits until no handler is busy with the line, so a handler needs no reference. */
+ * I2  Destruction takes it out and then waits until no handler is busy with the line, so a handler needs no reference.
+ *
+ * Whoever holds the interrupt of the log's UART drives the UART: the log goes into the ring only (log.h). */
 #include "kernel/interrupt.h"
 
 #include "kernel/cpu.h"
+#include "kernel/log.h"
 #include "kernel/resource.h"
 #include "kernel/syscall_handlers.h"
 #include "kernel/thread.h"
@@ -48,6 +51,8 @@ static void interrupt_destroy(struct object *object)
 	while (__atomic_load_n(&lines[gsi].busy, __ATOMIC_SEQ_CST) != 0)
 		arch_pause();
 	arch_line_release(gsi);
+	if (arch_line_is_log(gsi))
+		log_take_back();
 	pool_free(&interrupt_pool, interrupt);
 }
 
@@ -71,6 +76,8 @@ static err_t interrupt_create(uint32_t gsi, uint32_t flags, struct interrupt **o
 	}
 	object_init(&interrupt->object, &interrupt_class);
 	interrupt->gsi = gsi;
+	if (arch_line_is_log(gsi))
+		log_hand_over(thread_current()->here->pid);
 	__atomic_store_n(&lines[gsi].interrupt, interrupt, __ATOMIC_SEQ_CST);
 	*out = interrupt;
 	return OK;

@@ -42,6 +42,7 @@ static void objects_init(void)
 	event_init();
 	interrupt_init();
 	resource_init();
+	log_read_init();
 }
 
 /* Every other CPU, on its own idle stack. */

@@ -42,6 +42,7 @@ static void claim(void)
 	arch_irq_disable();
 	if (__atomic_compare_exchange_n(&panicker, &owner, me, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		arch_ipi_halt_others();
+		log_panic_begin();
 		return;
 	}
 	if (owner != me)

@@ -428,7 +428,6 @@ void timer_interrupt(void)
 	struct cpu *cpu = cpu_this();
 	uint64_t now = arch_clock_ns();
 
-	cpu->counters.timer_interrupts++;
 	timer_run(now);
 	if (cpu->slice_end <= now) {
 		cpu->slice_end = DEADLINE_NEVER;
@@ -456,6 +455,8 @@ void user_return_work(struct trap_frame *frame)
 		}
 		if (work & RETURN_THREAD)
 			thread_return_work(frame);
+		if (work & RETURN_LOG)
+			log_readers_wake();
 		if (work & RETURN_RESCHEDULE)
 			sched_preempt();
 	}
@@ -487,6 +488,7 @@ void sched_start(void)
 		sched_reap();
 		arch_irq_disable();
 		__atomic_store_n(&cpu->return_work, 0, __ATOMIC_RELAXED);
+		log_readers_wake();
 		sched_switch(); /* comes back when there is nothing to run */
 		if (list_is_empty(&cpu->dead) && __atomic_load_n(&cpu->ready, __ATOMIC_RELAXED) == 0) {
 			arch_idle(); /* who queues after this look (I3) sends an interrupt, and they are off until we sleep */

@@ -21,8 +21,8 @@ static err_t space_get(handle_t handle, struct space **out)
 
 static uint32_t rights_needed(uint32_t flags)
 {
-	return (flags & MAP_READ ? RIGHT_READ : 0) | (flags & MAP_WRITE ? RIGHT_READ | RIGHT_WRITE : 0) |
-	       (flags & MAP_EXECUTE ? RIGHT_READ | RIGHT_EXECUTE : 0);
+	return (flags & SPACE_READ ? RIGHT_READ : 0) | (flags & SPACE_WRITE ? RIGHT_READ | RIGHT_WRITE : 0) |
+	       (flags & SPACE_EXECUTE ? RIGHT_READ | RIGHT_EXECUTE : 0);
 }
 
 err_t sys_space_map(handle_t process, handle_t vmo_handle, uint64_t offset, uint64_t size, uint64_t hint, uint32_t flags,
@@ -35,7 +35,7 @@ err_t sys_space_map(handle_t process, handle_t vmo_handle, uint64_t offset, uint
 	vaddr_t address;
 	err_t err;
 
-	if (flags & ~(uint32_t)MAP_FLAGS_ALL)
+	if (flags & ~(uint32_t)SPACE_FLAGS_ALL)
 		return ERR_ARGS;
 	err = handle_rights(table, vmo_handle, &type, &rights);
 	if (err == OK)
@@ -71,7 +71,7 @@ err_t sys_space_protect(handle_t process, uint64_t address, uint64_t size, uint3
 	struct space *space;
 	err_t err;
 
-	if (flags & ~(uint32_t)(MAP_READ | MAP_WRITE | MAP_EXECUTE))
+	if (flags & ~(uint32_t)(SPACE_READ | SPACE_WRITE | SPACE_EXECUTE))
 		return ERR_ARGS;
 	err = space_get(process, &space);
 	if (err != OK)

@@ -33,6 +33,7 @@ void wait_wake(struct waiter *waiter)
 {
 	struct thread *thread = waiter->thread;
 
+	DASSERT(spin_is_held(&waiter->queue->lock));
 	list_remove(&waiter->link);
 	waiter->woken = true;
 	__atomic_store_n(&thread->wake_flag, true, __ATOMIC_SEQ_CST);

@@ -41,7 +41,7 @@ bool wait_cancel(struct waiter *waiter);
 
 /* Wake the first waiter / all for which `matches` says so (NULL: any). The lock is held. */
 struct waiter *wait_wake_first(struct wait_queue *queue) TA_EXCL(queue->lock);
-void wait_wake(struct waiter *waiter) TA_EXCL(waiter->queue->lock);
+void wait_wake(struct waiter *waiter); /* asserted instead: clang cannot see whose queue it is */
 
 /* One-shot timers of the CPU that arms them. `expired` runs in that CPU's timer interrupt: it may wake and signal, and
  * may not free, sleep or disarm itself. An all-zero timer is a disarmed one.

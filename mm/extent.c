@@ -45,7 +45,7 @@ struct page *extent_pages(struct zone *zone, uint32_t index)
 {
 	struct extent *extent = extent_get(zone, index);
 
-	DASSERT(extent && extent->state == EXTENT_SPLIT);
+	DASSERT(extent->state == EXTENT_SPLIT);
 	return phys_to_virt(PADDR(zone->start + ((uint64_t)index << EXTENT_SHIFT) +
 							  ((uint64_t)extent->descriptors << PAGE_SHIFT)));
 }

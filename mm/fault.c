@@ -27,11 +27,11 @@ struct fault {
 static uint32_t access_flag(enum access access)
 {
 	switch (access) {
-	case ACCESS_READ: return MAP_READ;
-	case ACCESS_WRITE: return MAP_WRITE;
-	case ACCESS_EXECUTE: return MAP_EXECUTE;
+	case ACCESS_READ: return SPACE_READ;
+	case ACCESS_WRITE: return SPACE_WRITE;
+	case ACCESS_EXECUTE: return SPACE_EXECUTE;
 	}
-	return MAP_READ;
+	return SPACE_READ;
 }
 
 /* Leaf bits for a page that may be written if `writable`. */
@@ -40,9 +40,9 @@ static uint64_t leaf_bits(const struct fault *fault, bool writable, uint32_t lev
 	uint64_t bits = PTE_PRESENT | PTE_USER | pagetable_cache_bits(fault->vmo->cache) |
 					(level > 1 ? PTE_LARGE : 0);
 
-	if (writable && (fault->region->flags & MAP_WRITE))
+	if (writable && (fault->region->flags & SPACE_WRITE))
 		bits |= PTE_WRITE;
-	if (!(fault->region->flags & MAP_EXECUTE))
+	if (!(fault->region->flags & SPACE_EXECUTE))
 		bits |= pagetable_nx();
 	return bits;
 }
@@ -285,7 +285,7 @@ err_t space_futex_key(struct space *space, vaddr_t address, struct futex_key *ou
 	if (address.v & 3)
 		return ERR_ARGS;
 	region = region_find(space_read_begin(space), address.v);
-	if (region && (region->flags & MAP_READ) && (region->flags & MAP_WRITE)) {
+	if (region && (region->flags & SPACE_READ) && (region->flags & SPACE_WRITE)) {
 		*out = (struct futex_key){ region->vmo->id, region->offset + (address.v - region->base) };
 		err = OK;
 	}

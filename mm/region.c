@@ -56,12 +56,12 @@ struct region *region_find(const struct region_table *table, uint64_t address)
 /* What a region keeps others out of: itself and its guard pages. */
 static uint64_t fence_first(const struct region *region)
 {
-	return region->base - (region->flags & MAP_GUARD ? PAGE_SIZE : 0);
+	return region->base - (region->flags & SPACE_GUARD ? PAGE_SIZE : 0);
 }
 
 static uint64_t fence_end(const struct region *region)
 {
-	return region->base + region->bytes + (region->flags & MAP_GUARD ? PAGE_SIZE : 0);
+	return region->base + region->bytes + (region->flags & SPACE_GUARD ? PAGE_SIZE : 0);
 }
 
 /* Is there a region in the way of [first, end)? Its fence's end then, else 0. */
@@ -129,7 +129,7 @@ err_t region_create(struct space *space, uint64_t base, uint64_t bytes, struct v
 		.offset = offset,
 		.vmo = vmo,
 		.space = space,
-		.flags = flags & (MAP_READ | MAP_WRITE | MAP_EXECUTE | MAP_GUARD),
+		.flags = flags & (SPACE_READ | SPACE_WRITE | SPACE_EXECUTE | SPACE_GUARD),
 		.max_rights = max_rights,
 	};
 	vmo_ref(vmo);
@@ -214,7 +214,7 @@ bool region_table_check(const struct region_table *table)
 			((region->base | region->bytes | region->offset) & PAGE_MASK) ||
 			region->bytes > USER_END - region->base)
 			return false;
-		if ((region->flags & MAP_WRITE) && (region->flags & MAP_EXECUTE))
+		if ((region->flags & SPACE_WRITE) && (region->flags & SPACE_EXECUTE))
 			return false;
 		end = region->base + region->bytes;
 	}

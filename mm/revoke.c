@@ -71,9 +71,9 @@ static void leaf_narrow(struct tlb_batch *batch, uint64_t *entry, uint64_t addre
 		if (!pte_is_leaf(old, level))
 			return;
 		narrow = old;
-		if (!(flags & MAP_WRITE))
+		if (!(flags & SPACE_WRITE))
 			narrow &= ~(PTE_WRITE | PTE_DIRTY);
-		if (!(flags & MAP_EXECUTE))
+		if (!(flags & SPACE_EXECUTE))
 			narrow |= pagetable_nx();
 		if (!((narrow ^ old) & (PTE_WRITE | PTE_NX)))
 			return;
@@ -84,7 +84,7 @@ static void leaf_narrow(struct tlb_batch *batch, uint64_t *entry, uint64_t addre
 
 void revoke_rights(struct tlb_batch *batch, uint64_t first, uint64_t end, uint32_t flags)
 {
-	leaves_visit(batch, first, end, flags, flags & MAP_READ ? leaf_narrow : leaf_clear);
+	leaves_visit(batch, first, end, flags, flags & SPACE_READ ? leaf_narrow : leaf_clear);
 }
 
 /* Does a region of `table` touch [first, end)? */

@@ -11,7 +11,7 @@
 /* Clear all leaves of [first, end). A large leaf that reaches out of the range goes as a whole: the
  * rest faults in again. */
 void revoke_range(struct tlb_batch *batch, uint64_t first, uint64_t end);
-/* Leave the leaves of [first, end) only what `flags` (MAP_READ, WRITE, EXECUTE) allow; never gives
+/* Leave the leaves of [first, end) only what `flags` (SPACE_READ, WRITE, EXECUTE) allow; never gives
  * more. */
 void revoke_rights(struct tlb_batch *batch, uint64_t first, uint64_t end, uint32_t flags);
 /* Unlink the tables that [first, end) touches and whose span holds no region of `table` (T2). With

@@ -296,8 +296,8 @@ static bool leaves_check(struct space *space, uint64_t *table, uint32_t level, u
 		region = region_find(space->regions, address);
 		if (!region || address + level_bytes(level) > region->base + region->bytes)
 			return false;
-		if (!(region->flags & MAP_READ) || ((value & PTE_WRITE) && !(region->flags & MAP_WRITE)) ||
-			(pagetable_nx() && !(value & PTE_NX) && !(region->flags & MAP_EXECUTE)))
+		if (!(region->flags & SPACE_READ) || ((value & PTE_WRITE) && !(region->flags & SPACE_WRITE)) ||
+			(pagetable_nx() && !(value & PTE_NX) && !(region->flags & SPACE_EXECUTE)))
 			return false;
 	}
 	return true;

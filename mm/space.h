@@ -77,9 +77,9 @@ bool space_enter(struct space *space, uint32_t cpu);
 void space_leave(struct space *space, uint32_t cpu);
 
 /* Map [offset, +bytes) of `vmo` (bytes rounded up; the range must lie inside it) at `hint` with
- * MAP_FIXED, else at or near it, or anywhere (hint 0). `max_rights` is what the handle allows;
+ * SPACE_FIXED, else at or near it, or anywhere (hint 0). `max_rights` is what the handle allows;
  * `flags` must be within it, not W+X, not write-only. Nothing is committed before the first touch
- * unless MAP_POPULATE says so, which goes as far as there is memory. ERR_ARGS, ERR_DENIED (flags
+ * unless SPACE_POPULATE says so, which goes as far as there is memory. ERR_ARGS, ERR_DENIED (flags
  * beyond max_rights), ERR_EXISTS (fixed, taken), ERR_NO_MEMORY, ERR_LIMIT, ERR_BAD_STATE. */
 MUST_USE err_t space_map(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t bytes, vaddr_t hint,
 	uint32_t flags, uint32_t max_rights, vaddr_t *out);

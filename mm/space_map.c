@@ -18,19 +18,19 @@ static bool range_meets_windows(uint64_t base, uint64_t bytes)
 
 static bool flags_are_good(uint32_t flags)
 {
-	uint32_t rights = flags & (MAP_READ | MAP_WRITE | MAP_EXECUTE);
+	uint32_t rights = flags & (SPACE_READ | SPACE_WRITE | SPACE_EXECUTE);
 
-	if ((rights & MAP_WRITE) && (rights & MAP_EXECUTE))
+	if ((rights & SPACE_WRITE) && (rights & SPACE_EXECUTE))
 		return false;
 	return !rights ||
-		   (rights & MAP_READ); /* x86 has no page that can be written or run but not read */
+		   (rights & SPACE_READ); /* x86 has no page that can be written or run but not read */
 }
 
 static bool rights_cover(uint32_t max_rights, uint32_t flags)
 {
-	return (!(flags & MAP_READ) || (max_rights & RIGHT_READ)) &&
-		   (!(flags & MAP_WRITE) || (max_rights & RIGHT_WRITE)) &&
-		   (!(flags & MAP_EXECUTE) || (max_rights & RIGHT_EXECUTE));
+	return (!(flags & SPACE_READ) || (max_rights & RIGHT_READ)) &&
+		   (!(flags & SPACE_WRITE) || (max_rights & RIGHT_WRITE)) &&
+		   (!(flags & SPACE_EXECUTE) || (max_rights & RIGHT_EXECUTE));
 }
 
 /* Publish `table` and return the old one, which no fault reads any more. */
@@ -60,9 +60,9 @@ static err_t map_place(struct space *space, const struct vmo *vmo, uint64_t offs
 	const struct region_table *table = space->regions;
 	uint64_t skew;
 	uint64_t alignment = map_alignment(vmo, offset, bytes, &skew);
-	bool guard = flags & MAP_GUARD;
+	bool guard = flags & SPACE_GUARD;
 
-	if (flags & MAP_FIXED) {
+	if (flags & SPACE_FIXED) {
 		*out = hint;
 		return region_is_free(table, hint, bytes, guard) ? OK : ERR_EXISTS;
 	}
@@ -145,12 +145,12 @@ err_t space_map(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t 
 	err_t err;
 
 	if (!bytes || bytes > VMO_BYTES_MAX || (offset & PAGE_MASK) ||
-		(flags & ~(uint32_t)MAP_FLAGS_ALL))
+		(flags & ~(uint32_t)SPACE_FLAGS_ALL))
 		return ERR_ARGS;
 	bytes = (bytes + PAGE_MASK) & ~PAGE_MASK;
 	if (bytes > size || offset > size - bytes || !flags_are_good(flags))
 		return ERR_ARGS;
-	if ((flags & MAP_FIXED) &&
+	if ((flags & SPACE_FIXED) &&
 		(!range_is_user(hint.v, bytes) || range_meets_windows(hint.v, bytes)))
 		return ERR_ARGS;
 	if (!rights_cover(max_rights, flags))
@@ -163,7 +163,7 @@ err_t space_map(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t 
 	spin_unlock(&space->lock);
 	if (err != OK)
 		return err;
-	if ((flags & MAP_POPULATE) && (flags & MAP_READ))
+	if ((flags & SPACE_POPULATE) && (flags & SPACE_READ))
 		map_populate(space, vmo, offset, base, bytes);
 	*out = VADDR(base);
 	return OK;
@@ -226,7 +226,7 @@ static err_t edit_prepare(struct space *space, struct edit *edit, bool keep, uin
 
 		err = edit_add(edit, at, at->base, first, at->flags);
 		if (err == OK && keep)
-			err = edit_add(edit, at, first, last, flags | (at->flags & MAP_GUARD));
+			err = edit_add(edit, at, first, last, flags | (at->flags & SPACE_GUARD));
 		if (err == OK)
 			err = edit_add(edit, at, last, at_end, at->flags);
 	}
@@ -325,7 +325,7 @@ err_t space_protect(struct space *space, vaddr_t address, uint64_t bytes, uint32
 	err_t err;
 
 	if (!range_is_user(address.v, bytes) ||
-		(flags & ~(uint32_t)(MAP_READ | MAP_WRITE | MAP_EXECUTE)) || !flags_are_good(flags))
+		(flags & ~(uint32_t)(SPACE_READ | SPACE_WRITE | SPACE_EXECUTE)) || !flags_are_good(flags))
 		return ERR_ARGS;
 	spin_lock(&space->lock);
 	edit_find(space, &edit);

@@ -4,7 +4,8 @@
   tree.py --out DIR      writes DIR/tree.tar (ustar) and DIR/tree.sha256 (as sha256sum prints it)
 
 The project's own files come first, then /usr/share/zoneinfo and /usr/share/doc, by sorted name, until the caps are
-reached. Where that is less than the least that a tree should have, more folders follow, and it is said."""
+reached. Where that is less than the least that a tree should have, larger files of these and more folders follow until it
+is enough."""
 import argparse
 import hashlib
 import os
@@ -13,10 +14,12 @@ import sys
 import tarfile
 
 FILES_MIN, FILES_MAX = 1000, 3000
+FILES_MORE_MAX = 4000  # with what has to be added
+MORE_FILE_BYTES_MIN = 16 << 10
 BYTES_MIN, BYTES_MAX = 20 << 20, 32 << 20
 FILE_BYTES_MAX = 8 << 20
 FOLDERS = ("/usr/share/zoneinfo", "/usr/share/doc")
-MORE_FOLDERS = ("/usr/lib/python3", "/usr/share", "/usr/lib")
+MORE_FOLDERS = FOLDERS + ("/usr/lib/python3", "/usr/share", "/usr/lib")
 MODIFIED = 1767225600  # 2026-01-01
 
 
@@ -48,11 +51,11 @@ class Tree:
         self.chosen = {}  # name in the tree -> (path on this machine, bytes)
         self.bytes = 0
 
-    def add(self, name, path):
+    def add(self, name, path, files_max=FILES_MAX):
         if name in self.chosen or not is_wanted(path) or not name.isprintable():
             return
         size = os.path.getsize(path)
-        if len(self.chosen) >= FILES_MAX or self.bytes + size > BYTES_MAX:
+        if len(self.chosen) >= files_max or self.bytes + size > BYTES_MAX:
             return
         try:
             tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT)
@@ -65,6 +68,14 @@ class Tree:
         for path in walk(folder):
             self.add(path.lstrip("/"), path)
 
+    def add_larger_files(self, folder):
+        """Until it is large enough: of many small files there may be enough already."""
+        for path in walk(folder):
+            if self.is_large_enough():
+                return
+            if is_wanted(path) and (os.path.getsize(path) >= MORE_FILE_BYTES_MIN or len(self.chosen) < FILES_MIN):
+                self.add(path.lstrip("/"), path, FILES_MORE_MAX)
+
     def is_large_enough(self):
         return len(self.chosen) >= FILES_MIN and self.bytes >= BYTES_MIN
 
@@ -76,10 +87,7 @@ def choose():
     for folder in FOLDERS:
         tree.add_folder(folder)
     for folder in MORE_FOLDERS:
-        if tree.is_large_enough():
-            break
-        print(f"tree: {len(tree.chosen)} files with {tree.bytes >> 20} MB so far, taking {folder} too", file=sys.stderr)
-        tree.add_folder(folder)
+        tree.add_larger_files(folder)
     if not tree.is_large_enough():
         sys.exit(f"tree: this machine gives {len(tree.chosen)} files with {tree.bytes >> 20} MB, a tree needs "
                  f"{FILES_MIN} files and {BYTES_MIN >> 20} MB: install a package with documentation, such as git")

@@ -24,12 +24,12 @@ void *heap_port_map(size_t bytes, size_t align)
 	/* Asked for at an aligned place, it mostly comes back aligned. */
 	uint64_t given = __atomic_fetch_add(&hints_given, span, __ATOMIC_RELAXED) % HINT_BYTES;
 	uint64_t hint = (HINT_FIRST + given + align - 1) & ~(uint64_t)(align - 1);
-	if (memory_map(bytes, hint, MAP_READ | MAP_WRITE, &base) != OK)
+	if (memory_map(bytes, hint, SPACE_READ | SPACE_WRITE, &base) != OK)
 		return NULL;
 	if (((uintptr_t)base & (align - 1)) == 0)
 		return base;
 	memory_unmap(base, bytes);
-	if (memory_map(bytes + align, 0, MAP_READ | MAP_WRITE, &base) != OK)
+	if (memory_map(bytes + align, 0, SPACE_READ | SPACE_WRITE, &base) != OK)
 		return NULL;
 	uintptr_t start = (uintptr_t)base, aligned = (start + align - 1) & ~(uintptr_t)(align - 1);
 	if (aligned > start)

@@ -24,8 +24,8 @@ static struct shared_map *maps; /* under maps_lock */
 
 static uint32_t protection_flags(int protection)
 {
-	return (protection & PROT_READ ? MAP_READ : 0u) | (protection & PROT_WRITE ? MAP_READ | MAP_WRITE : 0u) |
-		   (protection & PROT_EXEC ? MAP_READ | MAP_EXECUTE : 0u);
+	return (protection & PROT_READ ? SPACE_READ : 0u) | (protection & PROT_WRITE ? SPACE_READ | SPACE_WRITE : 0u) |
+		   (protection & PROT_EXEC ? SPACE_READ | SPACE_EXECUTE : 0u);
 }
 
 static void *map_failed(err_t error)
@@ -93,7 +93,7 @@ static err_t map_vmo(handle_t vmo, uint64_t offset, void *hint, size_t bytes, ui
 {
 	uint64_t address;
 
-	if (map_flags & MAP_FIXED) {
+	if (map_flags & SPACE_FIXED) {
 		err_t error = unmap((uintptr_t)hint, bytes);
 		if (error != OK)
 			return error;
@@ -119,13 +119,13 @@ static err_t map_anonymous(void *hint, size_t bytes, uint32_t map_flags, uintptr
 /* The copy is made through a writable mapping, which then gets the protection that was asked for. */
 static err_t map_private(int fd, off_t offset, void *hint, size_t bytes, uint32_t map_flags, uintptr_t *out)
 {
-	uint32_t wanted = map_flags & (MAP_READ | MAP_WRITE | MAP_EXECUTE), others = map_flags & ~wanted;
+	uint32_t wanted = map_flags & (SPACE_READ | SPACE_WRITE | SPACE_EXECUTE), others = map_flags & ~wanted;
 	size_t at = 0;
 	err_t error = OK;
 
-	if (wanted & MAP_EXECUTE)
+	if (wanted & SPACE_EXECUTE)
 		return ERR_UNSUPPORTED; /* a page is never both writable and executable, not even once */
-	error = map_anonymous(hint, bytes, others | MAP_READ | MAP_WRITE, out);
+	error = map_anonymous(hint, bytes, others | SPACE_READ | SPACE_WRITE, out);
 	if (error != OK)
 		return error;
 	while (at < bytes) {
@@ -136,7 +136,7 @@ static err_t map_private(int fd, off_t offset, void *hint, size_t bytes, uint32_
 			break;
 		at += (size_t)done;
 	}
-	if (error == OK && !(wanted & MAP_WRITE))
+	if (error == OK && !(wanted & SPACE_WRITE))
 		error = lintel_space_protect(lintel_process(), *out, bytes, wanted);
 	if (error != OK)
 		drop(lintel_space_unmap(lintel_process(), *out, bytes));
@@ -145,7 +145,7 @@ static err_t map_private(int fd, off_t offset, void *hint, size_t bytes, uint32_
 
 static err_t map_shared(struct file *file, off_t offset, void *hint, size_t bytes, uint32_t map_flags, uintptr_t *out)
 {
-	uint32_t rights = RIGHT_READ | (map_flags & MAP_WRITE ? RIGHT_WRITE : 0u);
+	uint32_t rights = RIGHT_READ | (map_flags & SPACE_WRITE ? RIGHT_WRITE : 0u);
 	struct shared_map *map = malloc(sizeof(*map));
 	uint64_t size;
 	handle_t vmo;
@@ -179,7 +179,7 @@ static err_t map_file(int fd, off_t offset, void *hint, size_t bytes, int flags,
 	if (file == NULL)
 		return errno == EBADF ? ERR_BAD_HANDLE : errno == EISDIR ? ERR_IS_DIR : ERR_UNSUPPORTED;
 	bool shared = (flags & MAP_SHARED) != 0;
-	if (!file_readable(file) || (shared && (map_flags & MAP_WRITE) && !file_writable(file)))
+	if (!file_readable(file) || (shared && (map_flags & SPACE_WRITE) && !file_writable(file)))
 		error = ERR_DENIED;
 	else if (shared)
 		error = map_shared(file, offset, hint, bytes, map_flags, out);
@@ -192,7 +192,8 @@ static err_t map_file(int fd, off_t offset, void *hint, size_t bytes, int flags,
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	bool shared = (flags & MAP_SHARED) != 0, private = (flags & MAP_PRIVATE) != 0;
-	uint32_t map_flags = protection_flags(protection) | ((uint32_t)flags & (MAP_FIXED | MAP_POPULATE));
+	uint32_t map_flags = protection_flags(protection) | (flags & MAP_FIXED ? SPACE_FIXED : 0u) |
+						 (flags & MAP_POPULATE ? SPACE_POPULATE : 0u);
 	size_t bytes = round_to_pages(length);
 	uintptr_t out;
 

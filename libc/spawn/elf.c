@@ -63,7 +63,7 @@ static bool program_ok(const struct elf_program *program, uint64_t file_bytes)
 
 static uint32_t map_flags(uint32_t flags)
 {
-	return MAP_READ | (flags & PF_W ? MAP_WRITE : 0u) | (flags & PF_X ? MAP_EXECUTE : 0u);
+	return SPACE_READ | (flags & PF_W ? SPACE_WRITE : 0u) | (flags & PF_X ? SPACE_EXECUTE : 0u);
 }
 
 static err_t add_segment(const struct elf_program *program, uint64_t file_bytes, struct elf_image *image)
@@ -95,7 +95,7 @@ static bool entry_ok(const struct elf_image *image)
 	for (uint32_t i = 0; i < image->count; i++) {
 		const struct elf_segment *segment = &image->segments[i];
 		uint64_t start = segment->address + segment->lead;
-		if ((segment->map_flags & MAP_EXECUTE) && image->entry >= start &&
+		if ((segment->map_flags & SPACE_EXECUTE) && image->entry >= start &&
 			image->entry - start < segment->file_bytes)
 			return true;
 	}

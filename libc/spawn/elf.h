@@ -17,7 +17,7 @@ struct elf_segment {
 	uint64_t lead;
 	uint64_t file_offset;
 	uint64_t file_bytes;
-	uint32_t map_flags; /* enum map_flag: READ, with WRITE or EXECUTE but never both */
+	uint32_t map_flags; /* enum space_flag: READ, with WRITE or EXECUTE but never both */
 };
 
 struct elf_image {

@@ -96,7 +96,7 @@ static err_t read_segments(const struct source *source, const struct elf_image *
 static err_t fill_vmo(const struct source *source, const struct elf_image *elf, handle_t vmo)
 {
 	uint64_t address;
-	err_t error = lintel_space_map(lintel_process(), vmo, 0, elf->bytes, 0, MAP_READ | MAP_WRITE, &address);
+	err_t error = lintel_space_map(lintel_process(), vmo, 0, elf->bytes, 0, SPACE_READ | SPACE_WRITE, &address);
 
 	if (error != OK)
 		return error;
@@ -135,7 +135,7 @@ err_t image_map(const struct image *image, handle_t process)
 	for (uint32_t i = 0; i < image->elf.count && error == OK; i++) {
 		const struct elf_segment *segment = &image->elf.segments[i];
 		error = lintel_space_map(process, image->vmo, offset, segment->bytes, segment->address,
-								 segment->map_flags | MAP_FIXED, &address);
+								 segment->map_flags | SPACE_FIXED, &address);
 		offset += segment->bytes;
 	}
 	return error;

@@ -100,7 +100,7 @@ static err_t map_stack(struct spawning *spawn)
 	err_t error = lintel_vmo_create(spawn->stack_bytes, 0, &vmo);
 	if (error != OK)
 		return error;
-	error = lintel_space_map(spawn->process, vmo, 0, spawn->stack_bytes, 0, MAP_READ | MAP_WRITE | MAP_GUARD,
+	error = lintel_space_map(spawn->process, vmo, 0, spawn->stack_bytes, 0, SPACE_READ | SPACE_WRITE | SPACE_GUARD,
 							 &spawn->stack_base);
 	lintel_handle_close(vmo);
 	return error;
@@ -110,7 +110,7 @@ static err_t map_sysinfo(struct spawning *spawn)
 {
 	if (process_sysinfo_handle() == HANDLE_NONE)
 		return OK;
-	return lintel_space_map(spawn->process, process_sysinfo_handle(), 0, PAGE_SIZE, 0, MAP_READ,
+	return lintel_space_map(spawn->process, process_sysinfo_handle(), 0, PAGE_SIZE, 0, SPACE_READ,
 							&spawn->sysinfo_address);
 }
 
@@ -128,7 +128,7 @@ static err_t map_block(struct spawning *spawn)
 	block->sysinfo = spawn->sysinfo_address;
 	error = lintel_vmo_write(vmo, 0, block, block->bytes);
 	if (error == OK)
-		error = lintel_space_map(spawn->process, vmo, 0, bytes, 0, MAP_READ | MAP_WRITE, &spawn->block_address);
+		error = lintel_space_map(spawn->process, vmo, 0, bytes, 0, SPACE_READ | SPACE_WRITE, &spawn->block_address);
 	lintel_handle_close(vmo);
 	return error;
 }

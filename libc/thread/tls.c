@@ -44,7 +44,7 @@ err_t tls_create(size_t stack_bytes, void **stack_top, void **thread_pointer)
 		return ERR_ARGS;
 	size_t bytes = round_to_pages(stack_bytes + block_bytes);
 	void *mapping;
-	err_t error = memory_map(bytes, 0, MAP_READ | MAP_WRITE | MAP_GUARD, &mapping);
+	err_t error = memory_map(bytes, 0, SPACE_READ | SPACE_WRITE | SPACE_GUARD, &mapping);
 	if (error != OK)
 		return error;
 	struct pthread *self = (struct pthread *)((char *)mapping + bytes - THREAD_CONTROL_BYTES);
@@ -73,7 +73,7 @@ void *door_scratch(void)
 
 	if (unlikely(self->scratch == NULL)) {
 		void *scratch;
-		if (memory_map(DOOR_SCRATCH_BYTES, 0, MAP_READ | MAP_WRITE, &scratch) != OK)
+		if (memory_map(DOOR_SCRATCH_BYTES, 0, SPACE_READ | SPACE_WRITE, &scratch) != OK)
 			return NULL;
 		self->scratch = scratch;
 	}

@@ -64,7 +64,7 @@ static err_t collect(const char **what)
 	supervisor.archive = lintel_startup_handle(STARTUP_ARCHIVE, STARTUP_ANY, 0);
 	if (supervisor.archive == HANDLE_NONE)
 		return ERR_NOT_FOUND;
-	err_t err = kit_map_vmo(supervisor.archive, MAP_READ, &image, &supervisor.image_bytes);
+	err_t err = kit_map_vmo(supervisor.archive, SPACE_READ, &image, &supervisor.image_bytes);
 	if (err != OK)
 		return err;
 	supervisor.image = image;

@@ -48,5 +48,5 @@ uint32_t kit_cpu_count(void);
 /* One line to the kernel's log, "name: text". */
 void kit_log(const char *format, ...) PRINTF(1, 2);
 
-/* Map a whole VMO (enum map_flag) and learn its size. */
+/* Map a whole VMO (enum space_flag) and learn its size. */
 MUST_USE err_t kit_map_vmo(handle_t vmo, uint32_t flags, void **base, uint64_t *bytes);

@@ -29,8 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		require(end <= 0x7ffffffff000ull && (end <= 0x7f0000000000ull || s->address >= 0x7f8000000000ull));
 		require(s->lead < PAGE_SIZE && s->lead + s->file_bytes <= s->bytes);
 		require(s->file_offset <= bytes && s->file_bytes <= bytes - s->file_offset);
-		require((s->map_flags & (MAP_WRITE | MAP_EXECUTE)) != (MAP_WRITE | MAP_EXECUTE));
-		entry_found |= (s->map_flags & MAP_EXECUTE) && image.entry >= s->address && image.entry < end;
+		require((s->map_flags & (SPACE_WRITE | SPACE_EXECUTE)) != (SPACE_WRITE | SPACE_EXECUTE));
+		entry_found |= (s->map_flags & SPACE_EXECUTE) && image.entry >= s->address && image.entry < end;
 		total += s->bytes;
 	}
 	require(entry_found && total == image.bytes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fuzz_tar.c - arbitrary bytes as a boot archive: refused or indexed, never followed out of bounds. Header checksums are
- * made right first, or else nothing behind them would be reached.
+/* fuzz_tar.c - arbitrary bytes as a boot archive: refused or indexed, never followed out of
+ * bounds. Header checksums are made right first, or else nothing behind them would be reached.
  * link: servers/kit/tar.c servers/kit/fs.c servers/fs/bootfs/index.c */
 #include "fs/bootfs/index.h"
 #include "kit/tar.h"

@@ -114,8 +114,8 @@ static void two_mappings_of_a_page_are_one_word(void)
 	void *result;
 
 	CHECK_EQUAL(lintel_vmo_create(PAGE_SIZE, 0, &vmo), OK);
-	CHECK_EQUAL(lintel_space_map(lintel_process(), vmo, 0, PAGE_SIZE, 0, MAP_READ | MAP_WRITE, &first), OK);
-	CHECK_EQUAL(lintel_space_map(lintel_process(), vmo, 0, PAGE_SIZE, 0, MAP_READ | MAP_WRITE, &second), OK);
+	CHECK_EQUAL(lintel_space_map(lintel_process(), vmo, 0, PAGE_SIZE, 0, SPACE_READ | SPACE_WRITE, &first), OK);
+	CHECK_EQUAL(lintel_space_map(lintel_process(), vmo, 0, PAGE_SIZE, 0, SPACE_READ | SPACE_WRITE, &second), OK);
 	CHECK_EQUAL(pthread_create(&thread, NULL, wait_there, (void *)(first + 64)), 0);
 	for (int i = 0; i < 1000 && woken == 0; i++) {
 		(void)!lintel_thread_sleep(now_ns() + MILLISECONDS(1));

@@ -5,7 +5,9 @@
  *
  * The parent prints the seed and keeps WORKERS children of this program running, each with two threads, until CALLS are
  * made. Child number N of a run draws from SEED and N alone, so a run with the same three numbers makes the same calls,
- * up to how threads and processes interleave. `fuzz_syscalls child SEED CALLS` runs one child by hand. */
+ * up to how threads and processes interleave. `fuzz_syscalls child SEED CALLS` runs one child by hand.
+ * Every second child gets the resources that the parent has (`run -r` lends it the shell's): a port, a line and a range at
+ * which nothing answers. */
 #include "check.h"
 #include "raw_call.h"
 
@@ -18,6 +20,10 @@
 #define WORKERS_MAX 8
 #define STALL_NS MILLISECONDS(3000) /* no progress for so long: asleep for ever, by its own will */
 #define POOL 48
+/* The first places of the pool are the child's mainstay: they stay as they are. */
+enum { OWN_PROCESS, OWN_EVENT, OWN_VMO, OWN_DOOR, OWN_PORT, OWN_PORT_2, OWN_IRQ, OWN_MMIO, MAINSTAY };
+static const uint32_t resource_kinds[MAINSTAY] = { [OWN_PORT] = RESOURCE_PORT, [OWN_PORT_2] = RESOURCE_PORT,
+						   [OWN_IRQ] = RESOURCE_IRQ, [OWN_MMIO] = RESOURCE_MMIO };
 
 /* ---- one call with every register given ---- */
 
@@ -162,7 +168,7 @@ static bool is_rare(uint64_t number)
 
 static void keep(struct worker *worker, uint64_t value)
 {
-	uint32_t slot = 4 + (uint32_t)below(worker, POOL - 4); /* the first four are the child's mainstay */
+	uint32_t slot = MAINSTAY + (uint32_t)below(worker, POOL - MAINSTAY);
 
 	if (pool[slot] != HANDLE_NONE)
 		(void)!lintel_handle_close(pool[slot]);
@@ -179,6 +185,37 @@ static bool gives_a_handle(uint64_t number)
 		return true;
 	default:
 		return false;
+	}
+}
+
+/* Into the ranges of the child's resources. */
+static void steer_device(struct worker *worker, struct registers *call)
+{
+	bool second = below(worker, 2);
+
+	switch (call->rax) {
+	case SYSCALL_port_read:
+	case SYSCALL_port_write:
+	case SYSCALL_port_write_bytes:
+		call->rdi = pool[second ? OWN_PORT_2 : OWN_PORT];
+		call->rsi = second ? 0xed : 0x80;
+		break;
+	case SYSCALL_interrupt_create:
+		call->rdi = pool[OWN_IRQ];
+		call->rsi = 7;
+		call->rdx &= 7;
+		break;
+	case SYSCALL_vmo_create_physical:
+		call->rdi = pool[OWN_MMIO];
+		call->rsi = 0xfed40000 + below(worker, 6) * PAGE_SIZE;
+		call->rdx = below(worker, 6) * PAGE_SIZE;
+		call->r10 &= VMO_FLAGS_ALL;
+		break;
+	case SYSCALL_resource_create:
+		call->rdi = pool[OWN_PORT + below(worker, 4)];
+		break;
+	default:
+		break;
 	}
 }
 
@@ -202,14 +239,14 @@ static void steer(struct worker *worker, struct registers *call)
 		call->r8 = SYSCALL_thread_exit;
 		break;
 	case SYSCALL_space_map:
-		call->rdi = pool[0];
-		call->rsi = pool[2];
+		call->rdi = pool[OWN_PROCESS];
+		call->rsi = pool[OWN_VMO];
 		call->r8 = below(worker, 2) ? 0 : 0x20000000 + below(worker, 64) * PAGE_SIZE;
-		call->r9 &= MAP_FLAGS_ALL;
+		call->r9 &= SPACE_FLAGS_ALL;
 		break;
 	case SYSCALL_space_unmap:
 	case SYSCALL_space_protect:
-		call->rdi = pool[0];
+		call->rdi = pool[OWN_PROCESS];
 		call->rsi = 0x20000000 + below(worker, 64) * PAGE_SIZE;
 		break;
 	case SYSCALL_vmo_create:
@@ -218,7 +255,7 @@ static void steer(struct worker *worker, struct registers *call)
 		call->rsi = call->rax == SYSCALL_vmo_create ? below(worker, 16) : below(worker, 64) * 1000;
 		break;
 	default:
-		break;
+		steer_device(worker, call);
 	}
 }
 
@@ -230,7 +267,7 @@ static bool is_suicide(struct worker *worker, const struct registers *call)
 	if (call->rax != SYSCALL_process_kill && call->rsi >= 0x20000000 && call->rsi < 0x30000000 &&
 	    call->rdx < 0x10000000)
 		return false;
-	return (handle_t)call->rdi == pool[0] && below(worker, 500) != 0;
+	return (handle_t)call->rdi == pool[OWN_PROCESS] && below(worker, 500) != 0;
 }
 
 static void one_call(struct worker *worker)
@@ -258,7 +295,7 @@ static void one_call(struct worker *worker)
 	}
 	if (number == SYSCALL_door_return)
 		call.r13 = 0;
-	if (number == SYSCALL_process_kill && (handle_t)call.rdi == pool[0])
+	if (number == SYSCALL_process_kill && (handle_t)call.rdi == pool[OWN_PROCESS])
 		return;
 	steer(worker, &call);
 	if (is_suicide(worker, &call))
@@ -292,13 +329,15 @@ static int run_child(uint64_t seed, uint64_t calls)
 	uint64_t at;
 
 	if (vmo != HANDLE_NONE &&
-	    lintel_space_map(lintel_process(), vmo, 0, PAGE_SIZE, 0, MAP_READ | MAP_WRITE, &at) == OK)
+	    lintel_space_map(lintel_process(), vmo, 0, PAGE_SIZE, 0, SPACE_READ | SPACE_WRITE, &at) == OK)
 		progress = (uint64_t *)at;
 	child_calls = calls;
-	pool[0] = lintel_process();
-	if (lintel_event_create(&pool[1]) != OK || lintel_vmo_create(16 * PAGE_SIZE, 0, &pool[2]) != OK ||
-	    lintel_door_create((uint64_t)fuzz_server, "fuzz", 4, &pool[3]) != OK)
+	pool[OWN_PROCESS] = lintel_process();
+	if (lintel_event_create(&pool[OWN_EVENT]) != OK || lintel_vmo_create(16 * PAGE_SIZE, 0, &pool[OWN_VMO]) != OK ||
+	    lintel_door_create((uint64_t)fuzz_server, "fuzz", 4, &pool[OWN_DOOR]) != OK)
 		return 1;
+	for (int i = OWN_PORT; i < MAINSTAY; i++)
+		pool[i] = lintel_startup_handle(STARTUP_RESOURCE, resource_kinds[i], i == OWN_PORT_2);
 	for (int i = 0; i < 2; i++)
 		workers[i] = (struct worker){ .state = seed * 2 + (uint64_t)i, .progress = progress };
 	if (pthread_create(&thread, NULL, child_thread, &workers[1]) != 0)
@@ -320,13 +359,30 @@ struct child {
 static const char *program = "/boot/bin/fuzz_syscalls";
 static uint64_t made, children, died, stalled;
 
+/* What the child gets: the page on which it counts, and, every second one, our own resources. */
+static uint32_t grants_collect(const struct child *child, struct spawn_handle grants[1 + MAINSTAY])
+{
+	uint32_t count = 0;
+
+	grants[count++] = (struct spawn_handle){ STARTUP_SERVICE, 0, "progress", child->vmo,
+						 RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER };
+	for (int i = OWN_PORT; children % 2 == 1 && i < MAINSTAY; i++) {
+		handle_t resource = lintel_startup_handle(STARTUP_RESOURCE, resource_kinds[i], i == OWN_PORT_2);
+
+		if (resource != HANDLE_NONE)
+			grants[count++] = (struct spawn_handle){ STARTUP_RESOURCE, resource_kinds[i], NULL, resource,
+								 RIGHTS_SAME };
+	}
+	return count;
+}
+
 static err_t child_begin(struct child *child, uint64_t seed)
 {
 	char number[24], calls[24];
 	char *argv[] = { (char *)"fuzz_syscalls", (char *)"child", number, calls, NULL };
-	const struct spawn_handle handle = { STARTUP_SERVICE, 0, "progress", child->vmo, RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER };
-	const struct spawn_request request = { .path = program, .argv = argv, .handles = &handle, .handle_count = 1,
-					       .memory_limit_pages = 4096 };
+	struct spawn_handle grants[1 + MAINSTAY];
+	const struct spawn_request request = { .path = program, .argv = argv, .handles = grants,
+					       .handle_count = grants_collect(child, grants), .memory_limit_pages = 4096 };
 
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)(seed + children++));
 	snprintf(calls, sizeof(calls), "%u", CALLS_PER_CHILD);
@@ -367,7 +423,7 @@ static err_t progress_page(struct child *child)
 	err_t err = lintel_vmo_create(PAGE_SIZE, 0, &child->vmo);
 
 	if (err == OK)
-		err = lintel_space_map(lintel_process(), child->vmo, 0, PAGE_SIZE, 0, MAP_READ | MAP_WRITE, &at);
+		err = lintel_space_map(lintel_process(), child->vmo, 0, PAGE_SIZE, 0, SPACE_READ | SPACE_WRITE, &at);
 	child->progress = (uint64_t *)at;
 	return err;
 }

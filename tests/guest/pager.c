@@ -50,7 +50,7 @@ static err_t memory_make(uint64_t key, volatile uint64_t **out)
 	err_t err = lintel_vmo_create_pager(PAGES * PAGE_SIZE, kit_door(), key, &memory);
 
 	if (err == OK)
-		err = lintel_space_map(lintel_process(), memory, 0, PAGES * PAGE_SIZE, 0, MAP_READ | MAP_WRITE, &address);
+		err = lintel_space_map(lintel_process(), memory, 0, PAGES * PAGE_SIZE, 0, SPACE_READ | SPACE_WRITE, &address);
 	if (err == OK)
 		*out = (volatile uint64_t *)(uintptr_t)address;
 	asked = 0;
@@ -180,7 +180,7 @@ static err_t source_make(void)
 	err_t err = lintel_vmo_create(PAGES * PAGE_SIZE, 0, &source);
 
 	if (err == OK)
-		err = lintel_space_map(lintel_process(), source, 0, PAGES * PAGE_SIZE, 0, MAP_READ | MAP_WRITE, &address);
+		err = lintel_space_map(lintel_process(), source, 0, PAGES * PAGE_SIZE, 0, SPACE_READ | SPACE_WRITE, &address);
 	if (err != OK)
 		return err;
 	pages = (uint64_t *)(uintptr_t)address;

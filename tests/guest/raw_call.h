@@ -50,7 +50,7 @@ __attribute__((unused)) static err_t bare_create(const void *code, size_t bytes,
 		goto close_process;
 	err = lintel_vmo_write(vmo, 0, code, bytes);
 	if (err == OK)
-		err = lintel_space_map(*process, vmo, 0, PAGE_SIZE, BARE_CODE, MAP_READ | MAP_EXECUTE | MAP_FIXED, &at);
+		err = lintel_space_map(*process, vmo, 0, PAGE_SIZE, BARE_CODE, SPACE_READ | SPACE_EXECUTE | SPACE_FIXED, &at);
 	(void)!lintel_handle_close(vmo);
 	if (err == OK)
 		err = lintel_thread_create(*process, "bare", 4, thread);

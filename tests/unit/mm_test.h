@@ -19,7 +19,7 @@
 
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
-#define RW (MAP_READ | MAP_WRITE)
+#define RW (SPACE_READ | SPACE_WRITE)
 #define RIGHTS_RWX (RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE)
 
 #define assert_ok(call) assert_int_equal((call), OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pmfs_host.h - what pmfs's unit tests share: a device in memory, mount and check that fail loudly, random numbers. */
+/* pmfs_host.h - what pmfs's unit tests share: a device in memory, mount and check that fail
+ * loudly, random numbers. */
 #pragma once
 
 #include <setjmp.h>

@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#undef MAP_FIXED /* ours are of another kernel */
-#undef MAP_POPULATE
-#undef MAP_GUARD
 
 #include "mm/mm.h"
 #include "mm/pool.h"
@@ -45,22 +42,23 @@ static __thread uint32_t held_count;
 
 /* What linker.ld defines on the machine. */
 __asm__(".pushsection .bss.host_image,\"aw\",@nobits\n"
-	".balign 4096\n"
-	".globl kernel_start, text_start, text_end, rodata_start, rodata_end, data_start, bss_end, kernel_end\n"
-	"kernel_start: .skip 4096\n"
-	"text_start: .skip 12288\n"
-	"text_end: rodata_start: .skip 8192\n"
-	"rodata_end: data_start: .skip 16384\n"
-	"bss_end: .skip 4096\n"
-	"kernel_end: .skip 4096\n"
-	".popsection\n");
+		".balign 4096\n"
+		".globl kernel_start, text_start, text_end, rodata_start, rodata_end, data_start, bss_end, "
+		"kernel_end\n"
+		"kernel_start: .skip 4096\n"
+		"text_start: .skip 12288\n"
+		"text_end: rodata_start: .skip 8192\n"
+		"rodata_end: data_start: .skip 16384\n"
+		"bss_end: .skip 4096\n"
+		"kernel_end: .skip 4096\n"
+		".popsection\n");
 
 void host_start(uint32_t cpu_number, bool pcid)
 {
 	uint64_t align = HUGE_PAGE_SIZE;
 	pthread_mutexattr_t attributes;
 	char *map = mmap(NULL, HOST_ARENA_BYTES + align, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (map == MAP_FAILED) {
 		perror("mmap");
@@ -96,7 +94,8 @@ struct zone *host_add_ram(uint64_t base, uint64_t bytes)
 		info.range[0] = (struct boot_range){ base, bytes, BOOT_MEMORY_USABLE, 0 };
 		bootalloc_init(&info);
 	}
-	if (zone_add(ZONE_RAM, base, bytes, 0, "ram", &zone) != OK || zone_reserve(zone, base, bytes) != OK)
+	if (zone_add(ZONE_RAM, base, bytes, 0, "ram", &zone) != OK ||
+		zone_reserve(zone, base, bytes) != OK)
 		abort();
 	if (first)
 		bootalloc_hand_over(give_range, zone);
@@ -248,7 +247,8 @@ static void tlb_drop(struct host_cpu *cpu, uint64_t root, uint64_t address, bool
 	for (uint32_t i = 0; i < TLB_ENTRIES; i++) {
 		struct tlb_entry *entry = &cpu->tlb[i];
 
-		if ((!root || entry->root == root) && (any_address || address - entry->first < entry->bytes))
+		if ((!root || entry->root == root) &&
+			(any_address || address - entry->first < entry->bytes))
 			entry->root = 0;
 	}
 	pthread_mutex_unlock(&cpu->lock);
@@ -370,19 +370,22 @@ static struct tlb_entry *tlb_fill(struct host_cpu *cpu, uint64_t address, bool w
 			return NULL;
 		if (write && pte_is_leaf(value, level))
 			set |= PTE_DIRTY;
-		if (!__atomic_compare_exchange_n(slot, &value, value | set, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		if (!__atomic_compare_exchange_n(
+				slot, &value, value | set, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 			return tlb_fill(cpu, address, write); /* it changed under the walk */
 		if (pte_is_table(value, level)) {
 			table = pte_table(value);
 			continue;
 		}
 		entry = &cpu->tlb[cpu->next++ % TLB_ENTRIES];
-		*entry = (struct tlb_entry){ cpu->root, first, level_bytes(level), pte_frame(value, level), value & PTE_WRITE };
+		*entry = (struct tlb_entry){ cpu->root, first, level_bytes(level), pte_frame(value, level),
+			value & PTE_WRITE };
 		return entry;
 	}
 }
 
-static bool host_access(struct space *space, uint64_t address, uint64_t *read, const uint64_t *write)
+static bool host_access(
+	struct space *space, uint64_t address, uint64_t *read, const uint64_t *write)
 {
 	struct host_cpu *cpu = here();
 	struct tlb_entry *entry = NULL;
@@ -420,7 +423,8 @@ bool host_write(struct space *space, uint64_t address, uint64_t value)
 	return host_access(space, address, NULL, &value);
 }
 
-err_t host_read_fault(struct space *space, uint64_t address, uint64_t *value, struct pager_request *request)
+err_t host_read_fault(
+	struct space *space, uint64_t address, uint64_t *value, struct pager_request *request)
 {
 	while (!host_read(space, address, value)) {
 		err_t err = space_fault(space, VADDR(address), ACCESS_READ, request);
@@ -431,7 +435,8 @@ err_t host_read_fault(struct space *space, uint64_t address, uint64_t *value, st
 	return OK;
 }
 
-err_t host_write_fault(struct space *space, uint64_t address, uint64_t value, struct pager_request *request)
+err_t host_write_fault(
+	struct space *space, uint64_t address, uint64_t value, struct pager_request *request)
 {
 	while (!host_write(space, address, value)) {
 		err_t err = space_fault(space, VADDR(address), ACCESS_WRITE, request);

@@ -88,8 +88,8 @@ static void test_good(void **state)
 	assert_int_equal(parse(&image), OK);
 	assert_int_equal(image.count, 3);
 	assert_int_equal(image.entry, 0x401010);
-	assert_int_equal(image.segments[1].map_flags, MAP_READ | MAP_EXECUTE);
-	assert_int_equal(image.segments[2].map_flags, MAP_READ | MAP_WRITE);
+	assert_int_equal(image.segments[1].map_flags, SPACE_READ | SPACE_EXECUTE);
+	assert_int_equal(image.segments[2].map_flags, SPACE_READ | SPACE_WRITE);
 	assert_int_equal(image.segments[2].address, 0x403000);
 	assert_int_equal(image.segments[2].lead, 0x40);
 	assert_int_equal(image.segments[2].bytes, 0x6000);

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* test_kernel_handle.c - handle tables: narrowing, staleness, growth, moving, clearing, and random operations against a
  * plain model.
  * link: kernel/handle.c */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* test_kernel_sched.c - the scheduler, waiting, timers and the life of threads, run for real on this machine: each CPU is
  * a pthread whose GS base is its struct cpu, so that races between CPUs happen as they do on the metal. Interrupts are
  * flags that are looked at wherever the kernel would have them on. A hang is a lost wake-up.
@@ -18,9 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* Names that the C library has as well. */
-#undef MAP_FIXED
-#undef MAP_POPULATE
+/* A name that the C library has as well. */
 #define sched_yield kernel_sched_yield
 
 /* The machine's own interrupt flag is not ours to change: kernel/arch.h's inline functions step aside. */

@@ -112,13 +112,13 @@ static err_t act_space(struct scene *scene)
 static err_t act_map(struct scene *scene)
 {
 	return space_map(
-		scene->space, scene->vmo, 0, 8 * 4096, VADDR(AT), RW | MAP_FIXED, RIGHTS_RWX, &scene->out);
+		scene->space, scene->vmo, 0, 8 * 4096, VADDR(AT), RW | SPACE_FIXED, RIGHTS_RWX, &scene->out);
 }
 
 static err_t act_populate(struct scene *scene)
 {
 	err_t err = space_map(scene->space, scene->vmo, 0, 4 * MIB, VADDR(AT + GIB),
-		RW | MAP_FIXED | MAP_POPULATE, RIGHTS_RWX, &scene->out);
+		RW | SPACE_FIXED | SPACE_POPULATE, RIGHTS_RWX, &scene->out);
 
 	return err;
 }
@@ -136,7 +136,7 @@ static err_t act_unmap(struct scene *scene)
 
 static err_t act_protect(struct scene *scene)
 {
-	return space_protect(scene->space, VADDR(AT + 4096), 2 * 4096, MAP_READ);
+	return space_protect(scene->space, VADDR(AT + 4096), 2 * 4096, SPACE_READ);
 }
 
 static err_t act_supply(struct scene *scene)
@@ -283,7 +283,7 @@ static void revoking_cannot_fail(void **state)
 	want_pager(&scene);
 	assert_ok(vmo_supply(scene.vmo, 0, scene.source, 0, 8 * MIB, true));
 	assert_ok(space_map(
-		scene.space, scene.vmo, 0, 8 * MIB, VADDR(AT), RW | MAP_FIXED, RIGHTS_RWX, &scene.out));
+		scene.space, scene.vmo, 0, 8 * MIB, VADDR(AT), RW | SPACE_FIXED, RIGHTS_RWX, &scene.out));
 	for (uint64_t i = 0; i < 8; i++)
 		assert_ok(host_write_fault(scene.space, AT + i * MIB, i, &scene.request));
 	host_fail_allocation(1);

@@ -87,20 +87,20 @@ static void bad_arguments_change_nothing(void **state)
 		{ 0, UINT64_MAX - 4095, 0, RW, RIGHTS_RWX, ERR_ARGS },
 		{ UINT64_MAX - 4095, 8192, 0, RW, RIGHTS_RWX, ERR_ARGS },
 		{ 4096, 4 * 4096, 0, RW, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 4096, 0, RW | MAP_EXECUTE, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 4096, 0, MAP_WRITE, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 4096, 0, MAP_EXECUTE, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 4096, 0, RW | SPACE_EXECUTE, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 4096, 0, SPACE_WRITE, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 4096, 0, SPACE_EXECUTE, RIGHTS_RWX, ERR_ARGS },
 		{ 0, 4096, 0, 1u << 31, RIGHTS_RWX, ERR_ARGS },
 		{ 0, 4096, 0, RW, RIGHT_READ, ERR_DENIED },
-		{ 0, 4096, 0, MAP_READ | MAP_EXECUTE, RIGHT_READ | RIGHT_WRITE, ERR_DENIED },
-		{ 0, 4096, 0, RW | MAP_FIXED, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 4096, 0x1001, RW | MAP_FIXED, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 4096, USER_END, RW | MAP_FIXED, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 8192, USER_END - 4096, RW | MAP_FIXED, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 4096, UINT64_MAX - 4095, RW | MAP_FIXED, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 4096, WINDOW_BASE, RW | MAP_FIXED, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 8192, WINDOW_BASE - 4096, RW | MAP_FIXED, RIGHTS_RWX, ERR_ARGS },
-		{ 0, 4096, 0xffff800000000000ull, RW | MAP_FIXED, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 4096, 0, SPACE_READ | SPACE_EXECUTE, RIGHT_READ | RIGHT_WRITE, ERR_DENIED },
+		{ 0, 4096, 0, RW | SPACE_FIXED, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 4096, 0x1001, RW | SPACE_FIXED, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 4096, USER_END, RW | SPACE_FIXED, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 8192, USER_END - 4096, RW | SPACE_FIXED, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 4096, UINT64_MAX - 4095, RW | SPACE_FIXED, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 4096, WINDOW_BASE, RW | SPACE_FIXED, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 8192, WINDOW_BASE - 4096, RW | SPACE_FIXED, RIGHTS_RWX, ERR_ARGS },
+		{ 0, 4096, 0xffff800000000000ull, RW | SPACE_FIXED, RIGHTS_RWX, ERR_ARGS },
 	};
 	struct vmo *vmo;
 	vaddr_t at = VADDR(77);
@@ -121,9 +121,9 @@ static void bad_arguments_change_nothing(void **state)
 	assert_err(space_unmap(space, VADDR(8192), UINT64_MAX - 4095), ERR_ARGS);
 	assert_err(space_unmap(space, VADDR(UINT64_MAX - 4095), 4096), ERR_ARGS);
 	assert_ok(space_unmap(space, VADDR(USER_BASE), USER_END - USER_BASE)); /* holes only */
-	assert_err(space_protect(space, VADDR(8192), 4096, MAP_READ), ERR_NOT_FOUND);
-	assert_err(space_protect(space, VADDR(8192), 4096, RW | MAP_EXECUTE), ERR_ARGS);
-	assert_err(space_protect(space, VADDR(8192), 4096, MAP_FIXED), ERR_ARGS);
+	assert_err(space_protect(space, VADDR(8192), 4096, SPACE_READ), ERR_NOT_FOUND);
+	assert_err(space_protect(space, VADDR(8192), 4096, RW | SPACE_EXECUTE), ERR_ARGS);
+	assert_err(space_protect(space, VADDR(8192), 4096, SPACE_FIXED), ERR_ARGS);
 	assert_err(space_fault(space, VADDR(0), ACCESS_READ, &request), ERR_FAULT);
 	assert_err(space_fault(space, VADDR(UINT64_MAX), ACCESS_READ, &request), ERR_FAULT);
 	assert_err(space_fault(space, VADDR(WINDOW_BASE), ACCESS_READ, &request), ERR_FAULT);
@@ -160,7 +160,7 @@ static void unmapped_memory_cannot_be_reached_from_any_cpu(void **state)
 
 static void the_ladder_saves_rounds(void **state)
 {
-	uint64_t at = map_anonymous(16 * PAGE_SIZE, AT, RW | MAP_POPULATE);
+	uint64_t at = map_anonymous(16 * PAGE_SIZE, AT, RW | SPACE_POPULATE);
 	uint64_t rounds = host_rounds();
 	uint64_t value;
 
@@ -177,7 +177,7 @@ static void the_ladder_saves_rounds(void **state)
 	assert_ok(space_unmap(space, VADDR(at + 3 * PAGE_SIZE), 2 * PAGE_SIZE));
 	assert_int_equal(host_rounds(), rounds);
 	/* Read-only to writable: nothing remote. */
-	assert_ok(space_protect(space, VADDR(at), PAGE_SIZE, MAP_READ));
+	assert_ok(space_protect(space, VADDR(at), PAGE_SIZE, SPACE_READ));
 	rounds = host_rounds();
 	assert_ok(space_protect(space, VADDR(at), PAGE_SIZE, RW));
 	assert_ok(host_write_fault(space, at, 5, &request));
@@ -200,7 +200,7 @@ static void protect_narrows_everywhere_and_widens(void **state)
 		for (uint64_t i = 0; i < 8; i++)
 			assert_ok(host_write_fault(space, at + i * PAGE_SIZE, i, &request));
 	}
-	assert_ok(space_protect(space, VADDR(at + 2 * PAGE_SIZE), 3 * PAGE_SIZE, MAP_READ));
+	assert_ok(space_protect(space, VADDR(at + 2 * PAGE_SIZE), 3 * PAGE_SIZE, SPACE_READ));
 	for (uint32_t cpu = 0; cpu < 3; cpu++) {
 		host_set_cpu(cpu);
 		assert_false(host_write(space, at + 3 * PAGE_SIZE, 9));
@@ -212,14 +212,14 @@ static void protect_narrows_everywhere_and_widens(void **state)
 	assert_true(space_check(space));
 	assert_ok(space_protect(space, VADDR(at), 8 * PAGE_SIZE, RW));
 	assert_ok(host_write_fault(space, at + 3 * PAGE_SIZE, 9, &request));
-	assert_ok(space_protect(space, VADDR(at), 8 * PAGE_SIZE, MAP_READ | MAP_EXECUTE));
+	assert_ok(space_protect(space, VADDR(at), 8 * PAGE_SIZE, SPACE_READ | SPACE_EXECUTE));
 	assert_false(host_write(space, at, 1));
 	assert_err(space_fault(space, VADDR(at), ACCESS_WRITE, &request), ERR_FAULT);
 	assert_ok(space_fault(space, VADDR(at), ACCESS_EXECUTE, &request));
 	assert_ok(space_protect(space, VADDR(at), PAGE_SIZE, 0));
 	assert_false(host_read(space, at, &value));
 	assert_err(space_fault(space, VADDR(at), ACCESS_READ, &request), ERR_FAULT);
-	assert_err(space_protect(space, VADDR(at), 9 * PAGE_SIZE, MAP_READ), ERR_NOT_FOUND);
+	assert_err(space_protect(space, VADDR(at), 9 * PAGE_SIZE, SPACE_READ), ERR_NOT_FOUND);
 }
 
 static void rights_are_a_ceiling(void **state)
@@ -229,7 +229,7 @@ static void rights_are_a_ceiling(void **state)
 
 	(void)state;
 	assert_ok(vmo_create(PAGE_SIZE, 0, &account, &vmo));
-	assert_ok(space_map(space, vmo, 0, PAGE_SIZE, VADDR(0), MAP_READ, RIGHT_READ, &at));
+	assert_ok(space_map(space, vmo, 0, PAGE_SIZE, VADDR(0), SPACE_READ, RIGHT_READ, &at));
 	assert_err(space_protect(space, at, PAGE_SIZE, RW), ERR_DENIED);
 	assert_err(space_fault(space, at, ACCESS_WRITE, &request), ERR_FAULT);
 	vmo_unref(vmo);
@@ -243,30 +243,30 @@ static void fixed_and_guards(void **state)
 	(void)state;
 	assert_ok(vmo_create(16 * PAGE_SIZE, 0, &account, &vmo));
 	assert_ok(space_map(
-		space, vmo, 0, 4 * PAGE_SIZE, VADDR(AT), RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at));
+		space, vmo, 0, 4 * PAGE_SIZE, VADDR(AT), RW | SPACE_FIXED | SPACE_GUARD, RIGHTS_RWX, &at));
 	assert_err(
-		space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT + PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at),
+		space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT + PAGE_SIZE), RW | SPACE_FIXED, RIGHTS_RWX, &at),
 		ERR_EXISTS);
 	assert_err(
-		space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT - PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at),
+		space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT - PAGE_SIZE), RW | SPACE_FIXED, RIGHTS_RWX, &at),
 		ERR_EXISTS);
-	assert_err(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT + 4 * PAGE_SIZE), RW | MAP_FIXED,
+	assert_err(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT + 4 * PAGE_SIZE), RW | SPACE_FIXED,
 				   RIGHTS_RWX, &at),
 		ERR_EXISTS);
 	assert_ok(space_map(
-		space, vmo, 0, PAGE_SIZE, VADDR(AT - 2 * PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at));
+		space, vmo, 0, PAGE_SIZE, VADDR(AT - 2 * PAGE_SIZE), RW | SPACE_FIXED, RIGHTS_RWX, &at));
 	assert_err(space_map(space, vmo, 0, PAGE_SIZE, VADDR(AT - 3 * PAGE_SIZE),
-				   RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at),
+				   RW | SPACE_FIXED | SPACE_GUARD, RIGHTS_RWX, &at),
 		ERR_EXISTS);
 	assert_ok(space_map(
 		space, vmo, 0, PAGE_SIZE, VADDR(AT), RW, RIGHTS_RWX, &at)); /* a hint is only a hint */
 	assert_true(at.v > AT + 4 * PAGE_SIZE);
 	assert_ok(space_map(
-		space, vmo, 0, PAGE_SIZE, VADDR(USER_BASE), RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at));
+		space, vmo, 0, PAGE_SIZE, VADDR(USER_BASE), RW | SPACE_FIXED | SPACE_GUARD, RIGHTS_RWX, &at));
 	assert_ok(space_map(space, vmo, 0, PAGE_SIZE, VADDR(USER_END - PAGE_SIZE),
-		RW | MAP_FIXED | MAP_GUARD, RIGHTS_RWX, &at));
+		RW | SPACE_FIXED | SPACE_GUARD, RIGHTS_RWX, &at));
 	assert_ok(
-		space_map(space, vmo, 0, PAGE_SIZE, VADDR(WINDOW_END), RW | MAP_FIXED, RIGHTS_RWX, &at));
+		space_map(space, vmo, 0, PAGE_SIZE, VADDR(WINDOW_END), RW | SPACE_FIXED, RIGHTS_RWX, &at));
 	vmo_unref(vmo);
 }
 
@@ -290,7 +290,7 @@ static void the_address_space_can_be_full(void **state)
 
 static void populate_uses_2_mib_pages(void **state)
 {
-	uint64_t at = map_anonymous(6 * MIB, 0, RW | MAP_POPULATE);
+	uint64_t at = map_anonymous(6 * MIB, 0, RW | SPACE_POPULATE);
 	uint32_t level;
 	uint64_t value;
 
@@ -307,7 +307,7 @@ static void populate_uses_2_mib_pages(void **state)
 	assert_int_equal(value, 7);
 	assert_err(host_read_fault(space, at + 3 * MIB + PAGE_SIZE, &value, &request), ERR_FAULT);
 	assert_true(space_check(space));
-	assert_ok(space_protect(space, VADDR(at + PAGE_SIZE), PAGE_SIZE, MAP_READ));
+	assert_ok(space_protect(space, VADDR(at + PAGE_SIZE), PAGE_SIZE, SPACE_READ));
 	assert_err(host_write_fault(space, at + PAGE_SIZE, 1, &request), ERR_FAULT);
 	assert_ok(host_write_fault(space, at, 1, &request));
 }
@@ -318,9 +318,9 @@ static void tables_go_when_their_span_is_empty(void **state)
 	uint64_t value;
 
 	(void)state;
-	map_anonymous(PAGE_SIZE, AT, RW | MAP_FIXED);
-	map_anonymous(PAGE_SIZE, AT + PAGE_SIZE, RW | MAP_FIXED);
-	map_anonymous(PAGE_SIZE, 0x7e0000000000ull, RW | MAP_FIXED);
+	map_anonymous(PAGE_SIZE, AT, RW | SPACE_FIXED);
+	map_anonymous(PAGE_SIZE, AT + PAGE_SIZE, RW | SPACE_FIXED);
+	map_anonymous(PAGE_SIZE, 0x7e0000000000ull, RW | SPACE_FIXED);
 	assert_ok(host_read_fault(space, AT, &value, &request));
 	assert_ok(host_read_fault(space, AT + PAGE_SIZE, &value, &request));
 	assert_ok(host_read_fault(space, 0x7e0000000000ull, &value, &request));
@@ -402,12 +402,67 @@ static void spaces_share_memory_and_futex_keys(void **state)
 	assert_memory_equal(&a, &b, sizeof(a));
 	assert_err(space_futex_key(space, VADDR(here.v + 2), &a), ERR_ARGS);
 	assert_err(space_futex_key(space, VADDR(64), &a), ERR_FAULT);
-	assert_ok(space_protect(space, here, PAGE_SIZE, MAP_READ));
+	assert_ok(space_protect(space, here, PAGE_SIZE, SPACE_READ));
 	assert_err(space_futex_key(space, here, &a), ERR_FAULT);
 	host_enter(space);
 	space_destroy(other);
 	assert_true(vmo_check(vmo));
 	vmo_unref(vmo);
+}
+
+static void neighbours_that_are_there_come_along(void **state)
+{
+	struct space *other;
+	struct vmo *vmo;
+	vaddr_t here, there;
+	uint64_t value;
+	uint32_t level;
+
+	(void)state;
+	assert_ok(space_create(&account, &other));
+	assert_ok(vmo_create(64 * PAGE_SIZE, 0, &account, &vmo));
+	assert_ok(space_map(space, vmo, 0, 64 * PAGE_SIZE, VADDR(AT), RW, RIGHTS_RWX, &here));
+	assert_ok(space_map(other, vmo, 0, 64 * PAGE_SIZE, VADDR(AT), RW, RIGHTS_RWX, &there));
+	for (uint64_t i = 16; i < 30; i++)
+		assert_ok(host_write_fault(space, here.v + i * PAGE_SIZE, i, &request));
+	assert_ok(host_read_fault(other, there.v + 20 * PAGE_SIZE, &value, &request));
+	for (uint64_t i = 0; i < 64; i++) {
+		uint64_t entry = pte_load(pagetable_find(PADDR(other->root), there.v + i * PAGE_SIZE, &level));
+
+		assert_int_equal(entry != 0, i >= 16 && i < 30);
+		assert_int_equal(!!(entry & PTE_ACCESSED), i == 20); /* so taking the others away is free */
+	}
+	assert_int_equal(vmo_committed_pages(vmo), 14); /* nothing was committed for them */
+	assert_true(space_check(other));
+	host_leave();
+	space_destroy(other);
+	vmo_unref(vmo);
+}
+
+static void a_ceiling_is_an_error_of_the_fault(void **state)
+{
+	struct account small;
+	struct space *poor;
+	struct vmo *vmo;
+	vaddr_t at;
+	uint64_t pages = 0;
+
+	(void)state;
+	account_init(&small, NULL, 8);
+	assert_ok(space_create(&small, &poor));
+	assert_ok(vmo_create(8 * PAGE_SIZE, 0, &small, &vmo));
+	assert_ok(space_map(poor, vmo, 0, 8 * PAGE_SIZE, VADDR(0), RW, RIGHTS_RWX, &at));
+	while (host_write_fault(poor, at.v + pages * PAGE_SIZE, 1, &request) == OK)
+		pages++;
+	assert_int_equal(pages, 4); /* a root, three tables, four pages */
+	assert_err(space_fault(poor, VADDR(at.v + 4 * PAGE_SIZE), ACCESS_READ, &request), ERR_LIMIT);
+	assert_err(space_make_serving(poor), ERR_LIMIT);
+	assert_int_equal(account_used(&small), 8);
+	assert_ok(space_unmap(poor, at, 8 * PAGE_SIZE)); /* needs nothing that is charged */
+	host_leave();
+	space_destroy(poor);
+	vmo_unref(vmo);
+	assert_true(account_is_idle(&small));
 }
 
 static void dead_spaces_refuse(void **state)
@@ -466,7 +521,7 @@ static void linear_vmos_use_the_largest_leaves(void **state)
 	vmo_unref(again);
 	assert_err(vmo_create_physical(4 * GIB, PAGE_SIZE, VMO_UNCACHED, &device), ERR_ARGS);
 	assert_ok(vmo_create_physical(0xfec00000, PAGE_SIZE, VMO_UNCACHED, &device));
-	assert_ok(space_map(space, device, 0, PAGE_SIZE, VADDR(0), RW | MAP_POPULATE, RIGHTS_RWX, &at));
+	assert_ok(space_map(space, device, 0, PAGE_SIZE, VADDR(0), RW | SPACE_POPULATE, RIGHTS_RWX, &at));
 	assert_int_equal(
 		pte_load(pagetable_find(PADDR(space->root), at.v, &level)) & (PTE_PCD | PTE_PWT),
 		PTE_PCD | PTE_PWT);
@@ -500,7 +555,7 @@ static void random_operations_agree_with_a_model(void **state)
 				taken |= model[i] != 0;
 			assert_ok(vmo_create(count * PAGE_SIZE, 0, &account, &vmo));
 			assert_err(space_map(space, vmo, 0, count * PAGE_SIZE, VADDR(AT + first * PAGE_SIZE),
-						   RW | MAP_FIXED, RIGHTS_RWX, &at),
+						   RW | SPACE_FIXED, RIGHTS_RWX, &at),
 				taken ? ERR_EXISTS : OK);
 			for (uint32_t i = first; !taken && i < first + count; i++) {
 				model[i] = RW;
@@ -514,7 +569,7 @@ static void random_operations_agree_with_a_model(void **state)
 			memset(model + first, 0, count);
 			break;
 		case 2: {
-			uint32_t flags = seed >> 28 & 1 ? RW : MAP_READ;
+			uint32_t flags = seed >> 28 & 1 ? RW : SPACE_READ;
 			bool hole = false;
 
 			for (uint32_t i = first; i < first + count; i++)
@@ -532,8 +587,8 @@ static void random_operations_agree_with_a_model(void **state)
 
 				if (seed >> 29 & 1) {
 					assert_err(host_write_fault(space, AT + i * PAGE_SIZE, round, &request),
-						model[i] & MAP_WRITE ? OK : ERR_FAULT);
-					if (model[i] & MAP_WRITE)
+						model[i] & SPACE_WRITE ? OK : ERR_FAULT);
+					if (model[i] & SPACE_WRITE)
 						content[i] = round;
 				}
 				assert_err(host_read_fault(space, AT + i * PAGE_SIZE, &value, &request),
@@ -565,6 +620,8 @@ int main(void)
 		SPACE_TEST(a_serving_space_has_equal_roots),
 		SPACE_TEST(stale_pcids_are_flushed_at_entry),
 		SPACE_TEST(spaces_share_memory_and_futex_keys),
+		SPACE_TEST(neighbours_that_are_there_come_along),
+		SPACE_TEST(a_ceiling_is_an_error_of_the_fault),
 		SPACE_TEST(dead_spaces_refuse),
 		SPACE_TEST(linear_vmos_use_the_largest_leaves),
 		SPACE_TEST(random_operations_agree_with_a_model),

@@ -114,11 +114,11 @@ static void change_memory(uint32_t *seed)
 	case 0:
 		assert_ok(space_unmap(space, VADDR(AT + page * PAGE_SIZE), count * PAGE_SIZE));
 		if (space_map(space, shared, page * PAGE_SIZE, count * PAGE_SIZE,
-				VADDR(AT + page * PAGE_SIZE), RW | MAP_FIXED, RIGHTS_RWX, &at) != OK)
+				VADDR(AT + page * PAGE_SIZE), RW | SPACE_FIXED, RIGHTS_RWX, &at) != OK)
 			return; /* past the end just now */
 		break;
 	case 1:
-		(void)!space_protect(space, VADDR(AT + page * PAGE_SIZE), count * PAGE_SIZE, MAP_READ);
+		(void)!space_protect(space, VADDR(AT + page * PAGE_SIZE), count * PAGE_SIZE, SPACE_READ);
 		(void)!space_protect(space, VADDR(AT + page * PAGE_SIZE), count * PAGE_SIZE, RW);
 		break;
 	case 2:
@@ -160,9 +160,9 @@ static void everything_at_once(void **state)
 			assert_ok(vmo_write(source[i], page * PAGE_SIZE, &value, sizeof(value)));
 	}
 	assert_ok(
-		space_map(space, shared, 0, PAGES * PAGE_SIZE, VADDR(AT), RW | MAP_FIXED, RIGHTS_RWX, &at));
+		space_map(space, shared, 0, PAGES * PAGE_SIZE, VADDR(AT), RW | SPACE_FIXED, RIGHTS_RWX, &at));
 	assert_ok(space_map(
-		space, leased, 0, PAGES * PAGE_SIZE, VADDR(AT + GIB), RW | MAP_FIXED, RIGHTS_RWX, &at));
+		space, leased, 0, PAGES * PAGE_SIZE, VADDR(AT + GIB), RW | SPACE_FIXED, RIGHTS_RWX, &at));
 	for (uint32_t cpu = 1; cpu < CPUS; cpu++)
 		assert_int_equal(
 			pthread_create(&thread[cpu], NULL, cpu < 3 ? toucher : caller, (void *)(uintptr_t)cpu),
@@ -199,7 +199,7 @@ static void *maker(void *argument)
 
 		if (space_create(&account, &mine) != OK || vmo_create(8 * MIB, 0, &account, &vmo) != OK)
 			panic("out of memory");
-		if (space_map(mine, vmo, 0, 8 * MIB, VADDR(0), RW | (round % 4 ? 0 : MAP_POPULATE),
+		if (space_map(mine, vmo, 0, 8 * MIB, VADDR(0), RW | (round % 4 ? 0 : SPACE_POPULATE),
 				RIGHTS_RWX, &at) != OK)
 			panic("out of memory");
 		for (uint64_t i = 0; i < 100; i++)

@@ -141,7 +141,7 @@ static void bad_buffers_are_refused(void **state)
 		ERR_FAULT);
 	assert_err(window_map(client, 0, &window, server, VADDR(buffer), 2, true, &at, &request),
 		ERR_BAD_STATE);
-	assert_ok(space_protect(client, VADDR(buffer + 4096), 4096, MAP_READ));
+	assert_ok(space_protect(client, VADDR(buffer + 4096), 4096, SPACE_READ));
 	assert_err(window_map(server, 0, &window, client, VADDR(buffer), 8192, true, &at, &request),
 		ERR_FAULT);
 	assert_ok(window_map(server, 0, &window, client, VADDR(buffer), 8192, false, &at, &request));
@@ -168,7 +168,7 @@ static void unmapping_takes_the_window_away(void **state)
 	assert_ok(host_write_fault(server, at.v + 4096, 5, &request));
 	assert_true(host_read(server, at.v, &value)); /* the rest is still there */
 	/* Narrowed: taken away and refused for writing, so the sink again. */
-	assert_ok(space_protect(client, VADDR(buffer), 4096, MAP_READ));
+	assert_ok(space_protect(client, VADDR(buffer), 4096, SPACE_READ));
 	assert_true(window_check(0));
 	assert_ok(host_write_fault(server, at.v, 6, &request));
 	assert_ok(host_read_fault(client, buffer, &value, &request));
@@ -219,7 +219,7 @@ static void large_buffers_use_large_leaves(void **state)
 
 	(void)state;
 	assert_ok(vmo_create(16 * MIB, 0, &account, &vmo));
-	assert_ok(space_map(client, vmo, 0, 16 * MIB, VADDR(0), RW | MAP_POPULATE, RIGHTS_RWX, &big));
+	assert_ok(space_map(client, vmo, 0, 16 * MIB, VADDR(0), RW | SPACE_POPULATE, RIGHTS_RWX, &big));
 	used = account_used(&account);
 	assert_ok(
 		window_map(server, 0, &window, client, VADDR(big.v + MIB), 12 * MIB, true, &at, &request));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_pmfs.c - pmfs by its functions: names, data, holes, directories, full devices, what mount refuses.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c servers/kit/fs.c */
+ * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 
 #define MIB (1ull << 20)
@@ -363,7 +364,8 @@ static void device_quiet(void *context, const char *line)
 	device_log(line);
 }
 
-/* Every single bit of the metadata that is in use: flipped, it is detected at mount, by check, or it does not matter. */
+/* Every single bit of the metadata that is in use: flipped, it is detected at mount, by check, or
+ * it does not matter. */
 static void test_flipped_bits(void **state)
 {
 	struct device d;

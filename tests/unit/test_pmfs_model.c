@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_pmfs_model.c - random operations on pmfs and on a model in plain memory, which have to agree; with remounts in
- * between, and with power cuts: at a random fence an image is made as a cut could leave it; it must mount, check, and
- * hold either what was before the operation under way or what is after it.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c servers/kit/fs.c */
+/* test_pmfs_model.c - random operations on pmfs and on a model in plain memory, which have to
+ * agree; with remounts in between, and with power cuts: at a random fence an image is made as a
+ * cut could leave it; it must mount, check, and hold either what was before the operation under
+ * way or what is after it.
+ * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 
 #include "fs/pmfs/pmem_host.h"
@@ -96,7 +98,8 @@ static void model_drop(struct model *m, uint32_t name)
 
 #define ALL_NAMES NAMES
 
-/* Does the file system hold what the model says? All but the file with the name `except`, which is being written. */
+/* Does the file system hold what the model says? All but the file with the name `except`, which is
+ * being written. */
 static bool model_agrees(struct pmfs *fs, const struct model *m, uint32_t except, char why[200])
 {
 	static uint8_t back[FILE_MAX];
@@ -325,8 +328,9 @@ static void at_fence(void *context)
 	cut->made = true;
 }
 
-/* The image mounts, is sound, and holds what was before the operation or what is after it. A write may have come half
- * way in the one file that it writes, and its creation is a state of its own; all the other files are as they were. */
+/* The image mounts, is sound, and holds what was before the operation or what is after it. A write
+ * may have come half way in the one file that it writes, and its creation is a state of its own;
+ * all the other files are as they were. */
 static void image_verify(struct cutter *cut, const struct operation *o, const struct model *before,
 		const struct model *after, uint64_t step)
 {
@@ -381,7 +385,8 @@ static void run(uint64_t seed, uint32_t steps, bool cuts)
 		cut.countdown = cuts ? 1 + (uint32_t)(random_next(&seed) >> 33) % 6 : 0;
 		const err_t got = operation_fs(&o, d.fs, &before);
 		if (got != want)
-			fail_msg("step %llu kind %u %u %u: %d instead of %d", (unsigned long long)step, o.kind, o.a, o.b, got, want);
+			fail_msg("step %llu kind %u %u %u: %d instead of %d", (unsigned long long)step,
+					o.kind, o.a, o.b, got, want);
 		if (cut.made) {
 			image_verify(&cut, &o, &before, &after, step);
 			verified++;

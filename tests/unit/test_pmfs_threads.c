@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_pmfs_threads.c - several threads in the same directories and files; afterwards everything has to be sound, and
- * what only one thread touched has to be what it wrote.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c servers/kit/fs.c */
+/* test_pmfs_threads.c - several threads in the same directories and files; afterwards everything
+ * has to be sound, and what only one thread touched has to be what it wrote.
+ * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_tar.c - the ustar reader and bootfs's index, on archives that the machine's own tar made, whole and damaged.
+/* test_tar.c - the ustar reader and bootfs's index, on archives that the machine's own tar made,
+ * whole and damaged.
  * link: servers/kit/tar.c servers/kit/fs.c servers/fs/bootfs/index.c */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,9 +22,11 @@ static uint8_t *archive_make(const char *format, size_t *bytes)
 	char folder[] = "/tmp/lintel-tar-XXXXXX", command[2000];
 
 	assert_non_null(mkdtemp(folder));
-	snprintf(command, sizeof(command), "cd %s && L=$(printf 'long-%%.0s' $(seq 30)) && mkdir -p t/bin \"t/$L/$L\" && "
+	snprintf(command, sizeof(command),
+			"cd %s && L=$(printf 'long-%%.0s' $(seq 30)) && mkdir -p t/bin \"t/$L/$L\" && "
 			"printf hello >t/bin/hi && printf deep >\"t/$L/$L/f\" && ln -s hi t/bin/link && ln t/bin/hi t/bin/hard && "
-			"ln -s \"$L/$L\" t/far && head -c 5000 /dev/zero >t/zeroes && tar --format=%s -C t -cf a.tar . && cat a.tar",
+			"ln -s \"$L/$L\" t/far && head -c 5000 /dev/zero >t/zeroes && tar --format=%s -C t -cf a.tar . && "
+			"cat a.tar",
 			folder, format);
 	FILE *pipe = popen(command, "r");
 	assert_non_null(pipe);

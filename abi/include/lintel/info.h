@@ -111,3 +111,9 @@ struct info_activation {
 	uint32_t waiting;
 	uint32_t pad;
 };
+
+/* log_read. The kernel writes its log to the first serial port itself, but not while some process holds that port's
+ * interrupt: that process reads the log and shows it. LOG_UNSHOWN is where the kernel has stopped. What the holder asks
+ * for next counts as its having shown everything before: the kernel goes on there when the interrupt is given back. */
+#define LOG_UNSHOWN UINT64_MAX
+#define LOG_READ_MAX 512 /* bytes; a line has no more */

@@ -62,14 +62,14 @@ enum signal {
 };
 
 /* space_map protections and flags. Writable and executable together is refused (W^X). */
-enum map_flag {
-	MAP_READ = 1u << 0,
-	MAP_WRITE = 1u << 1,
-	MAP_EXECUTE = 1u << 2,
-	MAP_FIXED = 1u << 3,    /* at `hint` exactly; ERR_EXISTS if anything is there */
-	MAP_POPULATE = 1u << 4, /* fill the page tables now (no effect on pages that a pager has not supplied) */
-	MAP_GUARD = 1u << 5,    /* keep one unmapped page below and above */
-	MAP_FLAGS_ALL = (1u << 6) - 1
+enum space_flag {
+	SPACE_READ = 1u << 0,
+	SPACE_WRITE = 1u << 1,
+	SPACE_EXECUTE = 1u << 2,
+	SPACE_FIXED = 1u << 3,    /* at `hint` exactly; ERR_EXISTS if anything is there */
+	SPACE_POPULATE = 1u << 4, /* fill the page tables now (no effect on pages that a pager has not supplied) */
+	SPACE_GUARD = 1u << 5,    /* keep one unmapped page below and above */
+	SPACE_FLAGS_ALL = (1u << 6) - 1
 };
 
 /* VMO flags (vmo_create, vmo_create_physical). */

@@ -17,7 +17,14 @@
 #define LINE_DIVISOR 0x80
 #define PATIENCE 100000
 
+#define UART_ISA_IRQ 4
+
 static bool present; /* [I] */
+
+bool arch_line_is_log(uint32_t gsi)
+{
+	return present && gsi == arch_line_isa(UART_ISA_IRQ);
+}
 
 void uart_init(void)
 {

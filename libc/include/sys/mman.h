@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sys/mman.h - memory mappings.
- * MAP_FIXED and MAP_POPULATE are the ABI's own constants, so that this header and <lintel/types.h> agree.
- * A MAP_PRIVATE mapping of a file is a copy of the file's bytes, made when it is mapped. */
+/* sys/mman.h - memory mappings. A MAP_PRIVATE mapping of a file is a copy of the file's bytes, made when it is mapped. */
 #ifndef LINTEL_SYS_MMAN_H
 #define LINTEL_SYS_MMAN_H
 
 #include <sys/cdefs.h>
 #include <sys/types.h>
-#include <lintel/types.h>
 
 _BEGIN_STD_C
 
@@ -16,13 +13,13 @@ _BEGIN_STD_C
 #define PROT_WRITE 2
 #define PROT_EXEC 4
 
+#define MAP_FIXED 0x008
+#define MAP_POPULATE 0x010
 #define MAP_SHARED 0x100
 #define MAP_PRIVATE 0x200
 #define MAP_ANONYMOUS 0x400
 #define MAP_ANON MAP_ANONYMOUS
 #define MAP_NORESERVE 0x800
-#define MAP_FIXED MAP_FIXED
-#define MAP_POPULATE MAP_POPULATE
 #define MAP_FAILED ((void *)-1)
 
 #define MS_ASYNC 1

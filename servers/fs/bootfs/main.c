@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 	if (kit_prepare(&server) != OK || kit_files_init(&files, file_close) != OK)
 		return 1;
 	archive = lintel_startup_handle(STARTUP_ARCHIVE, STARTUP_ANY, 0);
-	if (archive == HANDLE_NONE || kit_map_vmo(archive, MAP_READ, &base, &bytes) != OK) {
+	if (archive == HANDLE_NONE || kit_map_vmo(archive, SPACE_READ, &base, &bytes) != OK) {
 		kit_log("there is no boot archive");
 		return 1;
 	}

@@ -360,7 +360,7 @@ static err_t mount_zone(bool format, handle_t *zone)
 		kit_log("there is no persistent memory to mount");
 		return ERR_NOT_FOUND;
 	}
-	err_t err = kit_map_vmo(*zone, MAP_READ | MAP_WRITE | MAP_POPULATE, &base, &bytes);
+	err_t err = kit_map_vmo(*zone, SPACE_READ | SPACE_WRITE | SPACE_POPULATE, &base, &bytes);
 	if (err != OK) {
 		kit_log("the zone cannot be mapped: error %d", (int)err);
 		return err;

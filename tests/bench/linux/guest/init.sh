@@ -1,0 +1,83 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: BSD-2-Clause
+# init.sh - the first program of the Linux guest: modules, file systems, then /job.sh, which calls the functions here.
+# Whatever goes wrong is said in one line `bench: problem: WHY`; the last line is `bench: end`.
+export PATH=/bin
+/bin/busybox mkdir -p /bin /sbin /dev /proc /sys /mnt
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 >/proc/sys/kernel/printk
+echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
+
+problem() {
+	echo "bench: problem: $*"
+}
+
+finish() {
+	echo "bench: end"
+	sync
+	poweroff -f
+}
+
+load_modules() {
+	while read -r module; do
+		insmod "/modules/$module" || problem "insmod $module"
+	done </modules/order
+}
+
+# make_pmem NUMBER: the NVDIMM of that number as a block device that can be mapped directly.
+make_pmem() {
+	ndctl create-namespace -f -e "namespace$1.0" -m fsdax >/tmp/ndctl.log 2>&1 ||
+		problem "ndctl namespace$1.0: $(tail -n 1 /tmp/ndctl.log)"
+}
+
+# Each mount_NAME gives /mnt/NAME, or says why not.
+mount_ext4() {
+	make_pmem 0
+	mkdir -p /mnt/ext4
+	{ mkfs.ext4 -q -F -b 4096 -E stride=512,stripe_width=512,lazy_itable_init=0,lazy_journal_init=0 /dev/pmem0 &&
+		mount -t ext4 -o dax=always /dev/pmem0 /mnt/ext4; } >/tmp/mount.log 2>&1 ||
+		problem "ext4: $(tail -n 1 /tmp/mount.log)"
+}
+
+mount_xfs() {
+	make_pmem "${1:-0}"
+	mkdir -p /mnt/xfs
+	{ mkfs.xfs -q -f -m reflink=0 -d su=2m,sw=1 "/dev/pmem${1:-0}" &&
+		mount -t xfs -o dax=always "/dev/pmem${1:-0}" /mnt/xfs; } >/tmp/mount.log 2>&1 ||
+		problem "xfs: $(tail -n 1 /tmp/mount.log)"
+}
+
+mount_tmpfs() {
+	mkdir -p /mnt/tmpfs
+	mount -t tmpfs -o size=1g,huge=never tmpfs /mnt/tmpfs || problem "tmpfs"
+}
+
+# wait_mounted DIRECTORY NAME
+wait_mounted() {
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		grep -q " $1 fuse" /proc/mounts && return
+		usleep 100000
+	done
+	problem "FUSE $2 is not mounted: $(tail -n 1 "/tmp/$2.log")"
+}
+
+mount_fuse() {
+	mkdir -p /mnt/fuse
+	fuse_memory /mnt/fuse >/tmp/fuse_memory.log 2>&1 &
+	wait_mounted /mnt/fuse fuse_memory
+}
+
+# libfuse's own example, over ext4-dax.
+mount_pass() {
+	grep -q /mnt/ext4 /proc/mounts || mount_ext4
+	mkdir -p /mnt/pass.root /mnt/pass /mnt/ext4/below
+	fuse_passthrough -f -s -o modules=subdir,subdir=/mnt/ext4/below /mnt/pass >/tmp/fuse_passthrough.log 2>&1 &
+	wait_mounted /mnt/pass fuse_passthrough
+}
+
+load_modules
+. /job.sh
+finish
