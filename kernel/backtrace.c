@@ -7,9 +7,10 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/log.h"
-#include "kernel/thread.h"
+#include "kernel/user_symbols.h"
 
 #define FRAMES_MAX 32
+#define PUSH_RBP_BYTES 1u /* the first instruction of a function that keeps a frame pointer */
 #define FRAME_STEP_MAX (64u << 10) /* further apart, and the chain is broken or has left the stack */
 
 extern const uint32_t ksyms_start[], ksyms_end[];
@@ -67,36 +68,34 @@ void backtrace_print(uint64_t rip, uint64_t rbp, void (*print)(const char *forma
 	}
 }
 
-/* A pager is not asked for the sake of a backtrace. */
-static void request_forget(struct pager_request *request)
+/* True, with the offset in it, if the function's name is known. */
+static bool frame_log_user(uint64_t rip, bool returns, uint64_t *offset)
 {
-	if (request->vmo == NULL)
-		return;
-	vmo_unref(request->vmo);
-	request->vmo = NULL;
+	char name[USER_SYMBOL_BYTES];
+
+	if (!user_symbol_find(rip - (returns ? 1 : 0), name, offset)) {
+		log_line("  %016lx", rip);
+		return false;
+	}
+	log_line("  %016lx %s+0x%lx", rip, name, *offset + (returns ? 1 : 0));
+	return true;
 }
 
-/* User code has frame pointers too, if it was built so; its names are not in the kernel's table. */
-static void backtrace_user(uint64_t rip, uint64_t rbp)
+/* User code has frame pointers too, if it was built so. A function that has only just been called has no frame yet: where
+ * its name is known, so is that, and the caller's address lies on top of the stack, or below the pushed rbp. */
+void backtrace_user(uint64_t rip, uint64_t rsp, uint64_t rbp)
 {
-	uint64_t frame[2];
+	uint64_t frame[2], offset, caller;
 
+	if (frame_log_user(rip, false, &offset) && offset <= PUSH_RBP_BYTES &&
+	    user_peek(&caller, rsp + offset * sizeof(caller), sizeof(caller)))
+		frame_log_user(caller, true, &offset);
 	for (uint32_t i = 0; i < FRAMES_MAX; i++) {
-		log_line("  %016lx", rip);
-		if ((rbp & 7) != 0 || copy_from_user(frame, (const void __user *)rbp, sizeof(frame)) != OK)
-			break;
-		rip = frame[1];
-		if (rip == 0 || frame[0] <= rbp)
-			break;
+		if ((rbp & 7) != 0 || !user_peek(frame, rbp, sizeof(frame)) || frame[1] == 0)
+			return;
+		frame_log_user(frame[1], true, &offset);
+		if (frame[0] <= rbp)
+			return;
 		rbp = frame[0];
 	}
-	request_forget(&thread_current()->pager_request);
-}
-
-void backtrace_log(uint64_t rip, uint64_t rbp, bool user)
-{
-	if (user)
-		backtrace_user(rip, rbp);
-	else
-		backtrace_print(rip, rbp, log_line);
 }

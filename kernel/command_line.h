@@ -4,4 +4,5 @@
 
 #include <lintel/types.h>
 
-bool command_line_has(const char *line, const char *word); /* the word as it is, "panic=halt" included */
+/* the word as it is, "panic=halt" included */
+bool command_line_has(const char *line, const char *word);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* cpu.h - the per-CPU area. GS base points at it in kernel mode; entry.S uses the first members by offset.
- * A CPU writes its own area only; others read counters, and set `return_work` bits atomically. */
+/* cpu.h - the per-CPU area. GS base points at it in kernel mode; entry.S uses the first members by
+ * offset. A CPU writes its own area only; others read counters, and set `return_work` bits
+ * atomically. */
 #pragma once
 
 #include "kernel/list.h"
@@ -10,7 +11,8 @@ struct thread;
 
 enum return_work {
 	RETURN_RESCHEDULE = 1u << 0, /* a better or equal thread waits */
-	RETURN_THREAD = 1u << 1,     /* thread->pending has something (kill, deadline, peer died, migrate) */
+	/* thread->pending has something (kill, deadline, peer died, migrate) */
+	RETURN_THREAD = 1u << 1,
 	RETURN_REAP = 1u << 2,       /* cpu->dead has threads whose stacks can be freed now */
 	RETURN_LOG = 1u << 3,        /* something was logged: wake its readers */
 };
@@ -26,7 +28,8 @@ struct cpu {
 	uint64_t kstack_top;      /* gs:8   kernel stack of the current thread */
 	uint64_t user_rsp;        /* gs:16  scratch of the system call entry */
 	struct thread *current;   /* gs:24 */
-	uint32_t return_work;     /* gs:32  [a] enum return_work; checked before every return to user mode */
+	/* gs:32  [a] enum return_work; checked before every return to user mode */
+	uint32_t return_work;
 	uint32_t index;           /* gs:36  [I] */
 	uint32_t apic_id;         /* [I] */
 	uint32_t node;            /* [I] */
@@ -36,10 +39,13 @@ struct cpu {
 	struct spinlock *lock_stack[16];
 
 	struct thread *idle;
-	struct thread *previous;   /* during a switch: who is being left, and whether it is to be queued again */
+	/* during a switch: who is being left, and whether it is to be queued again */
+	struct thread *previous;
 	bool previous_again;
-	int32_t running_priority;  /* [a] of the current thread, -1: idle. Others may not look into `current` itself */
-	struct space *space;       /* whose root is loaded (reference held by its process), NULL: the kernel's own */
+	/* [a] of the current thread, -1: idle. Others may not look into `current` itself */
+	int32_t running_priority;
+	/* whose root is loaded (reference held by its process), NULL: the kernel's own */
+	struct space *space;
 	struct list dead;          /* ended threads that ran here last, to be freed by sched_reap() */
 	struct list run_queue[32]; /* [sched_lock] ready threads by priority, FIFO */
 	uint32_t ready_bits;       /* [sched_lock] which queues are not empty */
@@ -49,7 +55,8 @@ struct cpu {
 	struct spinlock timer_lock;
 	struct timer *timer_running; /* [a] whose expired() is being called */
 	uint64_t timer_set;        /* what arch_timer_set was told last */
-	uint64_t slice_end;        /* when the current thread must share; DEADLINE_NEVER while nobody waits */
+	/* when the current thread must share; DEADLINE_NEVER while nobody waits */
+	uint64_t slice_end;
 	uint64_t idle_since;
 	uint64_t activations_busy; /* [v] of activation.c: of all servers, on this CPU */
 	struct cpu_counters counters;

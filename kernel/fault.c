@@ -3,12 +3,11 @@
  * when a thread is inside a door call; its callers get ERR_PEER_DIED. */
 #include "kernel/fault.h"
 
+#include "kernel/backtrace.h"
 #include "kernel/cpu.h"
 #include "kernel/door.h"
 #include "kernel/log.h"
 #include "kernel/thread.h"
-
-#define EXIT_STATUS_FAULT (-100) /* less the exception's number */
 
 static const char *const exception_names[] = {
 	[0] = "division error", [1] = "debug trap", [3] = "breakpoint", [4] = "overflow", [5] = "bound range",
@@ -31,7 +30,7 @@ static void process_ends(struct trap_frame *frame, const char *what)
 
 	log_line("%s[%u] thread %u: %s, rip 0x%lx rsp 0x%lx", process->name, process->pid, thread->tid, what, frame->rip,
 		 frame->rsp);
-	backtrace_log(frame->rip, frame->rbp, true);
+	backtrace_user(frame->rip, frame->rsp, frame->rbp);
 	process_end(process, EXIT_STATUS_FAULT - (int32_t)frame->vector);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* fault.h - what becomes of a page fault or an exception: resolved, handed to a pager, or the end of the process. */
+/* fault.h - what becomes of a page fault or an exception: resolved, handed to a pager, or the end
+ * of the process. */
 #pragma once
 
 #include "kernel/arch.h"

@@ -7,5 +7,6 @@
 
 void futex_init(void);
 
-/* Wake up to `count` sleepers on the word of the current space, first come first. ERR_ARGS, ERR_FAULT. */
+/* Wake up to `count` sleepers on the word of the current space, first come first. ERR_ARGS,
+ * ERR_FAULT. */
 MUST_USE err_t futex_wake(uint64_t word, uint32_t count, uint32_t *woken);

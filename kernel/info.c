@@ -167,6 +167,8 @@ err_t sys_system_power(handle_t resource, uint32_t action, uint32_t code)
 
 	if (err != OK)
 		return err;
+	if (action > 2)
+		return ERR_ARGS;
 	log_take_back(); /* the last lines come out, whoever was to show them */
 	switch (action) {
 	case 0:

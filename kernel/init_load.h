@@ -4,4 +4,5 @@
 
 #include "boot/boot_info.h"
 
-void init_load(const struct boot_info *boot); /* panics with one clear line if there is no usable init */
+/* panics with one clear line if there is no usable init */
+void init_load(const struct boot_info *boot);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* list.h - circular doubly linked lists, links inside the elements. An element that is on no list points to itself. */
+/* list.h - circular doubly linked lists, links inside the elements. An element that is on no list
+ * points to itself. */
 #pragma once
 
 #include <lintel/compiler.h>

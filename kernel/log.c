@@ -114,7 +114,7 @@ void log_copy(uint64_t *position, char *text, size_t max, size_t *bytes, uint64_
 
 	if (*position == LOG_UNSHOWN)
 		*position = shown;
-	*next = kept_from(*position);
+	*position = *next = kept_from(*position);
 	for (*bytes = 0; *next < log_position && *bytes < max; (*next)++)
 		text[(*bytes)++] = log_ring[*next % RING_BYTES];
 	spin_unlock_irq(&log_lock, interrupts);

@@ -24,7 +24,8 @@ void log_read_init(void)
 
 void log_readers_remind(void)
 {
-	if (__atomic_load_n(&reader_count, __ATOMIC_SEQ_CST) == 0)
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the log's end is moved */
+	if (__atomic_load_n(&reader_count, __ATOMIC_RELAXED) == 0)
 		return;
 	__atomic_store_n(&news, true, __ATOMIC_RELEASE);
 	__atomic_or_fetch(&cpu_this()->return_work, RETURN_LOG, __ATOMIC_RELAXED);
@@ -71,12 +72,12 @@ err_t sys_log_read(handle_t handle, uint64_t position, char __user *text, uint64
 	uint64_t next;
 	err_t err;
 
-	if (length == 0)
-		return ERR_ARGS;
 	err = resource_get(handle, RIGHT_READ, RESOURCE_SYSTEM, 0, 0, &system);
 	if (err != OK)
 		return err;
 	object_unref(&system->object);
+	if (length == 0)
+		return ERR_ARGS;
 	log_shown(thread_current()->here->pid, position);
 	for (;;) {
 		log_copy(&position, copy, length < LOG_READ_MAX ? length : LOG_READ_MAX, &bytes, &next);

@@ -6,6 +6,7 @@
 #include "kernel/arch/x86_64/trap_frame.h"
 #include "mm/port.h"
 
-void panic_init(const char *command_line); /* panic=halt: stop instead of leaving the emulator with status 255 */
+/* panic=halt: stop instead of leaving the emulator with status 255 */
+void panic_init(const char *command_line);
 bool panic_is_on(void);
 NORETURN void panic_frame(const struct trap_frame *frame, const char *format, ...) PRINTF(2, 3);

@@ -22,6 +22,7 @@
  * I5  slice_end is DEADLINE_NEVER while no thread of the current one's priority waits: no tick then. */
 #include "kernel/sched.h"
 
+#include "kernel/log.h"
 #include "mm/kernel_space.h"
 
 #define NO_PRIORITY (-1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* sched.h - 32 priorities, round robin within one, per-CPU queues; tickless where nobody shares.
- * The kernel is not preempted inside itself: a thread gives its CPU up in wait_block, or on its way back to user mode. */
+ * The kernel is not preempted inside itself: a thread gives its CPU up in wait_block, or on its way
+ * back to user mode. */
 #pragma once
 
 #include "kernel/cpu.h"
@@ -12,14 +13,19 @@ bool sched_ready(struct thread *thread); /* BLOCKED -> READY, on the best allowe
 					  * false and nothing done in any other state. Any context, no lock of rank SCHED held */
 void sched_switch(void);                /* give the CPU up; the caller has set its state to BLOCKED (see wait.c) or ENDED.
 					 * Interrupts off */
-void sched_finish(void);                /* the second half, on the new thread's stack; a thread's first act. Interrupts off */
+/* the second half, on the new thread's stack; a thread's first act. Interrupts off */
+void sched_finish(void);
 void sched_yield(void);                 /* let another one of the same priority run first */
-void sched_preempt(void);               /* give the CPU up if somebody should have it, or if it is not ours. Interrupts off */
+/* give the CPU up if somebody should have it, or if it is not ours. Interrupts off */
+void sched_preempt(void);
 void sched_reprioritise(struct thread *thread, uint32_t priority);
-void sched_apply_affinity(struct thread *thread); /* thread->affinity has changed: move it if it waits in a wrong queue */
+/* thread->affinity has changed: move it if it waits in a wrong queue */
+void sched_apply_affinity(struct thread *thread);
 uint64_t sched_allowed(void);           /* mask of the CPUs that run threads (the low 64) */
-void sched_set_space(struct thread *thread); /* load the root for thread->here (NULL: the kernel's) on this CPU if it is another */
-void sched_reap(void);                  /* free the threads that ended on this CPU. Interrupts on, nothing held */
+/* load the root for thread->here (NULL: the kernel's) on this CPU if it is another */
+void sched_set_space(struct thread *thread);
+/* free the threads that ended on this CPU. Interrupts on, nothing held */
+void sched_reap(void);
 /* arch calls, all with interrupts off */
 void timer_interrupt(void);
 void sched_interrupt(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* thread.h - what is scheduled. A thread has a home process; in a door call it is inside another one ("here") and keeps
- * its identity, priority and time slice.
- * Locks: [s] the run queue lock of its CPU  [I] immutable after start  [o] only the thread itself  [a] atomic. */
+/* thread.h - what is scheduled. A thread has a home process; in a door call it is inside another
+ * one ("here") and keeps its identity, priority and time slice.
+ * Locks: [s] the run queue lock of its CPU  [I] immutable after start  [o] only the thread itself
+ * [a] atomic. */
 #pragma once
 
 #include "kernel/arch.h"
@@ -30,14 +31,16 @@ struct thread {
 	char name[32];               /* [I] */
 
 	struct process *home;        /* [I] reference */
-	struct process *here;        /* [o] where it executes; home unless in a door call; kept alive by the activation */
+	/* [o] where it executes; home unless in a door call; kept alive by the activation */
+	struct process *here;
 	struct activation *activation; /* [o] innermost door call that it is in, or NULL */
 	uint32_t depth;              /* [o] number of activations it is in */
 	struct list process_link;    /* [p] home->threads */
 
 	enum thread_state state;     /* [a] who moves it along which edge: top of sched.c */
 	bool on_cpu;                 /* [a] its registers are in a CPU: nobody else may run it yet */
-	uint32_t queue;              /* [a] written under that queue's lock: the CPU in whose run queue it is, plus 1; 0: none */
+	/* [a] written under that queue's lock: the CPU in whose run queue it is, plus 1; 0: none */
+	uint32_t queue;
 	uint32_t queue_priority;     /* [s] and in which of its lists */
 	uint32_t priority;           /* [a] */
 	uint32_t cpu;                /* [a] where it runs, last ran or is queued */
@@ -59,25 +62,32 @@ struct thread {
 };
 
 void thread_init(void); /* once, after mm_init */
-/* A thread that has not started; the reference is the caller's. Charged to its home. ERR_BAD_STATE: home is ending. */
+/* A thread that has not started; the reference is the caller's. Charged to its home. ERR_BAD_STATE:
+ * home is ending. */
 MUST_USE err_t thread_create(struct process *home, const char *name, struct thread **out);
-/* ERR_BAD_STATE: it was started, or its home is ending. While it runs it holds a reference on itself. */
+/* ERR_BAD_STATE: it was started, or its home is ending. While it runs it holds a reference on
+ * itself. */
 MUST_USE err_t thread_start(struct thread *thread, uint64_t entry, uint64_t stack, uint64_t tls, uint64_t argument);
-/* The same, if its home is in that state: PROCESS_CREATED for the first thread, PROCESS_RUNNING for the others. */
+/* The same, if its home is in that state: PROCESS_CREATED for the first thread, PROCESS_RUNNING for
+ * the others. */
 MUST_USE err_t thread_start_in(struct thread *thread, enum process_state wanted, uint64_t entry, uint64_t stack,
 			       uint64_t tls, uint64_t argument);
-/* Carry the current thread's user context on in `thread`, which was created in the process that is executing: frame, FS
- * base, FPU state, priority; on this CPU. Its activation, here and depth are the caller's to fill before. Cannot fail:
- * the process may be ending, but it has a visitor, so it has not ended. */
+/* Carry the current thread's user context on in `thread`, which was created in the process that is
+ * executing: frame, FS base, FPU state, priority; on this CPU. Its activation, here and depth are
+ * the caller's to fill before. Cannot fail: the process may be ending, but it has a visitor, so it
+ * has not ended. */
 void thread_start_as(struct thread *thread, const struct trap_frame *frame, uint64_t fs_base);
-NORETURN void thread_exit(void);       /* the current one; its frames and activations have been left */
-void thread_pend(struct thread *thread, uint32_t pending); /* set bits, end an interruptible sleep, nudge its CPU */
+/* the current one; its frames and activations have been left */
+NORETURN void thread_exit(void);
+/* set bits, end an interruptible sleep, nudge its CPU */
+void thread_pend(struct thread *thread, uint32_t pending);
 MUST_USE err_t thread_set_affinity(struct thread *thread, uint64_t mask);
 void thread_set_priority(struct thread *thread, uint32_t priority);
-struct thread *thread_create_idle(uint32_t cpu); /* for sched_init_cpu: no home, no stack of its own */
+/* for sched_init_cpu: no home, no stack of its own */
+struct thread *thread_create_idle(uint32_t cpu);
 uint32_t thread_count(void);           /* created and not freed, idle threads aside */
-/* What ends a sleep: a passed deadline or dead server of a call it is in; being killed, unless it is in a call, which
- * then goes on until the server returns. */
+/* What ends a sleep: a passed deadline or dead server of a call it is in; being killed, unless it
+ * is in a call, which then goes on until the server returns. */
 static inline bool thread_must_unwind(const struct thread *thread)
 {
 	uint32_t pending = __atomic_load_n(&thread->pending, __ATOMIC_SEQ_CST);
@@ -85,7 +95,9 @@ static inline bool thread_must_unwind(const struct thread *thread)
 	return (pending & (PENDING_DEADLINE | PENDING_PEER_DIED)) ||
 	       ((pending & PENDING_KILL) && thread->activation == NULL);
 }
-void thread_return_work(struct trap_frame *frame); /* user_return_work's part for RETURN_THREAD. Interrupts off */
-void thread_reap(struct thread *thread);           /* sched_reap's part: the stack and the thread's own reference */
+/* user_return_work's part for RETURN_THREAD. Interrupts off */
+void thread_return_work(struct trap_frame *frame);
+/* sched_reap's part: the stack and the thread's own reference */
+void thread_reap(struct thread *thread);
 #define THREAD_RIGHTS (RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_READ | RIGHT_WAIT | RIGHT_MANAGE)
 extern const struct object_class thread_class;

@@ -13,6 +13,7 @@ struct vmo_object {
 
 void vmo_object_init(void);
 
-/* Takes the VMO's reference over, also when it fails. One reference on the object: the caller's. ERR_NO_MEMORY. */
+/* Takes the VMO's reference over, also when it fails. One reference on the object: the caller's.
+ * ERR_NO_MEMORY. */
 MUST_USE err_t vmo_object_create(struct vmo *vmo, struct vmo_object **out);
 extern const struct object_class vmo_object_class;

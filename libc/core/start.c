@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <lintel/process.h>
 #include <lintel/startup.h>
 
 #include "core/process.h"
@@ -19,6 +20,10 @@ int main(int argc, char **argv, char **envp);
 extern void __libc_init_array(void);
 NORETURN void start_program(struct startup_block *block);
 
+/* Named here so that the linker takes our fflush and fclose (posix/streams.c) before it looks into picolibc. */
+static int (*const stdio_flush)(FILE *) __attribute__((used)) = fflush;
+extern const char lintel_symbols_start[], lintel_symbols_end[]; /* program.ld */
+
 static char *kept_pointers[STRINGS_KEPT];
 
 NORETURN static void start_fail(const char *text, size_t bytes)
@@ -26,6 +31,15 @@ NORETURN static void start_fail(const char *text, size_t bytes)
 	drop(lintel_debug_log(text, bytes));
 	drop(lintel_process_exit(EXIT_BAD_STARTUP));
 	__builtin_trap();
+}
+
+/* The kernel names functions in the backtrace of a fault with it. Empty if the program was linked in one pass. */
+static void tell_symbols(void)
+{
+	size_t bytes = (size_t)(lintel_symbols_end - lintel_symbols_start);
+
+	if (bytes != 0)
+		drop(lintel_process_symbols(lintel_process(), (uint64_t)lintel_symbols_start, bytes));
 }
 
 static handle_t first_thread(const struct startup_block *block)
@@ -72,6 +86,7 @@ void start_program(struct startup_block *block)
 	if (block == NULL || startup_check(block, STARTUP_BYTES_MAX) != OK)
 		start_fail(bad, sizeof(bad) - 1);
 	process_init(block);
+	tell_symbols();
 	thread_first_init(first_thread(block));
 
 	char **pointers = kept_pointers;

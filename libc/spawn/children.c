@@ -4,6 +4,7 @@
 #include "spawn/children.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <lintel/info.h>
@@ -11,6 +12,8 @@
 
 #include "core/lock.h"
 #include "core/sys.h"
+
+#define EXCEPTIONS 32
 
 struct child {
 	struct child *next;
@@ -41,10 +44,28 @@ int child_add(handle_t process, int *pid)
 	return 0;
 }
 
+/* The signals that POSIX systems give for the exceptions of x86 (Intel SDM vol. 3, table 6-1). */
+static int fault_signal(int32_t exception)
+{
+	switch (exception) {
+	case 0: case 7: case 16: case 19:
+		return SIGFPE;
+	case 1: case 3:
+		return SIGTRAP;
+	case 6: case 21:
+		return SIGILL;
+	case 17:
+		return SIGBUS;
+	}
+	return SIGSEGV;
+}
+
 /* Status words as <sys/wait.h> takes them apart: a negative status is the kernel's or a killer's, and looks like a
  * signal. */
 static int status_word(int32_t status)
 {
+	if (status <= EXIT_STATUS_FAULT && status > EXIT_STATUS_FAULT - EXCEPTIONS)
+		return fault_signal(EXIT_STATUS_FAULT - status);
 	if (status < 0)
 		return -status & 0x7f ? -status & 0x7f : 0x7e;
 	return (status & 0xff) << 8;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* main.c - the console server: abi/console.proto on a 16550.
- * One thread waits for the interrupt and runs the UART's state machine; calls run on
+/* main.c - the console server: abi/console.proto on a 16550, and the kernel's log.
+ * One thread waits for the interrupt and runs the UART's state machine; one shows the log (log.c); calls run on
  * activations. All meet at `lock`; nothing but port accesses happens under it. Writers wait
  * while the output ring is full, readers while the input ring is empty. A machine without the
  * device: output is discarded, and reading waits for ever. */
+#include "console/line.h"
+#include "console/log.h"
 #include "console/uart.h"
 
 #include <lintel/console_proto.h>
@@ -34,6 +36,8 @@ static struct {
 	handle_t port;          /* [I] port resource */
 	handle_t interrupt;     /* [I] */
 	struct uart uart;       /* [lock] */
+	struct line line;       /* [lock] the terminal's current line */
+	bool refused;           /* [lock] a port was, and that was said */
 	uint8_t input[INPUT_BYTES];
 	uint8_t output[OUTPUT_BYTES];
 } console = {
@@ -52,20 +56,25 @@ static uint8_t port_read(void *context, unsigned reg)
 	return lintel_port_read(console.port, COM1_PORT + reg, 1, &value) == OK ? (uint8_t)value : 0xff;
 }
 
+/* Once: what we log is for us to write. */
+static void port_complain(unsigned reg, err_t err)
+{
+	if (err == OK || console.refused)
+		return;
+	console.refused = true;
+	kit_log("port %x: %s", COM1_PORT + reg, lintel_error_sentence(err));
+}
+
 static void port_write(void *context, unsigned reg, uint8_t value)
 {
 	(void)context;
-	err_t err = lintel_port_write(console.port, COM1_PORT + reg, 1, value);
-	if (err != OK)
-		kit_log("port %x: %s", COM1_PORT + reg, lintel_error_sentence(err));
+	port_complain(reg, lintel_port_write(console.port, COM1_PORT + reg, 1, value));
 }
 
 static void port_write_bytes(void *context, unsigned reg, const uint8_t *bytes, uint32_t count)
 {
 	(void)context;
-	err_t err = lintel_port_write_bytes(console.port, COM1_PORT + reg, bytes, count);
-	if (err != OK)
-		kit_log("port %x: %s", COM1_PORT + reg, lintel_error_sentence(err));
+	port_complain(reg, lintel_port_write_bytes(console.port, COM1_PORT + reg, bytes, count));
 }
 
 /* ---- The interrupt's thread ---- */
@@ -99,6 +108,50 @@ static void *wait_for_interrupts(void *unused)
 	}
 }
 
+/* ---- Output; the lock is held ---- */
+
+/* Queue what there is room for, and remember what the line looks like. */
+static uint32_t write_some(const uint8_t *bytes, uint32_t count)
+{
+	uint32_t taken = uart_write(&console.uart, bytes, count);
+	for (uint32_t i = 0; i < taken; i++)
+		line_add(&console.line, bytes[i]);
+	return taken;
+}
+
+static void write_all(const uint8_t *bytes, uint32_t count)
+{
+	for (uint32_t sent = 0; (sent += write_some(bytes + sent, count - sent)) < count;)
+		pthread_cond_wait(&console.space, &console.lock);
+}
+
+/* ---- The kernel's log ---- */
+
+static bool at_line_start(void)
+{
+	pthread_mutex_lock(&console.lock);
+	bool empty = line_is_empty(&console.line);
+	pthread_mutex_unlock(&console.lock);
+	return empty;
+}
+
+/* In one piece: the wait for room is before it, so that nobody's output comes between. */
+static void show_log(const uint8_t *lines, uint32_t bytes)
+{
+	pthread_mutex_lock(&console.lock);
+	while (ring_space(&console.uart.output) < 2 * (bytes + LINE_BYTES_MAX + 1))
+		pthread_cond_wait(&console.space, &console.lock);
+	struct line before = console.line;
+	if (!line_is_empty(&before))
+		write_all((const uint8_t *)"\n", 1);
+	write_all(lines, bytes);
+	if (line_is_whole(&before))
+		write_all(before.bytes, before.count);
+	pthread_mutex_unlock(&console.lock);
+}
+
+static const struct log_sink log_sink = { .at_line_start = at_line_start, .show = show_log };
+
 /* ---- Messages ---- */
 
 static err_t console_write(struct kit_call *call, const void *data, size_t data_bytes, uint64_t *done)
@@ -110,10 +163,8 @@ static err_t console_write(struct kit_call *call, const void *data, size_t data_
 	while (left) {
 		uint32_t count = left < sizeof chunk ? (uint32_t)left : sizeof chunk;
 		memcpy(chunk, from, count); /* the caller can change its buffer, and may fault in it: not under the lock */
-		uint32_t sent = 0;
 		pthread_mutex_lock(&console.lock);
-		while ((sent += uart_write(&console.uart, chunk + sent, count - sent)) < count)
-			pthread_cond_wait(&console.space, &console.lock);
+		write_all(chunk, count);
 		pthread_mutex_unlock(&console.lock);
 		from += count;
 		left -= count;
@@ -151,8 +202,9 @@ static err_t console_drain(struct kit_call *call)
 {
 	(void)call;
 	for (int i = 0; console.present && i < DRAIN_TRIES; i++) {
+		bool drained = log_is_shown();
 		pthread_mutex_lock(&console.lock);
-		bool drained = uart_is_drained(&console.uart);
+		drained = drained && uart_is_drained(&console.uart);
 		pthread_mutex_unlock(&console.lock);
 		if (drained)
 			return OK;
@@ -191,13 +243,22 @@ static err_t open_device(void)
 	pthread_mutex_lock(&console.lock);
 	err = uart_init(&console.uart, &ports, console.input, INPUT_BYTES, console.output, OUTPUT_BYTES);
 	pthread_mutex_unlock(&console.lock);
+	if (err != OK)
+		lintel_handle_close(console.interrupt); /* the port is the kernel's again */
 	return err;
+}
+
+static err_t start_threads(void)
+{
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, wait_for_interrupts, NULL))
+		return ERR_NO_MEMORY;
+	return log_start(&log_sink);
 }
 
 int main(void)
 {
-	pthread_t thread;
-	err_t err = kit_prepare(&server); /* first, so that log lines carry the name */
+	err_t err = kit_prepare(&server);
 	if (err == OK)
 		err = open_device();
 	console.present = err == OK;
@@ -205,8 +266,9 @@ int main(void)
 		kit_log("there is no UART at port %x: output is discarded", COM1_PORT);
 	else if (err != OK)
 		kit_log("the UART at port %x cannot be used, output is discarded: %s", COM1_PORT, lintel_error_sentence(err));
-	if (console.present && pthread_create(&thread, NULL, wait_for_interrupts, NULL)) {
-		kit_log("no memory for the interrupt's thread");
+	err = console.present ? start_threads() : OK;
+	if (err != OK) {
+		kit_log("cannot start: %s", lintel_error_sentence(err));
 		return 1;
 	}
 	return kit_main(&server);

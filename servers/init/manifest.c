@@ -271,7 +271,11 @@ static const char *parse_one_resource(struct manifest_resource *out, const char 
 		{ "mmio:", RESOURCE_MMIO, 1ull << 52 },
 	};
 	if (!strcmp(item, "system")) {
-		*out = (struct manifest_resource){ .kind = RESOURCE_SYSTEM };
+		*out = (struct manifest_resource){ .kind = RESOURCE_SYSTEM, .rights = RIGHTS_SAME };
+		return NULL;
+	}
+	if (!strcmp(item, "info")) {
+		*out = (struct manifest_resource){ .kind = RESOURCE_SYSTEM, .rights = RIGHT_READ };
 		return NULL;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
@@ -279,13 +283,14 @@ static const char *parse_one_resource(struct manifest_resource *out, const char 
 		if (strncmp(item, ranges[i].prefix, length))
 			continue;
 		out->kind = ranges[i].kind;
+		out->rights = RIGHTS_SAME;
 		if (!parse_range(item + length, ranges[i].limit, out))
 			return "a range is BASE+LENGTH, such as port:0x3f8+8, and lies within what there is";
 		if (out->kind == RESOURCE_MMIO && ((out->base | out->length) & PAGE_MASK))
 			return "an mmio range is whole pages";
 		return NULL;
 	}
-	return "a resource is system, port:BASE+N, irq:BASE+N or mmio:BASE+N";
+	return "a resource is system, info, port:BASE+N, irq:BASE+N or mmio:BASE+N";
 }
 
 static const char *parse_resources(struct manifest *m, char *value)

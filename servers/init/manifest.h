@@ -26,6 +26,7 @@ enum manifest_restart { RESTART_NEVER,
 
 struct manifest_resource {
 	uint32_t kind; /* enum resource_kind */
+	uint32_t rights;
 	uint64_t base;
 	uint64_t length;
 };

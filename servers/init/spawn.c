@@ -68,7 +68,7 @@ static err_t grant_resources(struct grants *g, const struct manifest *m)
 		handle_t handle;
 		err_t err = lintel_resource_create(supervisor.root, r->kind, r->base, r->length, &handle);
 		if (err == OK)
-			err = grant_own(g, STARTUP_RESOURCE, r->kind, NULL, handle, RIGHTS_SAME);
+			err = grant_own(g, STARTUP_RESOURCE, r->kind, NULL, handle, r->rights);
 		if (err != OK)
 			return err;
 	}

@@ -45,7 +45,7 @@ MUST_USE err_t kit_mint(uint64_t badge, handle_t *session);
 uint32_t kit_cpu(void);
 uint32_t kit_cpu_count(void);
 
-/* One line to the kernel's log, "name: text". */
+/* One line to the kernel's log, which says what process it is from. */
 void kit_log(const char *format, ...) PRINTF(1, 2);
 
 /* Map a whole VMO (enum space_flag) and learn its size. */

@@ -77,12 +77,11 @@ void kit_log(const char *format, ...)
 {
 	char line[LOG_BYTES_MAX];
 	va_list arguments;
-	int at = snprintf(line, sizeof(line), "%s: ", kit.server != NULL ? kit.server->name : "server");
 
 	va_start(arguments, format);
-	int more = vsnprintf(line + at, sizeof(line) - (size_t)at, format, arguments);
+	int length = vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	size_t bytes = (size_t)at + (more > 0 ? (size_t)more : 0);
+	size_t bytes = length > 0 ? (size_t)length : 0;
 	if (bytes > sizeof(line) - 1)
 		bytes = sizeof(line) - 1;
 	if (lintel_debug_log(line, bytes) != OK)

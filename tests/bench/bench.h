@@ -86,5 +86,7 @@ extern const struct row_group native_rows; /* native_lintel.c or linux/native_li
  * return its status in *status. */
 #define CHILD_WORD "--child"
 bool native_child(int argc, char **argv, int *status);
+/* Asks for 2 MiB pages below an aligned mapping, or for none, where the system leaves the choice. */
+void native_use_large_pages(void *memory, size_t bytes, bool large);
 /* This program's own file, for rows that start it again. */
 extern const char *bench_program;

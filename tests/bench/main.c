@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c - bench [GROUP...] [--quick] [--json] [--dir DIRECTORY...] [--only TEXT]
+ * [--rows ID,ID...]
  * Groups: files, memory, ipc; all of them if none is named. `files` runs in every --dir, by
  * default in /tmp and /pmem, as far as they are there; its row ids are "LABEL.row", LABEL the
  * directory's last component. */
@@ -25,6 +26,8 @@ static struct {
 	const char *directories[DIRECTORIES_MAX];
 	size_t directory_count;
 	const char *only; /* rows whose id contains it */
+	const char *rows; /* rows whose id is one of these, between commas */
+	const char *group_name; /* of the rows that are running */
 	unsigned ran, failed;
 } program;
 
@@ -65,10 +68,13 @@ static void json_string(const char *text)
 	putchar('"');
 }
 
-static void print_json(const struct bench *b, const char *id, bool good, uint64_t milli, uint64_t copy)
+static void print_json(const struct bench *b, const struct row *row, const char *id, bool good, uint64_t milli,
+	uint64_t copy)
 {
 	printf("{\"row\": ");
 	json_string(id);
+	printf(", \"group\": \"%s\", \"what\": ", program.group_name);
+	json_string(row->what);
 	if (good)
 		printf(", \"value\": %" PRIu64 ".%03u, \"unit\": \"%s\", \"copy\": %" PRIu64 "}\n", milli / 1000,
 			(unsigned)(milli % 1000), b->exact ? "insn" : "ns", copy);
@@ -110,7 +116,7 @@ static void run_cell(const struct row *row, const char *label, char *reason)
 	program.failed += !good;
 	reason[0] = '\0';
 	if (b->json) {
-		print_json(b, id, good, milli, copy);
+		print_json(b, row, id, good, milli, copy);
 	} else {
 		printf(" %*s", VALUE_COLUMNS, good ? value_text(text, sizeof text, milli) : "-");
 		if (!good)
@@ -134,11 +140,28 @@ static void print_end_of_line(const struct row *row)
 	printf("\n");
 }
 
+/* Is `id` one of the words between commas? */
+static bool is_in_list(const char *list, const char *id)
+{
+	size_t length = strlen(id);
+	for (const char *at = list; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, id, length) && (at[length] == ',' || !at[length]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_wanted(const struct row *row)
+{
+	return (!program.only || strstr(row->id, program.only)) && (!program.rows || is_in_list(program.rows, row->id));
+}
+
 /* `places` are directories, or one "" for rows that need none. */
 static void run_row(const struct row *row, const char *const *places, size_t count)
 {
 	char reasons[DIRECTORIES_MAX][BENCH_REASON_BYTES];
-	if (program.only && !strstr(row->id, program.only))
+	if (!is_wanted(row))
 		return;
 	if (!program.bench.json)
 		printf("  %-*s", WHAT_COLUMNS, row->what);
@@ -173,15 +196,22 @@ static void run_files(void)
 	run_rows(&map_rows, places, count);
 }
 
+/* Is the group wanted? */
+static bool begin_group(enum group group)
+{
+	program.group_name = group_names[group];
+	return program.groups & 1u << group;
+}
+
 static void run_groups(void)
 {
-	if (program.groups & 1u << GROUP_FILES)
+	if (begin_group(GROUP_FILES))
 		run_files();
-	if (program.groups & 1u << GROUP_MEMORY) {
+	if (begin_group(GROUP_MEMORY)) {
 		print_heading("memory", nowhere, 1, false);
 		run_rows(&memory_rows, nowhere, 1);
 	}
-	if (program.groups & 1u << GROUP_IPC) {
+	if (begin_group(GROUP_IPC)) {
 		print_heading("calls and threads", nowhere, 1, false);
 		run_rows(&native_rows, nowhere, 1);
 		run_rows(&thread_rows, nowhere, 1);
@@ -201,7 +231,7 @@ static bool take_group(const char *name)
 		return true;
 	}
 	fprintf(stderr, "bench: no group or option %s; groups are files, memory, ipc, all; options --quick, --json, "
-					"--dir DIRECTORY, --only TEXT\n",
+					"--dir DIRECTORY, --only TEXT, --rows ID,ID\n",
 		name);
 	return false;
 }
@@ -228,6 +258,8 @@ static bool take_arguments(int argc, char **argv)
 			program.bench.json = true;
 		} else if (!strcmp(argv[i], "--only") && i + 1 < argc) {
 			program.only = argv[++i];
+		} else if (!strcmp(argv[i], "--rows") && i + 1 < argc) {
+			program.rows = argv[++i];
 		} else if (!strcmp(argv[i], "--dir") && i + 1 < argc) {
 			if (!take_directory(argv[++i]))
 				return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* name_rows.c - names: open, stat, create, unlink, mkdir, rename, readdir. Everything lies in a
- * directory of its own. */
+/* name_rows.c - names: open, stat, create, unlink, mkdir, rename, readdir. One name at a time is
+ * used in the directory itself (depth 1), or below directories of its own; many names lie in a
+ * directory of their own. */
 #include "bench.h"
 
 #include <dirent.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #define FOLDER "bench.names"
+#define ALONE "bench.one"
+#define ALONE_MOVED "bench.other"
 #define CONTENTS "contents"
 
 /* DIRECTORY/bench.names/NAME in `out`. */
@@ -73,6 +76,13 @@ static void remove_tree(const char *path, int depth)
 
 static void remove_folder(struct bench *b)
 {
+	static const char *const alone[] = { ALONE, ALONE_MOVED };
+	for (size_t i = 0; i < 2; i++) {
+		if (bench_path(b, alone[i])) {
+			unlink(b->path);
+			rmdir(b->path);
+		}
+	}
 	if (bench_path(b, FOLDER))
 		remove_tree(b->path, 6);
 }
@@ -80,9 +90,11 @@ static void remove_folder(struct bench *b)
 /* A file below `argument` - 1 directories; its path stays in b->path. */
 static bool make_deep_file(struct bench *b)
 {
+	if (b->argument == 1)
+		return bench_path(b, ALONE) && make_file(b, b->path);
 	if (!make_folder(b))
 		return false;
-	for (uint64_t i = 1; i < b->argument; i++) {
+	for (uint64_t i = 2; i < b->argument; i++) {
 		strcat(b->path, "/d");
 		if (!make_directory(b, b->path))
 			return false;
@@ -189,10 +201,21 @@ static bool check_none(struct bench *b, uint64_t count)
 	return check_names(b, 0);
 }
 
+static bool name_alone(struct bench *b)
+{
+	return bench_path(b, ALONE);
+}
+
+static bool check_gone(struct bench *b, uint64_t count)
+{
+	struct stat st;
+	(void)count;
+	return (stat(b->path, &st) && errno == ENOENT) || bench_fail(b, "a removed name is still there", 0);
+}
+
 static bool create_unlink(struct bench *b, uint64_t count)
 {
-	char path[BENCH_PATH_BYTES];
-	name_path(b, path, "one");
+	const char *path = b->path;
 	for (uint64_t i = 0; i < count; i++) {
 		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 		if (fd < 0 || close(fd) || unlink(path))
@@ -203,8 +226,7 @@ static bool create_unlink(struct bench *b, uint64_t count)
 
 static bool mkdir_rmdir(struct bench *b, uint64_t count)
 {
-	char path[BENCH_PATH_BYTES];
-	name_path(b, path, "directory");
+	const char *path = b->path;
 	for (uint64_t i = 0; i < count; i++) {
 		if (mkdir(path, 0755) || rmdir(path))
 			return bench_fail(b, path, errno);
@@ -214,11 +236,10 @@ static bool mkdir_rmdir(struct bench *b, uint64_t count)
 
 static bool one_file(struct bench *b)
 {
-	if (!make_folder(b))
+	if (!bench_path(b, ALONE_MOVED))
 		return false;
-	name_path(b, b->path, "from");
-	name_path(b, b->other, "to");
-	return make_file(b, b->path);
+	memcpy(b->other, b->path, sizeof b->other);
+	return bench_path(b, ALONE) && make_file(b, b->path);
 }
 
 /* There and back: two renames. */
@@ -250,7 +271,7 @@ static const struct row rows[] = {
 	{ .id = "open_close", .what = "open + close", .argument = 1, .count = 1000,
 	  .setup = make_deep_file, .body = open_close, .check = check_opened,
 	  .teardown = remove_folder },
-	{ .id = "open_close_4", .what = "open + close, 4 levels deeper", .argument = 5, .count = 1000,
+	{ .id = "open_close_4", .what = "open + close at depth 4", .argument = 4, .count = 1000,
 	  .setup = make_deep_file, .body = open_close, .check = check_opened,
 	  .teardown = remove_folder },
 	{ .id = "stat", .what = "stat", .argument = 1, .count = 1000, .setup = make_deep_file,
@@ -260,10 +281,10 @@ static const struct row rows[] = {
 	  .teardown = remove_folder },
 	{ .id = "unlink", .what = "unlink", .count = 500, .setup = make_folder, .prepare = full_folder,
 	  .body = unlink_all, .check = check_none, .teardown = remove_folder },
-	{ .id = "create_unlink", .what = "create + close + unlink", .count = 500, .setup = make_folder,
-	  .body = create_unlink, .check = check_none, .teardown = remove_folder },
-	{ .id = "mkdir_rmdir", .what = "mkdir + rmdir", .count = 500, .setup = make_folder,
-	  .body = mkdir_rmdir, .check = check_none, .teardown = remove_folder },
+	{ .id = "create_unlink", .what = "create + close + unlink", .count = 500, .setup = name_alone,
+	  .body = create_unlink, .check = check_gone, .teardown = remove_folder },
+	{ .id = "mkdir_rmdir", .what = "mkdir + rmdir", .count = 500, .setup = name_alone,
+	  .body = mkdir_rmdir, .check = check_gone, .teardown = remove_folder },
 	{ .id = "rename", .what = "rename", .argument = 1, .count = 500, .divide = 2, .setup = one_file,
 	  .body = rename_pair, .check = check_opened, .teardown = remove_folder },
 	{ .id = "readdir_1000", .what = "readdir of 1,000 names, per name", .argument = 1000,

@@ -85,6 +85,12 @@ bool native_child(int argc, char **argv, int *status)
 	return true;
 }
 
+/* The memory manager chooses by itself. */
+void native_use_large_pages(void *memory, size_t bytes, bool large)
+{
+	(void)memory, (void)bytes, (void)large;
+}
+
 /* ---- The parent: taking the door over ---- */
 
 static handle_t arrived[2]; /* door of the badge - 1 */

@@ -51,6 +51,10 @@ static void arch_pause(void);
 
 #define CPUS 3
 
+void log_readers_wake(void) /* nobody reads a log here */
+{
+}
+
 struct cpu cpus[CPUS_MAX];
 static struct host_cpu {
 	bool irq_on;

@@ -103,7 +103,7 @@ static void refuse_with_line_and_reason(void **state)
 			"x.manifest:1: a range is BASE+LENGTH, such as port:0x3f8+8, and lies within what there is" },
 		{ "resources = mmio:0x1000+12\n", "x.manifest:1: an mmio range is whole pages" },
 		{ "resources = root\n",
-			"x.manifest:1: a resource is system, port:BASE+N, irq:BASE+N or mmio:BASE+N" },
+			"x.manifest:1: a resource is system, info, port:BASE+N, irq:BASE+N or mmio:BASE+N" },
 		{ "start = now\n", "x.manifest:1: start is boot, last or manual" },
 		{ "restart = failure 0\n", "x.manifest:1: the restart limit is a number from 1 to 1000" },
 		{ "restart = sometimes\n",

@@ -10,8 +10,8 @@ import subprocess
 from bench.problem import Problem
 
 MODULES = ("nfit", "nd_pmem", "ext4", "xfs", "fuse")
-# ext4 and xfs ask for these by name when they are mounted.
-MODULES_ASKED = ("crc32c_generic", "libcrc32c")
+# ext4 and xfs ask for these by name when they are mounted; without crc32c_intel they reckon checksums without SSE 4.2.
+MODULES_ASKED = ("crc32c_intel", "crc32c_generic", "libcrc32c")
 TOOLS = {"sbin/mke2fs": "bin/mkfs.ext4", "sbin/mkfs.xfs": "bin/mkfs.xfs", "usr/bin/ndctl": "bin/ndctl"}
 LIBRARY_FOLDERS = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
 LOADER = "lib64/ld-linux-x86-64.so.2"

@@ -39,11 +39,21 @@ $(KIT): $(KIT_OBJECTS)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $(KIT_OBJECTS)
 
+# Two passes, as for the kernel: the first gives the names of the functions, the second carries them. Their table lies
+# before the code, which starts on a page of its own, so the code may move, but nothing within it does.
+LINK_PROGRAM = $(CC) $(USER_LDFLAGS) $(filter %.o,$^) $(KIT) $(LIBC_LIBS)
+
 define program_rule
-$(BUILD)/bin/$(1): $(patsubst %,$(OBJ)/user/%.o,$($(1)_SOURCES)) $(KIT) $(LIBC_READY)
+$(BUILD)/bin/$(1): $(patsubst %,$(OBJ)/user/%.o,$($(1)_SOURCES)) $(KIT) $(LIBC_READY) tools/symbols.py
 	@mkdir -p $$(@D)
 	$$(Q)$$(SAY) "  LINK  $$@"
-	$$(Q)$$(CC) $$(USER_LDFLAGS) $$(filter %.o,$$^) $(KIT) $$(LIBC_LIBS) -Wl,-Map=$(OBJ)/$(1).map -o $$@
+	@mkdir -p $(OBJ)/link
+	$$(Q)$$(LINK_PROGRAM) -o $(OBJ)/link/$(1).pass1
+	$$(Q)$$(NM) -n $(OBJ)/link/$(1).pass1 | python3 -B tools/symbols.py --program >$(OBJ)/link/$(1).S
+	$$(Q)$$(CC) -c $(OBJ)/link/$(1).S -o $(OBJ)/link/$(1).o
+	$$(Q)$$(LINK_PROGRAM) $(OBJ)/link/$(1).o -Wl,-Map=$(OBJ)/$(1).map -o $$@
+	$$(Q)$$(NM) -n $$@ | python3 -B tools/symbols.py --program --verify $(OBJ)/link/$(1).S
+	@rm -f $(OBJ)/link/$(1).pass1
 endef
 $(foreach name,$(PROGRAMS),$(eval $(call program_rule,$(name))))
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* startup.h - what a new process finds. Whoever spawns it maps a VMO with this block, readable and writable, into the
- * child and passes its address as the first argument of the entry point (rdi). Offsets are bytes from the block's start.
- * The block is data from the parent: libc checks every offset before it follows it. */
+/* startup.h - what a new process finds. Whoever spawns it maps a VMO with this block, readable and
+ * writable, into the child and passes its address as the first argument of the entry point (rdi).
+ * Offsets are bytes from the block's start. The block is data from the parent: libc checks every
+ * offset before it follows it. */
 #pragma once
 
 #include <lintel/types.h>
@@ -15,11 +16,14 @@ enum startup_kind {
 	STARTUP_PROCESS = 1,  /* the process itself, RIGHT_MANAGE */
 	STARTUP_THREAD = 2,   /* its first thread */
 	STARTUP_FD = 3,       /* argument: descriptor number; file/offset/flags below */
-	STARTUP_MOUNT = 4,    /* argument: index into the mount names; door of the file system's root session */
+	/* argument: index into the mount names; door of the file system's root session */
+	STARTUP_MOUNT = 4,
 	STARTUP_RESOURCE = 5, /* argument: enum resource_kind */
 	STARTUP_ARCHIVE = 6,  /* VMO over the boot archive (a ustar file); init only */
-	STARTUP_SERVICE = 7,  /* argument: index into the service names; a door the manifest lets it call */
-	STARTUP_SERVE = 8,    /* argument: index into the service names; the event on which it says it is ready */
+	/* argument: index into the service names; a door the manifest lets it call */
+	STARTUP_SERVICE = 7,
+	/* argument: index into the service names; the event on which it says it is ready */
+	STARTUP_SERVE = 8,
 	STARTUP_ZONE = 9,     /* VMO over a zone (a pmem namespace) */
 	STARTUP_SYSINFO = 10  /* VMO over the system page, struct sysinfo_page */
 };
@@ -51,13 +55,14 @@ struct startup_block {
 	uint32_t handles_offset; /* struct startup_handle[handles], 8-byte aligned */
 	uint32_t cwd_offset;    /* a NUL-terminated absolute path */
 	uint32_t pad;
-	uint64_t stack_base;    /* lowest mapped address of the first thread's stack; a guard page lies below */
+	/* lowest mapped address of the first thread's stack; a guard page lies below */
+	uint64_t stack_base;
 	uint64_t stack_bytes;
 	uint64_t sysinfo;       /* address at which the system page is mapped read-only */
 };
 
-/* The system page: one read-only page that every process may map, so that reading the clock needs no system call.
- * clock_ns = ((rdtsc - tsc_base) * tsc_mult) >> tsc_shift, computed in 128 bits. */
+/* The system page: one read-only page that every process may map, so that reading the clock needs
+ * no system call. clock_ns = ((rdtsc - tsc_base) * tsc_mult) >> tsc_shift, computed in 128 bits. */
 #define SYSINFO_MAGIC 0x4f464e49535953ull
 struct sysinfo_page {
 	uint64_t magic;

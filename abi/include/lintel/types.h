@@ -4,11 +4,13 @@
 
 #include <lintel/compiler.h>
 
-/* Results: 0 or a negative value of errors.def. Values come back through a last `*out`, written only on OK. */
+/* Results: 0 or a negative value of errors.def. Values come back through a last `*out`, written
+ * only on OK. */
 typedef int32_t err_t;
 #include <lintel/errors.h> /* generated from abi/errors.def: enum lintel_error */
 
-/* A handle: low 16 bits index into the process's table, high 16 bits generation (never 0). 0 is no handle. */
+/* A handle: low 16 bits index into the process's table, high 16 bits generation (never 0). 0 is no
+ * handle. */
 typedef uint32_t handle_t;
 #define HANDLE_NONE 0u
 #define HANDLE_INDEX_BITS 16
@@ -19,7 +21,8 @@ typedef uint32_t handle_t;
 #define LARGE_PAGE_SIZE (2ull << 20)
 #define HUGE_PAGE_SIZE (1ull << 30)
 
-/* All times are nanoseconds of the monotonic clock since boot; a deadline of 0 has passed already. */
+/* All times are nanoseconds of the monotonic clock since boot; a deadline of 0 has passed
+ * already. */
 #define DEADLINE_NEVER UINT64_MAX
 
 enum object_type {
@@ -45,18 +48,21 @@ enum right {
 	RIGHT_SIGNAL = 1u << 6,    /* event: signal */
 	RIGHT_CALL = 1u << 7,      /* door: call */
 	RIGHT_SERVE = 1u << 8,     /* door: mint badges, take closed badges. vmo: supply and revoke */
-	RIGHT_MANAGE = 1u << 9,    /* process, thread: map, grant, start, kill. resource: use and divide. */
+	/* process, thread: map, grant, start, kill. resource: use and divide. */
+	RIGHT_MANAGE = 1u << 9,
 	RIGHTS_ALL = (1u << 10) - 1,
 	RIGHTS_SAME = 1u << 31 /* handle_duplicate: keep the rights as they are */
 };
 
-/* Signals: a level-triggered word on every object; object_wait returns when one of the wanted bits is set. */
+/* Signals: a level-triggered word on every object; object_wait returns when one of the wanted bits
+ * is set. */
 enum signal {
 	SIGNAL_TERMINATED = 1u << 0,   /* process or thread: it has ended */
 	SIGNAL_INTERRUPT = 1u << 1,    /* interrupt: one has come and was not acknowledged */
 	SIGNAL_BADGE_CLOSED = 1u << 2, /* door: door_closed has a badge to give */
 	SIGNAL_PEER_DIED = 1u << 3,    /* door: the serving process is gone */
-	SIGNAL_STARVED = 1u << 4,      /* door: callers wait because no activation is free; cleared when one is donated */
+	/* door: callers wait because no activation is free; cleared when one is donated */
+	SIGNAL_STARVED = 1u << 4,
 	SIGNAL_USER_SHIFT = 8,         /* event: bits 8..31 are the user's */
 	SIGNAL_USER_MASK = 0xffffff00
 };
@@ -67,7 +73,8 @@ enum space_flag {
 	SPACE_WRITE = 1u << 1,
 	SPACE_EXECUTE = 1u << 2,
 	SPACE_FIXED = 1u << 3,    /* at `hint` exactly; ERR_EXISTS if anything is there */
-	SPACE_POPULATE = 1u << 4, /* fill the page tables now (no effect on pages that a pager has not supplied) */
+	/* fill the page tables now (no effect on pages that a pager has not supplied) */
+	SPACE_POPULATE = 1u << 4,
 	SPACE_GUARD = 1u << 5,    /* keep one unmapped page below and above */
 	SPACE_FLAGS_ALL = (1u << 6) - 1
 };
@@ -89,9 +96,14 @@ enum resource_kind {
 	RESOURCE_PORT = 2,   /* x86 I/O ports [base, base+len) */
 	RESOURCE_IRQ = 3,    /* global system interrupts [base, base+len) */
 	RESOURCE_MMIO = 4,   /* physical addresses [base, base+len) outside RAM and PMEM zones */
-	RESOURCE_ZONE = 5,   /* zones [base, base+len), by index, except RAM: zone_open gives a VMO over one */
+	/* zones [base, base+len), by index, except RAM: zone_open gives a VMO over one */
+	RESOURCE_ZONE = 5,
 	RESOURCE_KINDS
 };
+
+/* Exit status of a process that a fault ended: this, less the exception's number (a page fault's is
+ * 14). */
+#define EXIT_STATUS_FAULT (-100)
 
 /* One entry of object_wait_many. */
 struct wait_item {

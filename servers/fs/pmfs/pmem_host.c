@@ -25,6 +25,19 @@ struct pm_recorder {
 	void *context;
 };
 
+static const struct pm_watch *watcher;
+
+void pm_watch(const struct pm_watch *watch)
+{
+	watcher = watch;
+}
+
+static void watch_store(const struct pmem *pm, const void *to, const void *from, size_t bytes, bool non_temporal)
+{
+	if (watcher != NULL)
+		watcher->store(watcher->context, (uint64_t)((const uint8_t *)to - pm->base), from, bytes, non_temporal);
+}
+
 void pm_init(struct pmem *pm, void *base, uint64_t bytes)
 {
 	*pm = (struct pmem) { .base = base, .bytes = bytes };
@@ -103,24 +116,28 @@ static void record(struct pmem *pm, const uint8_t *to, size_t bytes, bool marked
 
 void pm_store(struct pmem *pm, void *to, const void *from, size_t bytes)
 {
+	watch_store(pm, to, from, bytes, false);
 	memcpy(to, from, bytes);
 	record(pm, to, bytes, false);
 }
 
 void pm_store_u64(struct pmem *pm, uint64_t *to, uint64_t value)
 {
+	watch_store(pm, to, &value, 8, false);
 	__atomic_store_n(to, value, __ATOMIC_RELEASE);
 	record(pm, (const uint8_t *)to, 8, false);
 }
 
 void pm_store_nt(struct pmem *pm, void *to, const void *from, size_t bytes)
 {
+	watch_store(pm, to, from, bytes, true);
 	memcpy(to, from, bytes);
 	record(pm, to, bytes, true);
 }
 
 void pm_zero_nt(struct pmem *pm, void *to, size_t bytes)
 {
+	watch_store(pm, to, NULL, bytes, true);
 	memset(to, 0, bytes);
 	record(pm, to, bytes, true);
 }
@@ -131,6 +148,8 @@ void pm_write_back(struct pmem *pm, const void *at, size_t bytes)
 	const uint64_t from = (uint64_t)((const uint8_t *)at - pm->base) & ~(uint64_t)(PMEM_LINE - 1);
 	const uint64_t to = (uint64_t)((const uint8_t *)at - pm->base) + bytes;
 
+	if (watcher != NULL)
+		watcher->write_back(watcher->context, (uint64_t)((const uint8_t *)at - pm->base), bytes);
 	for (size_t i = 0; recorder != NULL && i < recorder->count; i++) {
 		const uint64_t line = recorder->stores[i].at & ~(uint64_t)(PMEM_LINE - 1);
 		if (line >= from && line < to)
@@ -143,6 +162,8 @@ void pm_fence(struct pmem *pm)
 	struct pm_recorder *recorder = pm->recorder;
 	size_t kept = 0;
 
+	if (watcher != NULL)
+		watcher->fence(watcher->context);
 	if (recorder == NULL)
 		return;
 	if (recorder->on_fence != NULL)

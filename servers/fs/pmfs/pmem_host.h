@@ -7,6 +7,16 @@
 
 #include "pmem.h"
 
+/* Somebody who sees every access of every device, each before it takes effect. Offsets are from the
+ * device's start; `from` NULL: zeroes. One at a time; NULL ends it. */
+struct pm_watch {
+	void (*store)(void *context, uint64_t at, const void *from, size_t bytes, bool non_temporal);
+	void (*write_back)(void *context, uint64_t at, size_t bytes);
+	void (*fence)(void *context);
+	void *context;
+};
+void pm_watch(const struct pm_watch *watch);
+
 struct pm_recorder;
 
 /* Attach: what the device holds now counts as durable. NULL when memory is out. */

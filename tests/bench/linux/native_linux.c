@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +23,11 @@ bool native_child(int argc, char **argv, int *status)
 		return false;
 	*status = 7;
 	return true;
+}
+
+void native_use_large_pages(void *memory, size_t bytes, bool large)
+{
+	madvise(memory, bytes, large ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 static bool null_call(struct bench *b, uint64_t count)

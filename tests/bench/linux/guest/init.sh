@@ -3,7 +3,7 @@
 # init.sh - the first program of the Linux guest: modules, file systems, then /job.sh, which calls the functions here.
 # Whatever goes wrong is said in one line `bench: problem: WHY`; the last line is `bench: end`.
 export PATH=/bin
-/bin/busybox mkdir -p /bin /sbin /dev /proc /sys /mnt
+/bin/busybox mkdir -p /bin /sbin /dev /proc /sys
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -33,26 +33,26 @@ make_pmem() {
 		problem "ndctl namespace$1.0: $(tail -n 1 /tmp/ndctl.log)"
 }
 
-# Each mount_NAME gives /mnt/NAME, or says why not.
+# Each mount_NAME gives /NAME, or says why not.
 mount_ext4() {
 	make_pmem 0
-	mkdir -p /mnt/ext4
+	mkdir -p /ext4
 	{ mkfs.ext4 -q -F -b 4096 -E stride=512,stripe_width=512,lazy_itable_init=0,lazy_journal_init=0 /dev/pmem0 &&
-		mount -t ext4 -o dax=always /dev/pmem0 /mnt/ext4; } >/tmp/mount.log 2>&1 ||
+		mount -t ext4 -o dax=always /dev/pmem0 /ext4; } >/tmp/mount.log 2>&1 ||
 		problem "ext4: $(tail -n 1 /tmp/mount.log)"
 }
 
 mount_xfs() {
 	make_pmem "${1:-0}"
-	mkdir -p /mnt/xfs
+	mkdir -p /xfs
 	{ mkfs.xfs -q -f -m reflink=0 -d su=2m,sw=1 "/dev/pmem${1:-0}" &&
-		mount -t xfs -o dax=always "/dev/pmem${1:-0}" /mnt/xfs; } >/tmp/mount.log 2>&1 ||
+		mount -t xfs -o dax=always "/dev/pmem${1:-0}" /xfs; } >/tmp/mount.log 2>&1 ||
 		problem "xfs: $(tail -n 1 /tmp/mount.log)"
 }
 
 mount_tmpfs() {
-	mkdir -p /mnt/tmpfs
-	mount -t tmpfs -o size=1g,huge=never tmpfs /mnt/tmpfs || problem "tmpfs"
+	mkdir -p /tmpfs
+	mount -t tmpfs -o size=1g,huge=never tmpfs /tmpfs || problem "tmpfs"
 }
 
 # wait_mounted DIRECTORY NAME
@@ -65,17 +65,17 @@ wait_mounted() {
 }
 
 mount_fuse() {
-	mkdir -p /mnt/fuse
-	fuse_memory /mnt/fuse >/tmp/fuse_memory.log 2>&1 &
-	wait_mounted /mnt/fuse fuse_memory
+	mkdir -p /fuse
+	fuse_memory /fuse >/tmp/fuse_memory.log 2>&1 &
+	wait_mounted /fuse fuse_memory
 }
 
-# libfuse's own example, over ext4-dax.
+# libfuse's own example (passthrough_ll), over ext4-dax, without caching.
 mount_pass() {
-	grep -q /mnt/ext4 /proc/mounts || mount_ext4
-	mkdir -p /mnt/pass.root /mnt/pass /mnt/ext4/below
-	fuse_passthrough -f -s -o modules=subdir,subdir=/mnt/ext4/below /mnt/pass >/tmp/fuse_passthrough.log 2>&1 &
-	wait_mounted /mnt/pass fuse_passthrough
+	grep -q /ext4 /proc/mounts || mount_ext4
+	mkdir -p /pass /ext4/below
+	fuse_passthrough -f -s -o source=/ext4/below,cache=never /pass >/tmp/fuse_passthrough.log 2>&1 &
+	wait_mounted /pass fuse_passthrough
 }
 
 load_modules

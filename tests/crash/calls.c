@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* calls.c - the model's calls, on pmfs; and reading back everything that is there. */
+#include "engine.h"
+
+#include "fs/pmfs/inode.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_BYTES (4u << 20)
+
+static struct inode *open_file[CLIENTS];
+
+static uint32_t cpu_of_client(void)
+{
+	return media_client;
+}
+
+static void revoke_nothing(void *context, uint64_t offset, uint64_t bytes)
+{
+	(void)context;
+	(void)offset;
+	(void)bytes;
+}
+
+err_t fs_mount(uint32_t cpus, struct pmfs **out, char reason[PMFS_REASON_BYTES])
+{
+	const struct pmfs_options options = { .cpus = cpus, .seed = 42, .cpu = cpu_of_client, .revoke = revoke_nothing };
+
+	return pmfs_mount(media_base, media_bytes, &options, out, reason);
+}
+
+static err_t write_inode(struct pmfs *fs, struct inode *inode, const struct call *c, bool append, uint64_t *done)
+{
+	uint8_t *data = malloc(c->bytes + 1);
+	const uint64_t offset = append ? pmfs_size(inode) : c->offset;
+	uint64_t end;
+
+	if (data == NULL)
+		abort();
+	call_data(c, offset, data, c->bytes);
+	err_t err = pmfs_write(fs, inode, c->offset, append, data, c->bytes, done, &end);
+	free(data);
+	return err;
+}
+
+struct mapped_store {
+	struct pmfs *fs;
+	const struct call *call;
+};
+
+/* A client stores through its mapping: plain stores, which nobody writes back. */
+static err_t store_mapped(void *context, const struct pmfs_run *run)
+{
+	const struct mapped_store *s = context;
+	uint8_t data[4096];
+	const uint32_t bytes = s->call->bytes < sizeof(data) ? s->call->bytes : sizeof(data);
+
+	call_data(s->call, s->call->offset, data, bytes);
+	pm_store(&s->fs->pm, s->fs->pm.base + run->device + (s->call->offset - run->offset), data, bytes);
+	return OK;
+}
+
+static err_t mapped(struct pmfs *fs, struct inode *inode, const struct call *c)
+{
+	struct mapped_store s = { fs, c };
+	int lease;
+
+	pmfs_lease_set(inode, &lease);
+	err_t err = pmfs_locate_with(fs, inode, c->offset, true, store_mapped, &s);
+	if (err == OK)
+		err = pmfs_sync(fs, inode);
+	pmfs_lease_set(inode, NULL);
+	return err;
+}
+
+static err_t on_path(struct pmfs *fs, const struct call *c, uint64_t *done)
+{
+	const uint32_t flags = FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW;
+	struct inode *inode;
+	err_t err = pmfs_open(fs, c->a, flags | (c->kind == CALL_OPEN_TRUNCATE ? FS_OPEN_TRUNCATE : 0), 0, &inode);
+
+	if (err != OK)
+		return err;
+	if (c->kind == CALL_WRITE || c->kind == CALL_APPEND)
+		err = write_inode(fs, inode, c, c->kind == CALL_APPEND, done);
+	else if (c->kind == CALL_RESIZE)
+		err = pmfs_setattr(fs, inode, &(struct fs_setattr) { .set = FS_SET_SIZE, .size = c->offset });
+	else if (c->kind == CALL_RESIZE_AND_MODE)
+		err = pmfs_setattr(fs, inode, &(struct fs_setattr) { .set = FS_SET_SIZE | FS_SET_MODE, .size = c->offset,
+				.mode = c->bytes });
+	else if (c->kind == CALL_MAPPED_STORE)
+		err = mapped(fs, inode, c);
+	pmfs_close(fs, inode);
+	return err;
+}
+
+static err_t on_open_file(struct pmfs *fs, uint32_t client, const struct call *c, uint64_t *done)
+{
+	struct inode *inode = open_file[client];
+
+	if (inode == NULL)
+		return c->kind == CALL_CLOSE ? OK : ERR_BAD_HANDLE;
+	if (c->kind == CALL_FILE_WRITE)
+		return write_inode(fs, inode, c, false, done);
+	if (c->kind == CALL_FILE_SYNC)
+		return pmfs_sync(fs, inode);
+	open_file[client] = NULL;
+	pmfs_close(fs, inode);
+	return OK;
+}
+
+static err_t create(struct pmfs *fs, const char *path)
+{
+	struct inode *inode;
+	err_t err = pmfs_open(fs, path, FS_OPEN_WRITE | FS_OPEN_CREATE | FS_OPEN_EXCLUSIVE, 0644, &inode);
+
+	if (err == OK)
+		pmfs_close(fs, inode);
+	return err;
+}
+
+static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, uint64_t *done)
+{
+	switch (c->kind) {
+	case CALL_CREATE:
+		return create(fs, c->a);
+	case CALL_MKDIR:
+		return pmfs_mkdir(fs, c->a, 0755);
+	case CALL_UNLINK:
+		return pmfs_unlink(fs, c->a);
+	case CALL_RMDIR:
+		return pmfs_rmdir(fs, c->a);
+	case CALL_LINK:
+		return pmfs_link(fs, c->a, c->b);
+	case CALL_SYMLINK:
+		return pmfs_symlink(fs, c->b, c->a);
+	case CALL_RENAME:
+		return pmfs_rename(fs, c->a, c->b, false);
+	case CALL_ATTRIBUTES:
+		return pmfs_setattr_path(fs, c->a, &(struct fs_setattr) { .set = FS_SET_MODE | FS_SET_MTIME,
+				.mode = c->offset, .mtime = c->bytes });
+	case CALL_SYNC_ALL:
+		return pmfs_sync_all(fs);
+	case CALL_OPEN:
+		return pmfs_open(fs, c->a, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, &open_file[client]);
+	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_CLOSE:
+		return on_open_file(fs, client, c, done);
+	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
+	case CALL_MAPPED_STORE:
+		return on_path(fs, c, done);
+	}
+	return ERR_INTERNAL;
+}
+
+struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *call)
+{
+	struct outcome out = { .done = 0 };
+
+	out.err = run_kind(fs, client, call, &out.done);
+	if (out.err != OK && call->kind == CALL_OPEN)
+		open_file[client] = NULL;
+	return out;
+}
+
+bool call_is_last(const struct operation *o, uint32_t i)
+{
+	return i + 1 == OPERATION_CALLS || (o->call[i + 1].a == NULL && o->call[i + 1].kind == CALL_CREATE);
+}
+
+/* --- reading back --- */
+
+struct reader {
+	struct pmfs *fs;
+	const struct model *model; /* knows which contents are not worth reading */
+	struct finding *out;
+	uint8_t *arena;
+	size_t used;
+	char *why;
+};
+
+static bool cannot(struct reader *r, const char *path, const char *what, err_t err)
+{
+	snprintf(r->why, 300, "%.60s: %s: error %d", path, what, err);
+	return false;
+}
+
+static bool read_contents(struct reader *r, struct found *f)
+{
+	const struct model_node *n = model_find(r->model, f->path);
+	struct inode *inode;
+	uint64_t done = 0;
+	err_t err;
+
+	if (f->st.type == FS_TYPE_DIRECTORY || (n != NULL && n->opaque) || f->st.size > ARENA_BYTES - r->used)
+		return true;
+	uint8_t *to = r->arena + r->used;
+	if (f->st.type == FS_TYPE_SYMLINK) {
+		err = pmfs_readlink(r->fs, f->path, (char *)to, f->st.size, &done);
+	} else {
+		err = pmfs_open(r->fs, f->path, FS_OPEN_READ | FS_OPEN_NO_FOLLOW, 0, &inode);
+		if (err != OK)
+			return cannot(r, f->path, "open", err);
+		err = pmfs_read(r->fs, inode, 0, to, f->st.size + 1, &done);
+		pmfs_close(r->fs, inode);
+	}
+	if (err != OK || done != f->st.size)
+		return cannot(r, f->path, "read", err);
+	f->data = to;
+	r->used += (done + 8) & ~7ull;
+	return true;
+}
+
+static bool read_entry(struct reader *r, const char *dir, const struct fs_dirent *e)
+{
+	struct found *f = &r->out->entry[r->out->count];
+
+	if (r->out->count == sizeof(r->out->entry) / sizeof(r->out->entry[0])) {
+		snprintf(r->why, 300, "there are too many names");
+		return false;
+	}
+	snprintf(f->path, MODEL_PATH, "%s%s%.*s", dir, dir[0] != 0 ? "/" : "", e->name_bytes, (const char *)(e + 1));
+	f->data = NULL;
+	err_t err = pmfs_stat(r->fs, f->path, false, &f->st);
+	if (err != OK)
+		return cannot(r, f->path, "stat", err);
+	if (f->st.inode != e->inode || f->st.type != e->type)
+		return cannot(r, f->path, "readdir and stat disagree", ERR_CORRUPT);
+	r->out->count++;
+	return read_contents(r, f);
+}
+
+static bool read_dir(struct reader *r, const char *path)
+{
+	static uint8_t entries[3][16384];
+	uint64_t bytes, next;
+	struct inode *inode;
+	uint32_t depth = path[0] != 0;
+
+	for (const char *c = path; *c != 0; c++)
+		depth += *c == '/';
+	if (depth > 2)
+		return cannot(r, path, "too deep", OK);
+	err_t err = pmfs_open(r->fs, path, FS_OPEN_READ | FS_OPEN_DIRECTORY, 0, &inode);
+	if (err != OK)
+		return cannot(r, path, "open", err);
+	err = pmfs_readdir(r->fs, inode, 0, entries[depth], sizeof(entries[0]), &bytes, &next);
+	pmfs_close(r->fs, inode);
+	if (err != OK)
+		return cannot(r, path, "readdir", err);
+	for (uint64_t at = 0; at < bytes;) {
+		const struct fs_dirent *e = (const void *)(entries[depth] + at);
+		const uint32_t mine = r->out->count;
+		if (!read_entry(r, path, e))
+			return false;
+		char below[MODEL_PATH];
+		memcpy(below, r->out->entry[mine].path, MODEL_PATH);
+		if (e->type == FS_TYPE_DIRECTORY && !read_dir(r, below))
+			return false;
+		at += e->record_bytes;
+	}
+	return true;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(((const struct found *)a)->path, ((const struct found *)b)->path);
+}
+
+bool finding_make(struct pmfs *fs, const struct model *m, struct finding *out, char why[300])
+{
+	static uint8_t *arena;
+	struct reader r = { .fs = fs, .model = m, .out = out, .why = why };
+
+	if (arena == NULL)
+		arena = malloc(ARENA_BYTES);
+	if (arena == NULL)
+		abort();
+	r.arena = arena;
+	out->count = 0;
+	if (!read_dir(&r, ""))
+		return false;
+	qsort(out->entry, out->count, sizeof(out->entry[0]), by_path);
+	return true;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* engine.h - what the parts of the crash engine share. Reading order: README.md. */
+#pragma once
+
+#include "model.h"
+
+#include "fs/pmfs/pmfs.h"
+
+#define OPERATION_CALLS 5
+#define SEQUENCE_MAX 8
+
+/* What a generated sequence consists of. */
+struct operation {
+	const char *name;
+	struct call call[OPERATION_CALLS]; /* up to the first without a path */
+};
+extern const struct operation operations[];
+extern const uint32_t operations_count;
+
+/* --- starting points (bases.c) --- */
+
+struct base {
+	const char *name;
+	uint32_t cpus;
+	bool may_be_full;
+	bool slow;           /* many inodes: fewer sequences */
+	bool (*wants)(const struct operation *o); /* NULL: all */
+	void (*build)(struct pmfs *fs, struct model *m);
+};
+extern const struct base bases[];
+extern const uint32_t bases_count;
+/* Make it on the device, cleanly unmounted; its model. */
+void base_make(const struct base *base, struct model *m);
+
+/* --- calls on pmfs (calls.c) --- */
+
+struct outcome {
+	err_t err;
+	uint64_t done; /* writes: bytes */
+};
+struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *call);
+bool call_is_last(const struct operation *o, uint32_t i);
+/* Everything that is there; false: something cannot be read (`why`). */
+bool finding_make(struct pmfs *fs, const struct model *m, struct finding *out, char why[300]);
+err_t fs_mount(uint32_t cpus, struct pmfs **out, char reason[PMFS_REASON_BYTES]);
+
+/* --- what a power cut must leave (promise.c) --- */
+
+/* One history that fits what the clients have been told; `steps[c]` of client c's call are in it. */
+struct candidate {
+	struct model model;
+	uint32_t steps[CLIENTS];
+	err_t answer[CLIENTS];
+};
+#define CANDIDATES_MAX 24
+struct promise {
+	uint32_t count;
+	struct candidate *candidate; /* CANDIDATES_MAX of them */
+	const struct call *call[CLIENTS]; /* under way */
+	bool full[CLIENTS];
+	uint64_t full_bytes[CLIENTS];
+};
+void promise_make(struct promise *p, const struct model *m);
+void promise_free(struct promise *p);
+void promise_begin(struct promise *p, uint32_t client, const struct call *call, bool full, uint64_t full_bytes);
+/* The client has its answer. False: no history gives that one. */
+bool promise_end(struct promise *p, uint32_t client, err_t answer);
+/* Times as they are on the running file system, where only one client ran: durable from now on. */
+void promise_times(struct promise *p, struct pmfs *fs);
+uint64_t promise_hash(const struct promise *p);
+bool promise_matches(const struct promise *p, const struct finding *found, char why[300]);
+
+/* --- one image (verify.c) --- */
+
+struct verify {
+	const struct promise *promise;
+	const struct base *base;
+	uint64_t image;    /* hash, without journals: 0: do not look it up */
+	uint64_t promised; /* hash */
+	uint64_t seed;
+	bool cut_again;    /* also in the middle of the recovery */
+};
+/* The buffer holds the image, and holds it again afterwards. */
+bool image_verify(const struct verify *v, char why[400]);
+
+/* --- the states of one moment (states.c) --- */
+
+struct run;
+/* At a fence, or after a call: every state that is to be tried. */
+void states_try(struct run *run, struct recorder *recorder);
+
+/* --- a run (run.c) --- */
+
+struct sequence {
+	const struct base *base;
+	uint32_t clients;
+	uint32_t length[CLIENTS];
+	const struct operation *operation[CLIENTS][SEQUENCE_MAX];
+	uint64_t seed;      /* of the interleaving, and of states chosen at random */
+	uint32_t first;     /* operations before that one are only carried out (client 0) */
+};
+
+struct run {
+	const struct sequence *sequence;
+	struct recorder recorder;
+	struct promise promise;
+	struct pmfs *fs;
+	const struct model *model;
+	struct outcome dry[SEQUENCE_MAX * OPERATION_CALLS];
+	bool dry_run;
+	bool trying;
+	uint32_t point;       /* number of this moment in the sequence */
+	uint32_t calls[CLIENTS];
+	const char *where[CLIENTS]; /* operation under way */
+	uint32_t only_point;  /* 0: all */
+	uint64_t only_state;  /* 0: all */
+	bool failed;
+	char why[600];
+};
+/* False: something is wrong; told on stderr. */
+bool sequence_run(struct run *run, const struct sequence *s, const struct model *base_model, uint64_t base_hash);
+void sequence_name(const struct sequence *s, char out[800]);
+
+/* --- counts that all processes share (counts.c) --- */
+
+struct counts {
+	uint64_t sequences;
+	uint64_t points;
+	uint64_t tried;      /* states, also those seen before */
+	uint64_t images;     /* distinct ones */
+	uint64_t mounts;
+	uint64_t uses;       /* checked and used: what recovery left was new */
+	uint64_t recoveries; /* cuts in the middle of a recovery */
+	uint64_t failures;
+	uint64_t full_sets;
+};
+extern struct counts *counts;
+extern uint32_t random_states; /* at each moment, where not all are tried */
+extern uint32_t states_limit;  /* at each moment */
+
+void counts_make(uint32_t bits);
+static inline void count(uint64_t *what, uint64_t n)
+{
+	__atomic_fetch_add(what, n, __ATOMIC_RELAXED);
+}
+enum seen_set { SEEN_IMAGE, SEEN_STATE, SEEN_RECOVERED, SEEN_SETS };
+bool seen_before(enum seen_set set, uint64_t key);

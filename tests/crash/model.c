@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* model.c - see model.h. */
+#include "model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK 4096u
+
+struct blob {
+	uint32_t references;
+	uint32_t bytes;
+	uint64_t hash;
+	uint8_t data[];
+};
+
+static struct blob *blob_make(uint32_t bytes)
+{
+	struct blob *blob = calloc(1, sizeof(*blob) + bytes);
+
+	if (blob == NULL)
+		abort();
+	blob->references = 1;
+	blob->bytes = bytes;
+	return blob;
+}
+
+static void blob_drop(struct blob *blob)
+{
+	if (blob != NULL && --blob->references == 0)
+		free(blob);
+}
+
+static void blob_seal(struct blob *blob)
+{
+	uint64_t h = blob->bytes;
+
+	for (uint32_t i = 0; i < blob->bytes; i++)
+		h = (h ^ blob->data[i]) * 0x100000001b3ull;
+	blob->hash = h;
+}
+
+const uint8_t *model_contents(const struct model_node *n, uint64_t *bytes)
+{
+	*bytes = n->blob != NULL ? n->blob->bytes : 0;
+	return n->blob != NULL ? n->blob->data : NULL;
+}
+
+void model_make(struct model *m)
+{
+	memset(m, 0, sizeof(*m));
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		m->file[i] = -1;
+}
+
+void model_copy(struct model *to, const struct model *from)
+{
+	memcpy(to, from, offsetof(struct model, name) + from->names * sizeof(struct model_name));
+	memcpy(to->node, from->node, sizeof(to->node));
+	memcpy(to->file, from->file, sizeof(to->file));
+	for (uint32_t i = 0; i < MODEL_NODES; i++)
+		if (to->node[i].blob != NULL)
+			to->node[i].blob->references++;
+}
+
+void model_free(struct model *m)
+{
+	for (uint32_t i = 0; i < MODEL_NODES; i++)
+		blob_drop(m->node[i].blob);
+}
+
+uint64_t model_hash(const struct model *m)
+{
+	uint64_t h = m->names;
+
+	for (uint32_t i = 0; i < m->names; i++) {
+		for (const char *c = m->name[i].path; *c != 0; c++)
+			h = (h ^ (uint8_t)*c) * 0x100000001b3ull;
+		const struct model_node *n = &m->node[m->name[i].node];
+		h = mix64(h + m->name[i].node + ((uint64_t)n->type << 8) + ((uint64_t)n->mode << 16) + ((uint64_t)n->links << 32));
+		h = mix64(h + n->size + (n->mtime_known ? n->mtime : 1) + (n->blob != NULL ? n->blob->hash : 0));
+		for (uint32_t w = 0; w < MODEL_MASK_WORDS; w++)
+			h = mix64(h + n->mapped[w]);
+	}
+	return h;
+}
+
+/* --- names --- */
+
+static int32_t name_find(const struct model *m, const char *path)
+{
+	for (uint32_t i = 0; i < m->names; i++)
+		if (strcmp(m->name[i].path, path) == 0)
+			return (int32_t)i;
+	return -1;
+}
+
+const struct model_node *model_find(const struct model *m, const char *path)
+{
+	const int32_t i = name_find(m, path);
+
+	return i < 0 ? NULL : &m->node[m->name[i].node];
+}
+
+static void name_put(struct model *m, const char *path, uint32_t node)
+{
+	uint32_t at = m->names;
+
+	if (m->names == MODEL_NAMES)
+		abort();
+	for (; at > 0 && strcmp(m->name[at - 1].path, path) > 0; at--)
+		m->name[at] = m->name[at - 1];
+	snprintf(m->name[at].path, MODEL_PATH, "%s", path);
+	m->name[at].node = node;
+	m->names++;
+}
+
+static void name_take(struct model *m, uint32_t at)
+{
+	m->names--;
+	memmove(&m->name[at], &m->name[at + 1], (m->names - at) * sizeof(m->name[0]));
+}
+
+static bool path_below(const char *path, const char *dir)
+{
+	const size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+static bool dir_has_names(const struct model *m, const char *dir)
+{
+	for (uint32_t i = 0; i < m->names; i++)
+		if (path_below(m->name[i].path, dir))
+			return true;
+	return false;
+}
+
+static void parent_path(const char *path, char out[MODEL_PATH])
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(out, MODEL_PATH, "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
+}
+
+/* Is there a directory for it? */
+static err_t parent_check(const struct model *m, const char *path)
+{
+	char parent[MODEL_PATH];
+
+	parent_path(path, parent);
+	if (parent[0] == 0)
+		return OK;
+	const struct model_node *n = model_find(m, parent);
+	return n == NULL ? ERR_NOT_FOUND : n->type != FS_TYPE_DIRECTORY ? ERR_NOT_DIR : OK;
+}
+
+static void parent_touch(struct model *m, const char *path)
+{
+	char parent[MODEL_PATH];
+
+	parent_path(path, parent);
+	const int32_t i = name_find(m, parent);
+	if (i >= 0)
+		m->node[m->name[i].node].mtime_known = false;
+}
+
+static void node_drop(struct model_node *n)
+{
+	if (n->links != 0 || n->opens != 0)
+		return;
+	blob_drop(n->blob);
+	memset(n, 0, sizeof(*n));
+}
+
+static uint32_t node_make(struct model *m, uint8_t type, uint32_t mode)
+{
+	uint32_t i = 0;
+
+	while (m->node[i].type != 0)
+		if (++i == MODEL_NODES)
+			abort();
+	m->node[i] = (struct model_node) { .type = type, .links = 1, .mode = mode };
+	return i;
+}
+
+static err_t make(struct model *m, const struct call *c, uint8_t type, uint32_t mode)
+{
+	err_t err = parent_check(m, c->a);
+
+	if (err != OK)
+		return err;
+	if (name_find(m, c->a) >= 0)
+		return ERR_EXISTS;
+	const uint32_t i = node_make(m, type, mode);
+	if (type == FS_TYPE_SYMLINK) {
+		m->node[i].size = strlen(c->b);
+		m->node[i].blob = blob_make((uint32_t)strlen(c->b));
+		memcpy(m->node[i].blob->data, c->b, strlen(c->b));
+		blob_seal(m->node[i].blob);
+	}
+	name_put(m, c->a, i);
+	parent_touch(m, c->a);
+	return OK;
+}
+
+static err_t drop(struct model *m, const char *path, bool directory)
+{
+	err_t err = parent_check(m, path);
+	const int32_t i = name_find(m, path);
+
+	if (err != OK || i < 0)
+		return err != OK ? err : ERR_NOT_FOUND;
+	struct model_node *n = &m->node[m->name[i].node];
+	if (directory && n->type != FS_TYPE_DIRECTORY)
+		return ERR_NOT_DIR;
+	if (!directory && n->type == FS_TYPE_DIRECTORY)
+		return ERR_IS_DIR;
+	if (dir_has_names(m, path))
+		return ERR_NOT_EMPTY;
+	name_take(m, (uint32_t)i);
+	n->links--;
+	node_drop(n);
+	parent_touch(m, path);
+	return OK;
+}
+
+static err_t make_link(struct model *m, const struct call *c)
+{
+	err_t err = parent_check(m, c->a);
+	const int32_t i = name_find(m, c->a);
+
+	if (err == OK)
+		err = parent_check(m, c->b);
+	if (err != OK || i < 0)
+		return err != OK ? err : ERR_NOT_FOUND;
+	const uint32_t node = m->name[i].node;
+	if (m->node[node].type == FS_TYPE_DIRECTORY)
+		return ERR_DENIED;
+	if (name_find(m, c->b) >= 0)
+		return ERR_EXISTS;
+	name_put(m, c->b, node);
+	m->node[node].links++;
+	parent_touch(m, c->b);
+	return OK;
+}
+
+/* May `from` take the place of `to`? */
+static err_t rename_check(const struct model *m, const struct call *c)
+{
+	const struct model_node *from = model_find(m, c->a), *to = model_find(m, c->b);
+	const bool directory = from->type == FS_TYPE_DIRECTORY;
+
+	if (to != NULL && directory && to->type != FS_TYPE_DIRECTORY)
+		return ERR_NOT_DIR;
+	if (to != NULL && !directory && to->type == FS_TYPE_DIRECTORY)
+		return ERR_IS_DIR;
+	if (directory && path_below(c->b, c->a))
+		return ERR_ARGS;
+	if (to != NULL && directory && from != to && dir_has_names(m, c->b))
+		return ERR_NOT_EMPTY;
+	return OK;
+}
+
+static void rename_below(struct model *m, const char *from, const char *to)
+{
+	const size_t skip = strlen(from);
+	char path[2 * MODEL_PATH];
+
+	for (uint32_t i = 0; i < m->names; i++) {
+		if (!path_below(m->name[i].path, from))
+			continue;
+		const uint32_t node = m->name[i].node;
+		snprintf(path, sizeof(path), "%s%s", to, m->name[i].path + skip);
+		path[MODEL_PATH - 1] = 0;
+		name_take(m, i);
+		name_put(m, path, node);
+		i = (uint32_t)-1; /* the order has changed */
+	}
+}
+
+static err_t rename_name(struct model *m, const struct call *c)
+{
+	err_t err = parent_check(m, c->a);
+	int32_t i = name_find(m, c->a);
+
+	if (err == OK && i >= 0)
+		err = parent_check(m, c->b);
+	if (err != OK || i < 0)
+		return err != OK ? err : ERR_NOT_FOUND;
+	err = rename_check(m, c);
+	const uint32_t node = m->name[i].node;
+	const int32_t over = name_find(m, c->b);
+	if (err != OK || (over >= 0 && m->name[over].node == node))
+		return err;
+	if (over >= 0)
+		err = drop(m, c->b, m->node[node].type == FS_TYPE_DIRECTORY);
+	name_take(m, (uint32_t)name_find(m, c->a));
+	name_put(m, c->b, node);
+	rename_below(m, c->a, c->b);
+	parent_touch(m, c->a);
+	parent_touch(m, c->b);
+	return err;
+}
+
+/* --- contents --- */
+
+void call_data(const struct call *call, uint64_t offset, uint8_t *to, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++) {
+		const uint64_t at = offset + i;
+		to[i] = (uint8_t)(mix64((uint64_t)call->serial << 32 | (at >> 3)) >> (at & 7) * 8);
+		if ((at & 7) == 0)
+			to[i] |= 1; /* no word of data is a word of zeroes */
+	}
+}
+
+static void node_resize(struct model_node *n, uint64_t size)
+{
+	n->mtime_known = false;
+	for (uint64_t b = (size + BLOCK - 1) / BLOCK; b < MODEL_MASK_WORDS * 64; b++)
+		n->mapped[b / 64] &= ~(1ull << b % 64);
+	if (!n->opaque && n->blob != NULL && n->blob->bytes > size) {
+		struct blob *shorter = size != 0 ? blob_make((uint32_t)size) : NULL;
+		if (shorter != NULL) {
+			memcpy(shorter->data, n->blob->data, size);
+			blob_seal(shorter);
+		}
+		blob_drop(n->blob);
+		n->blob = shorter;
+	}
+	n->size = size;
+}
+
+static void node_write(struct model_node *n, const struct call *c, uint64_t offset, uint64_t bytes)
+{
+	if (bytes == 0)
+		return;
+	n->mtime_known = false;
+	if (!n->opaque) {
+		const uint64_t have = n->blob != NULL ? n->blob->bytes : 0;
+		struct blob *blob = blob_make((uint32_t)(offset + bytes > have ? offset + bytes : have));
+		if (have != 0)
+			memcpy(blob->data, n->blob->data, have);
+		call_data(c, offset, blob->data + offset, bytes);
+		blob_seal(blob);
+		blob_drop(n->blob);
+		n->blob = blob;
+		for (uint64_t b = offset / BLOCK; b * BLOCK < offset + bytes; b++)
+			n->mapped[b / 64] |= 1ull << b % 64;
+	}
+	if (offset + bytes > n->size)
+		n->size = offset + bytes;
+}
+
+static err_t find_file(struct model *m, const char *path, struct model_node **out)
+{
+	err_t err = parent_check(m, path);
+	const int32_t i = name_find(m, path);
+
+	if (err != OK || i < 0)
+		return err != OK ? err : ERR_NOT_FOUND;
+	*out = &m->node[m->name[i].node];
+	return (*out)->type == FS_TYPE_DIRECTORY ? ERR_IS_DIR : (*out)->type == FS_TYPE_SYMLINK ? ERR_TOO_DEEP : OK;
+}
+
+static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps, bool full, uint64_t full_bytes)
+{
+	struct model_node *n;
+	err_t err = find_file(m, c->a, &n);
+
+	if (err != OK)
+		return err;
+	const uint64_t bytes = full ? full_bytes : c->bytes;
+	const uint64_t offset = c->kind == CALL_APPEND ? n->size : c->offset;
+	if (full && full_bytes == 0)
+		return ERR_NO_SPACE;
+	switch (c->kind) {
+	case CALL_WRITE: case CALL_APPEND:
+		node_write(n, c, offset, bytes);
+		return OK;
+	case CALL_MAPPED_STORE:
+		if (offset >= n->size)
+			return ERR_ARGS;
+		node_write(n, c, offset, bytes);
+		return OK;
+	case CALL_RESIZE: case CALL_RESIZE_AND_MODE:
+		if (c->kind == CALL_RESIZE || steps > 0)
+			node_resize(n, c->offset);
+		if (c->kind == CALL_RESIZE_AND_MODE && steps > 1)
+			n->mode = c->bytes;
+		return OK;
+	case CALL_OPEN_TRUNCATE:
+		if (n->size != 0)
+			node_resize(n, 0);
+		return OK;
+	default:
+		return OK;
+	}
+}
+
+static err_t apply_to_open(struct model *m, uint32_t client, const struct call *c)
+{
+	struct model_node *n = m->file[client] >= 0 ? &m->node[m->file[client]] : NULL;
+
+	if (n == NULL)
+		return c->kind == CALL_CLOSE ? OK : ERR_BAD_HANDLE;
+	if (c->kind == CALL_FILE_WRITE) {
+		node_write(n, c, c->offset, c->bytes);
+		n->late = true;
+	} else {
+		n->late = false;
+	}
+	if (c->kind == CALL_CLOSE) {
+		n->opens--;
+		node_drop(n);
+		m->file[client] = -1;
+	}
+	return OK;
+}
+
+static err_t apply_attributes(struct model *m, const struct call *c)
+{
+	err_t err = parent_check(m, c->a);
+	const int32_t i = name_find(m, c->a);
+
+	if (err != OK || i < 0)
+		return err != OK ? err : ERR_NOT_FOUND;
+	struct model_node *n = &m->node[m->name[i].node];
+	if (n->type == FS_TYPE_SYMLINK)
+		return ERR_UNSUPPORTED; /* the calls do not ask for that */
+	n->mode = c->offset;
+	n->mtime = c->bytes;
+	n->mtime_known = true;
+	return OK;
+}
+
+uint32_t call_steps(const struct call *call)
+{
+	return call->kind == CALL_RESIZE_AND_MODE ? 2 : 1;
+}
+
+err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32_t steps, bool full,
+		uint64_t full_bytes)
+{
+	struct model_node *n;
+
+	if (full && full_bytes == 0)
+		return ERR_NO_SPACE;
+	switch (c->kind) {
+	case CALL_CREATE:
+		return make(m, c, FS_TYPE_FILE, 0644);
+	case CALL_MKDIR:
+		return make(m, c, FS_TYPE_DIRECTORY, 0755);
+	case CALL_SYMLINK:
+		return make(m, c, FS_TYPE_SYMLINK, 0777);
+	case CALL_UNLINK: case CALL_RMDIR:
+		return drop(m, c->a, c->kind == CALL_RMDIR);
+	case CALL_LINK:
+		return make_link(m, c);
+	case CALL_RENAME:
+		return rename_name(m, c);
+	case CALL_ATTRIBUTES:
+		return apply_attributes(m, c);
+	case CALL_SYNC_ALL:
+		for (uint32_t i = 0; i < MODEL_NODES; i++)
+			m->node[i].late = false;
+		return OK;
+	case CALL_OPEN: {
+		err_t err = find_file(m, c->a, &n);
+		if (err != OK)
+			return err;
+		n->opens++;
+		m->file[client] = (int32_t)(n - m->node);
+		return OK;
+	}
+	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_CLOSE:
+		return apply_to_open(m, client, c);
+	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
+	case CALL_MAPPED_STORE:
+		return apply_to_file(m, c, steps, full, full_bytes);
+	}
+	return ERR_INTERNAL;
+}

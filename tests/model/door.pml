@@ -1,0 +1,942 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* door.pml - the protocol of door calls: call, return, nesting, blocking, deadlines and orphans, exhausted activations,
+ * badges, and the ends of clients and servers. README.md says which part is which function of kernel/.
+ *
+ * One CPU's activations of two servers, A and B; clients call A, whose code may call B; threads of any CPU end processes
+ * at any moment. A step is what one lock or one atomic operation covers, or what only its own thread can see. All that
+ * user code may do is left open: return, call on, stay for ever.
+ *
+ * Variants: ROUNDS (counts per CPU, sealed by a round of all CPUs, badges retired by a round; else one shared count and a
+ * reference for each call). Sizes and events: tests/model/run has the table. WRONG_*: mistakes that must be found. */
+
+#ifndef CLIENTS
+#define CLIENTS 2
+#endif
+#ifndef CALLS
+#define CALLS 1      /* of each client */
+#endif
+#ifndef ORPHANS
+#define ORPHANS 1    /* threads that calls with deadlines can bring */
+#endif
+#ifndef STACKS_A
+#define STACKS_A 1   /* activations of A; B has one */
+#endif
+
+#define NOBODY 15
+#define THREADS (CLIENTS + ORPHANS)
+#define ACTIVATIONS (STACKS_A + 1)
+#define PROCESSES 4
+#define A 0
+#define B 1
+#define C 2          /* home of client 0 */
+#define D 3          /* home of the other clients */
+
+#define RUNNING 0
+#define ENDING 1
+#define ENDED 2
+
+#define DEADLINE 1   /* enum thread_pending */
+#define PEER_DIED 2
+#define KILL 4
+
+#define SERVER_OF(a) ((a) < STACKS_A -> A : B)
+#define IS_ENDING(p) (state[p] >= ENDING)
+#define MUST_UNWIND(t) ((pending[t] & (DEADLINE | PEER_DIED)) || ((pending[t] & KILL) && act[t] == NOBODY))
+
+/* struct process */
+byte state[PROCESSES];
+byte threads[PROCESSES];   /* thread_count */
+byte inside[PROCESSES];    /* visitors, or the sum of serving_cpu->inside */
+bool finishing[PROCESSES];
+bool sealed[PROCESSES];
+bool home_told[2];         /* the servers' own threads have PENDING_KILL */
+bool starved[2];           /* SIGNAL_STARVED of the master door */
+
+/* struct thread */
+byte home[THREADS];
+byte here[THREADS];
+byte act[THREADS];
+byte pending[THREADS];
+bool alive[THREADS];       /* started, not reaped */
+bool made[THREADS];        /* an orphan that waits to be needed */
+bool woken[THREADS];       /* struct waiter */
+byte handed[THREADS];
+bool stays[THREADS];       /* in user code that never goes on by itself */
+bool waits[THREADS];       /* in a FIFO */
+bool died[THREADS];        /* its caller was seen ending by leave(): not one instruction more in there */
+
+/* struct activation */
+bool is_free[ACTIVATIONS];
+byte thr[ACTIVATIONS];
+byte outer[ACTIVATIONS];
+byte caller[ACTIVATIONS];
+byte orphan[ACTIVATIONS];
+bool is_orphans[ACTIVATIONS];  /* kind == RETURN_ORPHAN */
+bool armed[ACTIVATIONS];
+bool expired[ACTIVATIONS];
+bool through[ACTIVATIONS];     /* door == the badge that C and D have */
+bool closing[ACTIVATIONS];     /* ROUNDS: SPECIAL_CLOSING */
+byte firing = NOBODY;          /* cpu->timer_running */
+
+chan fifo_a = [CLIENTS] of { byte };   /* serving_cpu->starved */
+chan fifo_b = [CLIENTS] of { byte };
+
+/* The badge on A. */
+bool held = true;              /* the last handle is open */
+byte door_refs = 1;            /* that handle, and each call */
+byte door_users;               /* ROUNDS: retired_users */
+byte closed;                   /* how often the server is told */
+
+/* ---- the invariants that hold at every step ---- */
+
+#define CHAIN_HAS(t, p) (alive[t] && act[t] != NOBODY && (SERVER_OF(act[t]) == (p) || \
+	(outer[act[t]] != NOBODY && SERVER_OF(outer[act[t]]) == (p))))
+
+inline check_empty(p) /* nobody is inside a process whose memory goes */
+{
+	d_step {
+		i = 0;
+		do
+		:: i < THREADS ->
+			assert(!(alive[i] && here[i] == p));
+			assert(!CHAIN_HAS(i, p));
+			i++
+		:: else -> break
+		od;
+		i = 0;
+		do
+		:: i < ACTIVATIONS ->
+			assert(SERVER_OF(i) != p || (thr[i] == NOBODY && orphan[i] == NOBODY && !armed[i]));
+			i++
+		:: else -> break
+		od;
+		assert(p != A || empty(fifo_a));
+		assert(p != B || empty(fifo_b));
+		i = 0
+	}
+}
+
+/* ---- door.c, retire.c: badges ---- */
+
+inline badge_is_closed()
+{
+	d_step {
+		i = 0;
+		do
+		:: i < ACTIVATIONS -> assert(thr[i] == NOBODY || !through[i]); i++
+		:: else -> break
+		od;
+		i = 0;
+		if
+		:: !IS_ENDING(A) -> closed++
+		:: else
+		fi;
+		assert(closed <= 1)
+	}
+}
+
+inline door_user_left()
+{
+	atomic {
+		door_users--;
+		if
+		:: door_users == 0 -> badge_is_closed()
+		:: else
+		fi
+	}
+}
+
+inline door_unref()
+{
+#ifdef ROUNDS
+	atomic {
+		door_refs--;
+		if
+		:: door_refs == 0 -> door_users = 1; retires = true
+		:: else
+		fi
+	}
+	if
+	:: retires ->
+		d_step { /* users_mark, in a round */
+			retires = false;
+			i = 0;
+			do
+			:: i < ACTIVATIONS && thr[i] != NOBODY && through[i] -> closing[i] = true; door_users++; i++
+			:: i < ACTIVATIONS && !(thr[i] != NOBODY && through[i]) -> i++
+			:: i >= ACTIVATIONS -> break
+			od;
+			i = 0
+		}
+		door_user_left()
+	:: else
+	fi
+#else
+	atomic {
+		door_refs--;
+		if
+#ifdef WRONG_BADGE_ON_HANDLE
+		:: !held && closed == 0 -> badge_is_closed()
+#else
+		:: door_refs == 0 -> badge_is_closed()
+#endif
+		:: else
+		fi
+	}
+#endif
+}
+
+inline handles_clear() /* handle_table_clear: C holds the badge */
+{
+	if
+	:: held -> held = false; door_unref()
+	:: else
+	fi
+}
+
+/* ---- process.c ---- */
+
+inline finish_if_empty(p)
+{
+	atomic {
+		if
+		:: state[p] == ENDING && threads[p] == 0 && !finishing[p] && inside[p] == 0
+#ifdef ROUNDS
+		   && sealed[p]
+#endif
+			-> finishing[p] = true; last = true
+		:: else -> last = false
+		fi
+	}
+	if
+	:: last ->
+		last = false;
+		if
+		:: p == C -> handles_clear()
+		:: else
+		fi;
+		atomic { check_empty(p); state[p] = ENDED }
+	:: else
+	fi
+}
+
+inline visitor_left(p)
+{
+	atomic { inside[p]--; empties = inside[p] == 0 && IS_ENDING(p) }
+	if
+	:: empties -> empties = false; finish_if_empty(p)
+	:: else
+	fi
+}
+
+/* activation.c: serving_nudge, or serving_seal. Callers deeper in hear of it when they come back. */
+inline nudge(p, fifo, first, count)
+{
+	d_step {
+		do
+		:: nempty(fifo) -> fifo ? i; woken[i] = true; handed[i] = NOBODY
+		:: empty(fifo) -> break
+		od;
+		i = first;
+		do
+		:: i < first + count ->
+			if
+			:: thr[i] != NOBODY && here[thr[i]] == p -> pending[thr[i]] = pending[thr[i]] | PEER_DIED
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od;
+		i = 0
+	}
+}
+
+inline state_ending(p)
+{
+	d_step {
+		state[p] = ENDING;
+		i = 0;
+		do
+		:: i < THREADS ->
+			if
+			:: alive[i] && home[i] == p -> pending[i] = pending[i] | KILL
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od;
+		i = 0;
+		if
+		:: p < 2 -> home_told[p] = true
+		:: else
+		fi
+	}
+}
+
+inline nudge_server(p)
+{
+	if
+	:: p == A -> nudge(A, fifo_a, 0, STACKS_A)
+	:: p == B -> nudge(B, fifo_b, STACKS_A, 1)
+	:: else
+	fi
+}
+
+inline process_end(p)
+{
+	atomic {
+		if
+		:: state[p] == RUNNING && !begun -> begun = true
+		:: else -> begun = false
+		fi
+#ifndef WRONG_LOOKS_FIRST
+		;
+		if
+		:: begun -> state_ending(p)
+		:: else
+		fi
+#endif
+	}
+	if
+	:: begun ->
+		begun = false;
+		nudge_server(p);
+#ifdef WRONG_LOOKS_FIRST
+		atomic {
+			if
+			:: state[p] == RUNNING -> state_ending(p)
+			:: else
+			fi
+		}
+#endif
+		sealed[p] = true;
+		finish_if_empty(p)
+	:: else
+	fi
+}
+
+inline process_thread_ended(p)
+{
+	atomic { threads[p]--; empties = threads[p] == 0 }
+	if
+	:: empties -> empties = false; process_end(p); finish_if_empty(p)
+	:: else
+	fi
+}
+
+/* ---- activation.c ---- */
+
+inline give_to(a, fifo)
+{
+	d_step {
+		thr[a] = NOBODY;
+		if
+#ifdef WRONG_FORGETS_WAITER
+		:: true -> is_free[a] = true
+#else
+		:: empty(fifo) -> is_free[a] = true
+		:: nempty(fifo) -> fifo ? i; handed[i] = a; thr[a] = i; woken[i] = true; i = 0
+#endif
+		fi
+	}
+}
+
+inline activation_give(a)
+{
+	if
+	:: SERVER_OF(a) == A -> give_to(a, fifo_a)
+	:: else -> give_to(a, fifo_b)
+	fi
+}
+
+inline take_first(fifo, first, count)
+{
+	got = first;
+	do
+	:: got < first + count && !is_free[got] -> got++
+	:: got < first + count && is_free[got] -> break
+	:: got >= first + count -> got = NOBODY; break
+	od;
+	if
+	:: got != NOBODY ->
+		assert(empty(fifo)); /* nobody is overtaken */
+		is_free[got] = false; thr[got] = me
+	:: else -> handed[me] = NOBODY; woken[me] = false; waits[me] = true; fifo ! me
+	fi
+}
+
+inline cancel_wait(fifo)
+{
+	d_step {
+		waits[me] = false;
+		if
+		:: woken[me] -> got = handed[me]
+		:: else -> got = NOBODY; fifo ?? eval(me)
+		fi;
+		woken[me] = false; handed[me] = NOBODY
+	}
+}
+
+/* got == NOBODY: it has failed */
+inline activation_take(s, timed)
+{
+	atomic {
+		if
+		:: IS_ENDING(s) -> got = NOBODY
+		:: else ->
+			if
+			:: s == A -> take_first(fifo_a, 0, STACKS_A)
+			:: else -> take_first(fifo_b, STACKS_A, 1)
+			fi
+		fi
+	}
+	if
+	:: waits[me] ->
+		starved[s] = true;
+		if /* wait_block */
+		:: woken[me]
+		:: MUST_UNWIND(me)
+		:: timed
+		fi;
+#ifdef WRONG_CANCEL_DROPS
+		atomic {
+			if
+			:: woken[me] && MUST_UNWIND(me) -> waits[me] = false; woken[me] = false; got = NOBODY
+			:: else ->
+#endif
+		if
+		:: s == A -> cancel_wait(fifo_a)
+		:: else -> cancel_wait(fifo_b)
+		fi
+#ifdef WRONG_CANCEL_DROPS
+			fi
+		}
+#endif
+	:: else
+	fi
+}
+
+/* ---- call.c ---- */
+
+/* OK, or got == NOBODY. */
+inline reach(s, timed)
+{
+	got = NOBODY;
+#ifdef WRONG_COUNTS_LATE
+	if
+	:: IS_ENDING(s) -> got = NOBODY
+	:: else -> inside[s]++; activation_take(s, timed)
+	fi;
+	if
+	:: got == NOBODY && !IS_ENDING(s) -> visitor_left(s)
+	:: else
+	fi
+#else
+	inside[s]++;
+	if
+	:: IS_ENDING(s) -> skip
+	:: else -> activation_take(s, timed)
+	fi;
+	if
+	:: got == NOBODY -> visitor_left(s)
+	:: else
+	fi
+#endif
+}
+
+inline orphan_prepare(s, timed)
+{
+	atomic {
+		got_orphan = NOBODY;
+		if
+		:: timed && !IS_ENDING(s) ->
+			i = CLIENTS;
+			do
+			:: i < THREADS && !made[i] && !alive[i] -> got_orphan = i; made[i] = true; home[i] = s; break
+			:: i < THREADS && (made[i] || alive[i]) -> i++
+			:: i >= THREADS -> break
+			od;
+			i = 0
+		:: else
+		fi
+	}
+}
+
+inline enter(s, a, timed)
+{
+	d_step {
+		assert(thr[a] == me && !is_free[a] && !armed[a] && state[s] != ENDED);
+		orphan[a] = got_orphan; got_orphan = NOBODY;
+		through[a] = s == A;
+		is_orphans[a] = false;
+		expired[a] = false;
+		outer[a] = act[me];
+		caller[a] = here[me];
+		act[me] = a;
+		here[me] = s
+	}
+#ifndef WRONG_ENTERS_BLIND
+	if
+	:: IS_ENDING(s) -> pending[me] = pending[me] | PEER_DIED
+	:: else
+	fi;
+#endif
+	if
+	:: timed -> armed[a] = true
+	:: else
+	fi
+}
+
+inline door_call(s, timed)
+{
+	atomic { /* handle_get */
+		if
+		:: s == A && !held -> fails = true
+		:: s == A && held -> door_refs++
+		:: else
+		fi
+	}
+	if
+	:: fails -> fails = false
+	:: else ->
+		reach(s, timed);
+		if
+		:: got != NOBODY ->
+			orphan_prepare(s, timed);
+			if
+			:: timed && got_orphan == NOBODY -> activation_give(got); got = NOBODY; visitor_left(s)
+			:: else -> enter(s, got, timed)
+			fi
+		:: else
+		fi;
+		if
+#ifdef ROUNDS
+		:: s == A -> door_unref() /* the activation itself tells of it */
+#else
+		:: s == A && got == NOBODY -> door_unref()
+#endif
+		:: else
+		fi;
+		got = NOBODY
+	fi
+}
+
+inline leave()
+{
+	a = act[me];
+	s = SERVER_OF(a);
+	if
+	:: orphan[a] != NOBODY ->
+#ifndef WRONG_TIMER_STAYS
+		armed[a] = false;
+		firing != a;
+#endif
+		atomic { made[orphan[a]] = false; orphan[a] = NOBODY }
+	:: else
+	fi;
+	d_step {
+		act[me] = outer[a];
+		if
+		:: !is_orphans[a] -> here[me] = caller[a]
+		:: else
+		fi
+	}
+#ifdef ROUNDS
+	d_step { leaves_badge = closing[a]; closing[a] = false; through[a] = false };
+	activation_give(a);
+	visitor_left(s);
+	if
+	:: leaves_badge -> leaves_badge = false; door_user_left()
+	:: else
+	fi;
+#else
+	d_step { leaves_badge = through[a]; through[a] = false };
+	activation_give(a);
+	visitor_left(s);
+	if
+	:: leaves_badge -> leaves_badge = false; door_unref()
+	:: else
+	fi;
+#endif
+#ifndef WRONG_LEAVES_BLIND
+	d_step {
+		if
+		:: IS_ENDING(here[me]) -> pending[me] = pending[me] | PEER_DIED
+		:: else
+		fi;
+	}
+#endif
+	d_step { a = 0; s = 0 }
+}
+
+inline door_return()
+{
+	a = act[me];
+	died[me] = !is_orphans[a] && IS_ENDING(caller[a]); /* then no handles are moved */
+	assert(is_orphans[a] || state[caller[a]] != ENDED);
+	ends = is_orphans[a];
+	leave()
+}
+
+inline split(last_one)
+{
+	d_step {
+		o = orphan[last_one];
+		orphan[last_one] = NOBODY;
+		is_orphans[last_one] = true;
+		act[o] = act[me];
+		here[o] = here[me]
+	}
+#ifndef WRONG_ORPHAN_NOT_TOLD
+	a = act[o];
+	do
+	:: thr[a] = o; /* one lock each */
+		if
+		:: a == last_one -> break
+		:: else -> a = outer[a]
+		fi
+	od;
+#endif
+	skip; /* a jump out of a loop must not end in a d_step */
+	d_step {
+		act[me] = outer[last_one];
+		here[me] = caller[last_one];
+		outer[last_one] = NOBODY;
+		caller[last_one] = NOBODY
+	}
+	atomic { /* thread_start_as, under its home's lock */
+		assert(state[home[o]] != ENDED);
+		made[o] = false; alive[o] = true; threads[home[o]]++;
+		pending[o] = pending[o] | DEADLINE;
+		if
+		:: IS_ENDING(home[o]) -> pending[o] = pending[o] | KILL | PEER_DIED
+		:: else
+		fi;
+		run Thread(o);
+		o = 0; a = 0
+	}
+	if
+	:: IS_ENDING(here[me]) -> pending[me] = pending[me] | PEER_DIED
+	:: else
+	fi
+}
+
+inline outermost_expired()
+{
+	d_step {
+		a = act[me]; x = NOBODY;
+		do
+		:: a != NOBODY ->
+			if
+			:: expired[a] && orphan[a] != NOBODY -> x = a
+			:: else
+			fi;
+			a = outer[a]
+		:: else -> break
+		od;
+		a = 0
+	}
+}
+
+inline door_unwind()
+{
+	do
+	:: !ends && act[me] != NOBODY && IS_ENDING(here[me]) -> /* unwind_one */
+		ends = is_orphans[act[me]];
+		leave()
+	:: ends || act[me] == NOBODY || !IS_ENDING(here[me]) -> break
+	od;
+	skip;
+	if
+	:: !ends ->
+		outermost_expired();
+		if
+		:: x != NOBODY -> split(x)
+		:: else
+		fi;
+		x = 0
+	:: else
+	fi
+}
+
+/* thread_return_work. The thread is to end if `ends` */
+inline border()
+{
+	atomic {
+		work = pending[me] & (DEADLINE | PEER_DIED);
+		pending[me] = pending[me] & KILL
+	}
+	if
+	:: work != 0 -> work = 0; door_unwind()
+	:: else
+	fi;
+	if
+	:: !ends && act[me] == NOBODY && (pending[me] & KILL) -> ends = true
+	:: else
+	fi
+}
+
+#define TIMED_OUT_OF_A (timed_calls && me == 0)
+
+/* What user code does next. A step in a process that leave() saw ending would be one too many. */
+inline user_step()
+{
+	atomic { assert(!died[me] && state[here[me]] != ENDED) }
+	if
+	:: act[me] == NOBODY && calls > 0 ->
+		calls--;
+		if
+#ifdef DEADLINE_A
+		:: me == 0 -> door_call(A, true)
+		:: me != 0 -> door_call(A, false)
+#else
+		:: door_call(A, false)
+#endif
+		fi
+	:: act[me] == NOBODY && calls == 0 -> ends = true
+	:: act[me] != NOBODY -> door_return()
+#ifdef NEST
+	:: act[me] != NOBODY && here[me] == A && nests > 0 && me >= NEST_FROM ->
+		nests--;
+#ifdef DEADLINE_B
+		door_call(B, true)
+#else
+		door_call(B, false)
+#endif
+#endif
+#ifdef STAY
+	:: act[me] != NOBODY ->
+		stays[me] = true;
+		MUST_UNWIND(me);
+		stays[me] = false
+#endif
+	fi
+}
+
+proctype Thread(byte me)
+{
+	byte i, a, s, o, x, work, got = NOBODY, got_orphan = NOBODY;
+	byte calls = (me < CLIENTS -> CALLS : 0);
+	byte nests = 1;
+	bool last, empties, begun, fails, ends, retires, leaves_badge;
+
+	do
+	:: !ends && pending[me] != 0 && (MUST_UNWIND(me) || died[me]) -> border(); died[me] = false
+	:: !ends && !(MUST_UNWIND(me)) -> user_step()
+	:: ends -> break
+	od;
+	atomic { /* thread_exit, thread_reap */
+		assert(act[me] == NOBODY);
+		ends = false; alive[me] = false;
+		s = home[me]; here[me] = NOBODY
+	}
+	process_thread_ended(s);
+	d_step { pending[me] = 0; s = 0 }
+}
+
+/* The thread that a server was started with: waits for its end. */
+proctype Home(byte p)
+{
+	byte i;
+	bool last, empties, begun, retires;
+
+	home_told[p] -> process_thread_ended(p)
+}
+
+proctype Killer(byte p)
+{
+	byte i;
+	bool last, begun, retires;
+
+	process_end(p)
+}
+
+proctype Closer()
+{
+	byte i;
+	bool retires;
+
+	atomic {
+		if
+		:: held -> held = false
+		:: else -> goto done
+		fi
+	}
+	door_unref();
+done:	skip
+}
+
+#ifdef DONATE
+/* kit: waits for SIGNAL_STARVED and donates one more, once. */
+proctype Donor(byte fresh)
+{
+	byte i;
+
+	atomic { starved[A] && state[A] == RUNNING }
+#ifndef WRONG_CLEARS_LATE
+	starved[A] = false;
+#endif
+	give_to(fresh, fifo_a);
+#ifdef WRONG_CLEARS_LATE
+	starved[A] = false
+#else
+	if
+	:: nempty(fifo_a) -> starved[A] = true
+	:: else
+	fi
+#endif
+}
+#endif
+
+/* timer_run: a deadline passes, at some time. */
+proctype Clock(byte a)
+{
+	do
+	:: atomic { armed[a] && firing == NOBODY -> armed[a] = false; firing = a }
+		atomic {
+			assert(thr[a] != NOBODY && orphan[a] != NOBODY); /* it is the deadline of a call that is under way */
+			expired[a] = true
+		}
+		atomic {
+			pending[thr[a]] = pending[thr[a]] | DEADLINE;
+			firing = NOBODY
+		}
+	od
+}
+
+/* When nothing can happen any more: has every call ended that had to, is nothing lost? */
+proctype Check()
+{
+	byte i, j;
+	bool found;
+
+	timeout;
+	atomic {
+		i = 0;
+		do
+		:: i < THREADS ->
+			assert(!made[i]); /* no thread is left over */
+			if
+			:: alive[i] && waits[i] -> /* for an activation of a server that lives, and that has been told */
+				j = (act[i] == NOBODY -> A : B);
+				assert(state[j] == RUNNING && starved[j] && !MUST_UNWIND(i));
+				assert(j != A || !is_free[0]);
+				assert(j != B || !is_free[STACKS_A]);
+#ifdef DEADLINE_A
+				assert(i != 0 || act[i] != NOBODY)
+#endif
+			:: alive[i] && !waits[i] -> /* in user code of a server that lives, and no deadline is left */
+				assert(stays[i] && act[i] != NOBODY && state[here[i]] == RUNNING);
+				assert(here[i] == SERVER_OF(act[i]));
+				j = act[i];
+				do
+				:: j != NOBODY -> assert(orphan[j] == NOBODY && !armed[j] && thr[j] == i); j = outer[j]
+				:: else -> break
+				od
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od;
+		i = 0;
+		do /* no activation is lost */
+		:: i < ACTIVATIONS ->
+#ifdef DONATE
+			assert(i == STACKS_A - 1 || is_free[i] != (thr[i] != NOBODY));
+#else
+			assert(is_free[i] != (thr[i] != NOBODY));
+#endif
+			assert(thr[i] == NOBODY || CHAIN_HAS(thr[i], SERVER_OF(i)));
+			i++
+		:: else -> break
+		od;
+		i = 0;
+		do /* who could finish has finished */
+		:: i < PROCESSES ->
+			found = false; j = 0;
+			do
+			:: j < THREADS ->
+				found = found || (alive[j] && (home[j] == i || CHAIN_HAS(j, i)));
+				j++
+			:: else -> break
+			od;
+			assert(state[i] != ENDING || found);
+			assert(found || inside[i] == 0);
+			i++
+		:: else -> break
+		od;
+		found = false; i = 0;
+		do
+		:: i < ACTIVATIONS -> found = found || (thr[i] != NOBODY && through[i]); i++
+		:: else -> break
+		od;
+		assert(held || found || closed == 1 || IS_ENDING(A))
+	}
+}
+
+init {
+	byte i;
+
+	d_step {
+		threads[A] = 1; threads[B] = 1;
+		i = 0;
+		do
+		:: i < THREADS ->
+			act[i] = NOBODY; handed[i] = NOBODY;
+			home[i] = (i == 0 -> C : D); here[i] = (i < CLIENTS -> home[i] : NOBODY);
+			alive[i] = i < CLIENTS;
+			if
+			:: i < CLIENTS -> threads[home[i]]++
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od;
+		i = 0;
+		do
+		:: i < ACTIVATIONS ->
+			is_free[i] = true; thr[i] = NOBODY; outer[i] = NOBODY; caller[i] = NOBODY; orphan[i] = NOBODY;
+			i++
+		:: else -> break
+		od;
+#ifdef DONATE
+		is_free[STACKS_A - 1] = false;
+#endif
+		i = 0
+	}
+	atomic {
+		run Check();
+		run Home(A);
+		run Home(B);
+#ifdef DEADLINE_A
+		run Clock(0);
+#endif
+#ifdef DEADLINE_B
+		run Clock(STACKS_A);
+#endif
+#ifdef DONATE
+		run Donor(STACKS_A - 1);
+#endif
+#ifdef CLOSE
+		run Closer();
+#endif
+#ifdef KILL_A
+		run Killer(A);
+#endif
+#ifdef KILL_B
+		run Killer(B);
+#endif
+#ifdef KILL_C
+		run Killer(C);
+#endif
+		do
+		:: i < CLIENTS -> run Thread(i); i++
+		:: else -> break
+		od
+	}
+}
+
+#ifdef CLAIMS
+ltl nobody_in_ended { [] (state[A] != ENDED || inside[A] == 0) }
+ltl first_call_ends { <> (!alive[0] || stays[0] || (waits[0] && !held) || waits[0]) }
+#endif

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""plan.py - what is measured: groups, columns, the boots ("jobs") of a run, the essential rows.
+
+A column is a system in a variant, for files also a place: "lintel.pmem", "lean.ext4", "default". One boot gives the
+rows of one or more columns. Boots are small, so that an interrupted run loses little."""
+from dataclasses import dataclass, field
+
+GROUPS = ("ipc", "memory", "files", "programs", "scaling", "boot")
+LINTEL_PLACES = ("pmem", "tmp")
+LINUX_PLACES = ("ext4", "xfs", "tmpfs", "fuse", "pass")
+VARIANTS = ("lean", "default")
+TITLES = {
+    "lintel": "Lintel", "lean": "Linux", "default": "Linux as it comes", "pmem": "pmfs", "tmp": "memfs", "ext4": "ext4-dax",
+    "xfs": "xfs-dax", "tmpfs": "tmpfs", "fuse": "FUSE memory", "pass": "FUSE pass",
+}
+# The rivals of Lintel's pmfs: Linux file systems that keep their data in the NVDIMM, in the kernel.
+RIVALS = ("lean.ext4", "lean.xfs")
+
+# make bench-quick: (group, row), in the order of the table.
+ESSENTIAL = (
+    ("ipc", "null_call"), ("memory", "anon_fault"), ("memory", "munmap_1"), ("files", "read_8_seq"),
+    ("files", "read_4k_seq"), ("files", "write_4k_fsync"), ("files", "append_4k_fsync"), ("files", "open_close"),
+    ("files", "stat"), ("files", "create_unlink"),
+)
+# What stands in for each other in the row "call into another process and back": each system's cheapest way.
+CALLS = {"lintel": ("door_0",), "linux": ("futex_round_trip", "eventfd_round_trip", "pipe_round_trip", "socket_round_trip")}
+CALL_ROW, CALL_WHAT = "cheapest_call", "call another process and back, cheapest way"
+
+QUICK_PLACES = ("ext4", "xfs", "tmpfs", "fuse")
+LINTEL_SECONDS = 600
+LINUX_SECONDS = 1500
+WALL_ROUNDS = 3
+WALL_ROWS = ("null_call,read_8_seq,read_4k_seq,write_4k_fsync,stat,open_close,create_unlink,pipe_round_trip,door_0,"
+             "anon_fault,munmap_1,thread_ping_pong,scale_read,scale_write,scale_create,scale_shared,munmap_shared_1,"
+             "munmap_shared_16,munmap_shared_256")
+
+
+@dataclass
+class Job:
+    """One boot."""
+    name: str
+    system: str              # lintel or linux
+    variant: str             # lintel, lean or default: the columns' first part
+    text: str                # Lintel: the shell's script; Linux: job.sh
+    groups: tuple
+    mode: str = "exact"      # or "wall-1", "wall-2": CPUs
+    seconds: int = LINUX_SECONDS
+    more: str = ""           # words for the kernel's command line
+    labels: tuple = field(default=())
+
+    def exact(self):
+        return self.mode == "exact"
+
+    def cpus(self):
+        return 1 if self.exact() else int(self.mode.split("-")[1])
+
+
+def bench_words(groups, rows="", quick=False):
+    words = " ".join(groups) + " --json" + (" --quick" if quick else "")
+    return words + (f" --rows {rows}" if rows else "")
+
+
+def places_of(places):
+    return "".join(f" --dir /{place}" for place in places)
+
+
+def lintel_job(name, groups, rows="", quick=False, mode="exact"):
+    script = "free; zones; " if "boot" in groups else ""
+    tree = " --tree /boot/share/tree.tar" if "programs" in groups else ""
+    script += "bench " + bench_words(groups, rows, quick) + tree
+    return Job(name, "lintel", "lintel", script, tuple(groups), mode, LINTEL_SECONDS)
+
+
+def linux_job(name, variant, groups, places=(), rows="", quick=False, mode="exact", more=""):
+    lines = ["mount_xfs 1" if place == "xfs" and len(places) > 1 else f"mount_{place}" for place in places]
+    if "boot" in groups:
+        lines.insert(0, "boot_facts")
+    tree = " --tree /tree.tar" if "programs" in groups else ""
+    lines.append("bench " + bench_words(groups, rows, quick) + places_of(places) + tree)
+    return Job(name, "linux", variant, "\n".join(lines) + "\n", tuple(groups), mode, LINUX_SECONDS, more)
+
+
+def exact_jobs(groups):
+    jobs = []
+    system = tuple(group for group in ("boot", "memory", "ipc") if group in groups)
+    on_files = tuple(group for group in ("files", "programs") if group in groups)
+    if system:
+        jobs.append(lintel_job("exact-lintel-system", system))
+    if on_files:
+        jobs.append(lintel_job("exact-lintel-files", on_files))
+    for variant in VARIANTS:
+        if system:
+            jobs.append(linux_job(f"exact-{variant}-system", variant, system))
+        for place in LINUX_PLACES if on_files else ():
+            jobs.append(linux_job(f"exact-{variant}-{place}", variant, on_files, (place,)))
+    return jobs
+
+
+def quick_jobs():
+    rows = ",".join([row for _, row in ESSENTIAL] + list(CALLS["lintel"] + CALLS["linux"]))
+    groups = ("boot", "files", "memory", "ipc")
+    return [lintel_job("quick-lintel", groups, rows, quick=True),
+            linux_job("quick-lean", "lean", groups, QUICK_PLACES, rows, quick=True)]
+
+
+def wall_jobs(groups):
+    """Pairs in turn, so that a change of the host's load hits both systems alike."""
+    wanted = tuple(group for group in GROUPS if group in groups and group not in ("boot", "programs"))
+    jobs = []
+    if not wanted:
+        return jobs
+    for turn in range(1, WALL_ROUNDS + 1):
+        for cpus in (1, 2):
+            mode = f"wall-{cpus}"
+            jobs.append(lintel_job(f"{mode}-lintel-{turn}", wanted, WALL_ROWS, quick=True, mode=mode))
+            places = ("ext4", "xfs", "fuse") if set(wanted) & {"files", "scaling"} else ()
+            jobs.append(linux_job(f"{mode}-lean-{turn}", "lean", wanted, places, WALL_ROWS, quick=True, mode=mode,
+                                  more="idle=poll"))
+    return jobs
+
+
+def column_of(job, row):
+    """(column, row id without place) of "ext4.stat" or "null_call"."""
+    place, dot, rest = row.partition(".")
+    return (f"{job.variant}.{place}", rest) if dot else (job.variant, row)
+
+
+def column_title(column):
+    variant, _, place = column.partition(".")
+    if not place:
+        return TITLES.get(variant, variant)
+    return TITLES.get(place, place)
