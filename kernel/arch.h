@@ -67,7 +67,8 @@ void arch_ipi_halt_others(void);        /* panic */
  * EOI done by arch. */
 #define ARCH_LINE_LEVEL 1u
 #define ARCH_LINE_LOW 2u
-#define ARCH_LINE_FIRMWARE 4u /* polarity and trigger as the firmware tables say; of an ISA line: arch_line_isa() */
+/* polarity and trigger as the firmware tables say; of an ISA line: arch_line_isa() */
+#define ARCH_LINE_FIRMWARE 4u
 /* ERR_ARGS no such line, ERR_EXISTS taken; starts masked */
 MUST_USE err_t arch_line_claim(uint32_t gsi, uint32_t flags);
 void arch_line_mask(uint32_t gsi, bool masked);
@@ -77,7 +78,8 @@ bool arch_line_is_log(uint32_t gsi); /* is it that of the UART that arch_log_wri
 
 /* Threads. A context is what arch_switch saves: callee-saved registers on the kernel stack, FS
  * base, FPU state. */
-#define FPU_AREA_BYTES_MAX 2816 /* XSAVE with AVX-512, no AMX; arch asserts that the CPU needs no more */
+/* XSAVE with AVX-512, no AMX; arch asserts that the CPU needs no more */
+#define FPU_AREA_BYTES_MAX 2816
 struct arch_context {
 	uint64_t rsp;        /* kernel stack pointer while switched out */
 	uint64_t user_fs;    /* FS base of user mode; live in the CPU while running */

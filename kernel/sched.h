@@ -9,10 +9,11 @@
 
 void sched_init_cpu(void);              /* this CPU: queues, idle thread */
 NORETURN void sched_start(void);        /* this CPU: become the idle thread and run what there is */
-bool sched_ready(struct thread *thread); /* BLOCKED -> READY, on the best allowed CPU (its own if it is in a door call);
-					  * false and nothing done in any other state. Any context, no lock of rank SCHED held */
-void sched_switch(void);                /* give the CPU up; the caller has set its state to BLOCKED (see wait.c) or ENDED.
-					 * Interrupts off */
+/* BLOCKED -> READY, on the best allowed CPU (its own if it is in a door call); false and nothing
+ * done in any other state. Any context, no lock of rank SCHED held. */
+bool sched_ready(struct thread *thread);
+/* give the CPU up; the caller has set its state to BLOCKED (see wait.c) or ENDED. Interrupts off */
+void sched_switch(void);
 /* the second half, on the new thread's stack; a thread's first act. Interrupts off */
 void sched_finish(void);
 void sched_yield(void);                 /* let another one of the same priority run first */

@@ -8,12 +8,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <lintel/fs_client.h>
+#include <lintel/init_client.h>
 
 #include "core/sys.h"
+
+#define RENEW_TRIES 100
+#define RENEW_WAIT_NS 20000000u
+#define RENEW_PAUSE_NS 5000000000u
 
 static struct lock table_lock;
 static struct mount *table[MOUNTS_MAX]; /* under table_lock; longest prefix first, no holes */
 static uint32_t table_count;            /* under table_lock */
+static struct lock renewing;            /* taken before table_lock */
 static char cwd[PATH_BYTES_MAX + 1] = "/"; /* under table_lock */
 
 struct mount *mount_reference(struct mount *mount)
@@ -54,8 +60,7 @@ err_t mount_session(struct mount *mount, handle_t *out)
 	return error;
 }
 
-/* The mount that serves `path`, referenced; NULL when none does. */
-static struct mount *mount_of(const char *path, const char **rest)
+struct mount *mount_of(const char *path, const char **rest)
 {
 	struct mount *found = NULL;
 
@@ -66,34 +71,6 @@ static struct mount *mount_of(const char *path, const char **rest)
 	}
 	lock_release(&table_lock);
 	return found;
-}
-
-err_t place_find(const char *path, struct place *out)
-{
-	char base[PATH_BYTES_MAX + 1], name[NAME_BYTES_MAX + 1]; /* 4 KiB: not initialised for nothing */
-
-	if (path == NULL)
-		return ERR_FAULT;
-	base[0] = 0;
-	if (path[0] != '/')
-		cwd_copy(base);
-	err_t error = path_normalise(base, path, out->path, &out->directory);
-	if (error != OK)
-		return error;
-	out->mount = mount_of(out->path, &out->rest);
-	if (out->mount == NULL) {
-		bool known = strcmp(out->path, "/") == 0 || mount_child_name(out->path, 0, name);
-		return known ? OK : ERR_NOT_FOUND;
-	}
-	error = mount_session(out->mount, &out->session);
-	if (error != OK)
-		mount_drop(out->mount);
-	return error;
-}
-
-void place_drop(struct place *place)
-{
-	mount_drop(place->mount);
 }
 
 static bool seen_before(const char *path, uint32_t index, const char *name, size_t bytes)
@@ -142,6 +119,78 @@ static struct mount *mount_new(const char *prefix, handle_t door)
 	*mount = (struct mount){ .references = 1, .prefix_bytes = bytes, .door = door };
 	memcpy(mount->prefix, plain, bytes + 1);
 	return mount;
+}
+
+/* The one with that prefix in the table; under table_lock. */
+static struct mount **slot_of(const char *prefix)
+{
+	for (uint32_t i = 0; i < table_count; i++) {
+		if (strcmp(table[i]->prefix, prefix) == 0)
+			return &table[i];
+	}
+	return NULL;
+}
+
+static bool in_table(struct mount *mount)
+{
+	lock_acquire(&table_lock);
+	struct mount **slot = slot_of(mount->prefix);
+	bool is = slot != NULL && *slot == mount;
+	lock_release(&table_lock);
+	return is;
+}
+
+/* A new door from init, which restarts the server in a while. */
+static err_t successor_open(const char *prefix, handle_t *door)
+{
+	handle_t init = lintel_startup_named(STARTUP_SERVICE, "mounts");
+	err_t error = ERR_BAD_STATE;
+
+	if (init == HANDLE_NONE)
+		init = lintel_startup_named(STARTUP_SERVICE, "init");
+	if (init == HANDLE_NONE)
+		return ERR_PEER_DIED;
+	for (uint32_t i = 0; i < RENEW_TRIES && error == ERR_BAD_STATE; i++) {
+		error = init_service_open(init, prefix, door);
+		if (error == ERR_BAD_STATE)
+			drop(lintel_thread_sleep(lintel_clock_ns() + RENEW_WAIT_NS));
+	}
+	return error == OK ? OK : ERR_PEER_DIED;
+}
+
+static err_t mount_replace(struct mount *dead)
+{
+	handle_t door;
+	err_t error = successor_open(dead->prefix, &door);
+
+	if (error != OK)
+		return error;
+	struct mount *fresh = mount_new(dead->prefix, door);
+	if (fresh == NULL) {
+		lintel_handle_close(door);
+		return ERR_NO_MEMORY;
+	}
+	lock_acquire(&table_lock);
+	struct mount **slot = slot_of(dead->prefix);
+	bool still = slot != NULL && *slot == dead;
+	if (still)
+		*slot = fresh;
+	lock_release(&table_lock);
+	mount_drop(still ? dead : fresh);
+	return OK;
+}
+
+err_t mount_renew(struct mount *dead)
+{
+	err_t error = OK;
+
+	lock_acquire(&renewing);
+	if (in_table(dead)) /* else another thread has done it */
+		error = lintel_clock_ns() < dead->ask_after ? ERR_PEER_DIED : mount_replace(dead);
+	if (error != OK && lintel_clock_ns() >= dead->ask_after)
+		dead->ask_after = lintel_clock_ns() + RENEW_PAUSE_NS;
+	lock_release(&renewing);
+	return error;
 }
 
 err_t lintel_mount_add(const char *prefix, handle_t door)

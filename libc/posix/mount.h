@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mount.h - which file system serves which paths; the working directory. Private to libc.
- * A mount's session (a door of this process's own) is made at its first use and lives as long as the mount does. */
+ * A mount's session (a door of this process's own) is made at its first use and lives as long as the mount does. When its
+ * server has died and init has another one, a new mount takes its place in the table; open files keep the old one. */
 #pragma once
 
 #include <limits.h>
@@ -17,6 +18,7 @@ struct mount {
 	handle_t door;       /* [I] */
 	handle_t session;    /* [a] HANDLE_NONE until the first use */
 	struct lock connecting;
+	uint64_t ask_after;  /* under the lock `renewing`: until then (ns) there is no use in asking for a successor */
 	char prefix[];       /* [I] plain absolute path */
 };
 
@@ -27,15 +29,30 @@ struct place {
 	handle_t session;
 	const char *rest;    /* within `path` */
 	bool directory;      /* the text says that it must be one */
+	bool renewed;        /* place_again has asked for a new server */
+	uint32_t resolved;   /* how often place_again has followed links */
 	char path[PATH_BYTES_MAX + 1];
 };
 
 MUST_USE err_t place_find(const char *path, struct place *out);
 void place_drop(struct place *place);
 
+/* After a call to the place's file system: is it to be made again, at the place as it is now? Yes, if the answer was that a
+ * link leads out of the file system (the links are followed now, the last name's only if `follow`), or that its server
+ * has died and there is another one. Where the place cannot be found any more, *error is why, and place_drop is still due. */
+bool place_again(struct place *place, bool follow, err_t *error);
+bool places_again(struct place *a, struct place *b, err_t *error); /* for two; does not follow the last names */
+
 struct mount *mount_reference(struct mount *mount);
 void mount_drop(struct mount *mount); /* NULL is fine */
 MUST_USE err_t mount_session(struct mount *mount, handle_t *out);
+
+/* The mount that serves `path`, referenced; NULL when none does. */
+struct mount *mount_of(const char *path, const char **rest);
+
+/* The mount's server has died: put a mount on its successor into its place, if init has one or will soon. ERR_PEER_DIED:
+ * it has not, or this process cannot ask it. */
+MUST_USE err_t mount_renew(struct mount *dead);
 
 /* The index-th different name right below the plain directory `path` on the way to mounts; false past the last. */
 bool mount_child_name(const char *path, uint32_t index, char name[NAME_BYTES_MAX + 1]);

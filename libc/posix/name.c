@@ -22,7 +22,9 @@ int mkdir(const char *path, mode_t mode)
 
 	if (error != OK)
 		return fail(error);
-	error = place.mount == NULL ? ERR_EXISTS : fs_mkdir(place.session, mode_masked(mode), place.rest);
+	do
+		error = place.mount == NULL ? ERR_EXISTS : fs_mkdir(place.session, mode_masked(mode), place.rest);
+	while (place_again(&place, false, &error));
 	place_drop(&place);
 	return finish(error);
 }
@@ -37,8 +39,10 @@ int rmdir(const char *path)
 	err_t error = place_find(path, &place);
 	if (error != OK)
 		return fail(error);
-	bool root = place.mount == NULL || *place.rest == 0;
-	error = root ? ERR_BUSY : fs_rmdir(place.session, place.rest);
+	do {
+		bool root = place.mount == NULL || *place.rest == 0;
+		error = root ? ERR_BUSY : fs_rmdir(place.session, place.rest);
+	} while (place_again(&place, false, &error));
 	place_drop(&place);
 	return finish(error);
 }
@@ -50,15 +54,16 @@ int unlink(const char *path)
 
 	if (error != OK)
 		return fail(error);
-	if (place.mount == NULL)
-		error = ERR_IS_DIR;
-	else
-		error = place.directory ? ERR_NOT_DIR : fs_unlink(place.session, place.rest);
+	do {
+		if (place.mount == NULL)
+			error = ERR_IS_DIR;
+		else
+			error = place.directory ? ERR_NOT_DIR : fs_unlink(place.session, place.rest);
+	} while (place_again(&place, false, &error));
 	place_drop(&place);
 	return finish(error);
 }
 
-/* Both places, which must be on one mount. */
 static err_t find_two(const char *from, const char *to, struct place *a, struct place *b)
 {
 	err_t error = place_find(from, a);
@@ -67,14 +72,14 @@ static err_t find_two(const char *from, const char *to, struct place *a, struct 
 		return error;
 	error = place_find(to, b);
 	if (error != OK)
-		goto drop_a;
-	error = a->mount == NULL || b->mount == NULL ? ERR_BUSY : a->mount != b->mount ? ERR_CROSS_DEVICE : OK;
-	if (error == OK)
-		return OK;
-	place_drop(b);
-drop_a:
-	place_drop(a);
+		place_drop(a);
 	return error;
+}
+
+/* Both must be on one mount. */
+static err_t check_two(const struct place *a, const struct place *b)
+{
+	return a->mount == NULL || b->mount == NULL ? ERR_BUSY : a->mount != b->mount ? ERR_CROSS_DEVICE : OK;
 }
 
 /* "x/" names a directory: a rename from or to it must not touch a file. */
@@ -88,6 +93,17 @@ static err_t check_directory(const struct place *place)
 	return error == OK && st.type != FS_TYPE_DIRECTORY ? ERR_NOT_DIR : error;
 }
 
+static err_t rename_places(const struct place *a, const struct place *b)
+{
+	err_t error = check_two(a, b);
+
+	if (error == OK)
+		error = check_directory(a);
+	if (error == OK && b->directory)
+		error = check_directory(b) == ERR_NOT_DIR ? ERR_NOT_DIR : OK;
+	return error == OK ? fs_rename(a->session, 0, a->rest, b->rest) : error;
+}
+
 int rename(const char *from, const char *to)
 {
 	struct place a, b;
@@ -95,11 +111,9 @@ int rename(const char *from, const char *to)
 
 	if (error != OK)
 		return fail(error);
-	error = check_directory(&a);
-	if (error == OK && b.directory)
-		error = check_directory(&b) == ERR_NOT_DIR ? ERR_NOT_DIR : OK;
-	if (error == OK)
-		error = fs_rename(a.session, 0, a.rest, b.rest);
+	do
+		error = rename_places(&a, &b);
+	while (places_again(&a, &b, &error));
 	place_drop(&a);
 	place_drop(&b);
 	return finish(error);
@@ -112,7 +126,11 @@ int link(const char *from, const char *to)
 
 	if (error != OK)
 		return fail(error);
-	error = fs_link(a.session, a.rest, b.rest);
+	do {
+		error = check_two(&a, &b);
+		if (error == OK)
+			error = fs_link(a.session, a.rest, b.rest);
+	} while (places_again(&a, &b, &error));
 	place_drop(&a);
 	place_drop(&b);
 	return finish(error);
@@ -125,7 +143,9 @@ int symlink(const char *target, const char *path)
 
 	if (error != OK)
 		return fail(error);
-	error = place.mount == NULL ? ERR_EXISTS : fs_symlink(place.session, target, place.rest);
+	do
+		error = place.mount == NULL ? ERR_EXISTS : fs_symlink(place.session, target, place.rest);
+	while (place_again(&place, false, &error));
 	place_drop(&place);
 	return finish(error);
 }
@@ -138,7 +158,9 @@ ssize_t readlink(const char *restrict path, char *restrict buffer, size_t bytes)
 
 	if (error != OK)
 		return fail(error);
-	error = place.mount == NULL ? ERR_ARGS : fs_readlink(place.session, place.rest, buffer, bytes, &done);
+	do
+		error = place.mount == NULL ? ERR_ARGS : fs_readlink(place.session, place.rest, buffer, bytes, &done);
+	while (place_again(&place, false, &error));
 	place_drop(&place);
 	if (error == OK && done > bytes)
 		error = ERR_IO;

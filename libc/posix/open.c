@@ -71,7 +71,7 @@ static err_t open_place(struct place *place, int flags, mode_t mode, struct file
 int open(const char *path, int flags, ...)
 {
 	struct place place;
-	struct file *file;
+	struct file *file = NULL;
 	mode_t mode = 0;
 
 	if (flags & O_CREAT) {
@@ -85,7 +85,10 @@ int open(const char *path, int flags, ...)
 	err_t error = place_find(path, &place);
 	if (error != OK)
 		return fail(error);
-	error = open_place(&place, flags, mode, &file);
+	bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+	do
+		error = open_place(&place, flags, mode, &file);
+	while (place_again(&place, follow, &error));
 	if (error != OK) {
 		place_drop(&place);
 		return fail(error);

@@ -63,23 +63,32 @@ static unsigned long device_of(const struct mount *mount)
 	return (unsigned long)(uintptr_t)mount;
 }
 
+static err_t stat_place(const struct place *place, uint32_t flags, struct stat *out)
+{
+	struct fs_stat st;
+
+	if (place->mount == NULL) {
+		stat_namespace(out);
+		return OK;
+	}
+	err_t error = fs_stat(place->session, place->directory ? 0 : flags, place->rest, &st);
+	if (error == OK && place->directory && st.type != FS_TYPE_DIRECTORY)
+		error = ERR_NOT_DIR;
+	if (error == OK)
+		stat_from_fs(&st, device_of(place->mount), out);
+	return error;
+}
+
 static int stat_path(const char *path, uint32_t flags, struct stat *out)
 {
 	struct place place;
-	struct fs_stat st;
 	err_t error = place_find(path, &place);
 
 	if (error != OK)
 		return fail(error);
-	if (place.mount == NULL) {
-		stat_namespace(out);
-		return 0;
-	}
-	error = fs_stat(place.session, place.directory ? 0 : flags, place.rest, &st);
-	if (error == OK && place.directory && st.type != FS_TYPE_DIRECTORY)
-		error = ERR_NOT_DIR;
-	if (error == OK)
-		stat_from_fs(&st, device_of(place.mount), out);
+	do
+		error = stat_place(&place, flags, out);
+	while (place_again(&place, !(flags & FS_OPEN_NO_FOLLOW), &error));
 	place_drop(&place);
 	return error == OK ? 0 : fail(error);
 }
@@ -122,7 +131,9 @@ static int set_path(const char *path, const struct fs_setattr *attr)
 
 	if (error != OK)
 		return fail(error);
-	error = place.mount == NULL ? ERR_READ_ONLY : fs_setattr_path(place.session, place.rest, attr);
+	do
+		error = place.mount == NULL ? ERR_READ_ONLY : fs_setattr_path(place.session, place.rest, attr);
+	while (place_again(&place, true, &error));
 	place_drop(&place);
 	return error == OK ? 0 : fail(error);
 }
@@ -244,7 +255,9 @@ int statvfs(const char *restrict path, struct statvfs *restrict out)
 
 	if (error != OK)
 		return fail(error);
-	error = place.mount == NULL ? ERR_UNSUPPORTED : fs_statfs(place.session, &st);
+	do
+		error = place.mount == NULL ? ERR_UNSUPPORTED : fs_statfs(place.session, &st);
+	while (place_again(&place, true, &error));
 	if (error == OK)
 		statvfs_from_fs(&st, place.mount, out);
 	place_drop(&place);

@@ -61,6 +61,7 @@ struct row_group {
 /* clock.c */
 void clock_calibrate(struct bench *b);
 uint64_t clock_ticks(const struct bench *b);
+uint64_t clock_tsc(void);
 /* What moving that many bytes once costs, cached: the same instruction on every system (rep movsq). */
 uint64_t clock_copy_ticks(struct bench *b, uint64_t bytes);
 

@@ -13,7 +13,7 @@
 #define COPY_SIZES_MAX 16
 
 /* lfence: RDTSC is not ordered by itself (Intel SDM volume 2, RDTSC). */
-static uint64_t tsc_read(void)
+uint64_t clock_tsc(void)
 {
 	uint32_t low, high;
 	__asm__ volatile("lfence; rdtsc"
@@ -26,25 +26,25 @@ static uint64_t tsc_read(void)
 /* 2 instructions a round. */
 static uint64_t ticks_of_short_loop(void)
 {
-	uint64_t rounds = CALIBRATION_ROUNDS, start = tsc_read();
+	uint64_t rounds = CALIBRATION_ROUNDS, start = clock_tsc();
 	__asm__ volatile("1: dec %0; jnz 1b"
 					 : "+r"(rounds)
 					 :
 					 : "cc");
-	return tsc_read() - start;
+	return clock_tsc() - start;
 }
 
 /* 9 instructions a round, dependent on each other: no CPU runs them at the first loop's rate per
  * instruction. */
 static uint64_t ticks_of_long_loop(void)
 {
-	uint64_t rounds = CALIBRATION_ROUNDS, x = 3, start = tsc_read();
+	uint64_t rounds = CALIBRATION_ROUNDS, x = 3, start = clock_tsc();
 	__asm__ volatile("1: imul %1, %1; imul %1, %1; imul %1, %1; imul %1, %1; imul %1, %1; imul %1, %1; imul %1, %1;"
 					 "dec %0; jnz 1b"
 					 : "+r"(rounds), "+r"(x)
 					 :
 					 : "cc");
-	return tsc_read() - start;
+	return clock_tsc() - start;
 }
 
 static bool is_within(uint64_t ticks, uint64_t expected)
@@ -72,7 +72,7 @@ uint64_t clock_ticks(const struct bench *b)
 {
 	struct timespec now;
 	if (b->exact)
-		return tsc_read();
+		return clock_tsc();
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c - bench [GROUP...] [--quick] [--json] [--dir DIRECTORY...] [--only TEXT]
- * [--rows ID,ID...]
- * Groups: files, memory, ipc; all of them if none is named. `files` runs in every --dir, by
+ *     [--rows ID,ID...]
+ * Groups: files, memory, ipc, boot; all of them if none is named. `files` runs in every --dir, by
  * default in /tmp and /pmem, as far as they are there; its row ids are "LABEL.row", LABEL the
  * directory's last component. */
 #include "bench.h"
@@ -17,8 +17,9 @@
 enum group { GROUP_FILES,
 	GROUP_MEMORY,
 	GROUP_IPC,
+	GROUP_BOOT,
 	GROUPS };
-static const char *const group_names[GROUPS] = { "files", "memory", "ipc" };
+static const char *const group_names[GROUPS] = { "files", "memory", "ipc", "boot" };
 
 static struct {
 	struct bench bench;
@@ -196,6 +197,19 @@ static void run_files(void)
 	run_rows(&map_rows, places, count);
 }
 
+/* The TSC at this program's start: from power-on where it counts instructions. */
+static void run_boot(uint64_t start_ticks)
+{
+	static const struct row row = { .id = "to_program", .what = "power-on to the first program that was asked for" };
+	struct bench *b = &program.bench;
+	if (!b->exact)
+		bench_fail(b, "only counted in instructions", 0);
+	if (b->json)
+		print_json(b, &row, row.id, b->exact, start_ticks * 1000, 0);
+	else if (b->exact)
+		printf("\nfrom power-on to this program: %" PRIu64 " instructions\n", start_ticks);
+}
+
 /* Is the group wanted? */
 static bool begin_group(enum group group)
 {
@@ -203,8 +217,10 @@ static bool begin_group(enum group group)
 	return program.groups & 1u << group;
 }
 
-static void run_groups(void)
+static void run_groups(uint64_t start_ticks)
 {
+	if (begin_group(GROUP_BOOT))
+		run_boot(start_ticks);
 	if (begin_group(GROUP_FILES))
 		run_files();
 	if (begin_group(GROUP_MEMORY)) {
@@ -230,7 +246,7 @@ static bool take_group(const char *name)
 		program.groups = (1u << GROUPS) - 1;
 		return true;
 	}
-	fprintf(stderr, "bench: no group or option %s; groups are files, memory, ipc, all; options --quick, --json, "
+	fprintf(stderr, "bench: no group or option %s; groups are files, memory, ipc, boot, all; options --quick, --json, "
 					"--dir DIRECTORY, --only TEXT, --rows ID,ID\n",
 		name);
 	return false;
@@ -285,6 +301,7 @@ int main(int argc, char **argv)
 {
 	struct bench *b = &program.bench;
 	int status;
+	uint64_t start_ticks = clock_tsc();
 	if (native_child(argc, argv, &status))
 		return status;
 	if (!take_arguments(argc, argv))
@@ -298,7 +315,7 @@ int main(int argc, char **argv)
 	b->buffer = buffer;
 	memset(buffer, 1, sizeof buffer);
 	clock_calibrate(b);
-	run_groups();
+	run_groups(start_ticks);
 	if (!b->json)
 		printf("\n%s per operation; minimum of %s repetitions; each row's work is checked\n",
 			b->exact ? "Instructions" : "Nanoseconds", b->quick ? "3" : "5");

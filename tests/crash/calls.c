@@ -166,7 +166,7 @@ struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *cal
 
 bool call_is_last(const struct operation *o, uint32_t i)
 {
-	return i + 1 == OPERATION_CALLS || (o->call[i + 1].a == NULL && o->call[i + 1].kind == CALL_CREATE);
+	return i + 1 == OPERATION_CALLS || o->call[i + 1].a == NULL;
 }
 
 /* --- reading back --- */

@@ -76,7 +76,6 @@ bool armed[ACTIVATIONS];
 bool expired[ACTIVATIONS];
 bool through[ACTIVATIONS];     /* door == the badge that C and D have */
 bool closing[ACTIVATIONS];     /* ROUNDS: SPECIAL_CLOSING */
-byte firing = NOBODY;          /* cpu->timer_running */
 
 chan fifo_a = [CLIENTS] of { byte };   /* serving_cpu->starved */
 chan fifo_b = [CLIENTS] of { byte };
@@ -188,8 +187,14 @@ inline door_unref()
 
 inline handles_clear() /* handle_table_clear: C holds the badge */
 {
+	atomic {
+		if
+		:: held -> held = false; begun = true
+		:: else
+		fi
+	}
 	if
-	:: held -> held = false; door_unref()
+	:: begun -> begun = false; door_unref()
 	:: else
 	fi
 }
@@ -529,7 +534,6 @@ inline leave()
 	:: orphan[a] != NOBODY ->
 #ifndef WRONG_TIMER_STAYS
 		armed[a] = false;
-		firing != a;
 #endif
 		atomic { made[orphan[a]] = false; orphan[a] = NOBODY }
 	:: else
@@ -788,18 +792,16 @@ proctype Donor(byte fresh)
 }
 #endif
 
-/* timer_run: a deadline passes, at some time. */
+/* timer_run and deadline_expired: a deadline passes, at some time. One step: the interrupt comes on the CPU that the
+ * thread in the activation is pinned to. */
 proctype Clock(byte a)
 {
 	do
-	:: atomic { armed[a] && firing == NOBODY -> armed[a] = false; firing = a }
-		atomic {
+	:: atomic { armed[a] ->
 			assert(thr[a] != NOBODY && orphan[a] != NOBODY); /* it is the deadline of a call that is under way */
-			expired[a] = true
-		}
-		atomic {
-			pending[thr[a]] = pending[thr[a]] | DEADLINE;
-			firing = NOBODY
+			armed[a] = false;
+			expired[a] = true;
+			pending[thr[a]] = pending[thr[a]] | DEADLINE
 		}
 	od
 }

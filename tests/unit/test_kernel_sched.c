@@ -78,6 +78,10 @@ void spin_unlock(struct spinlock *lock)
 {
 	__atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
+bool spin_is_held(const struct spinlock *lock)
+{
+	return __atomic_load_n(&lock->taken, __ATOMIC_RELAXED) != 0;
+}
 uint64_t spin_lock_irq(struct spinlock *lock)
 {
 	uint64_t state = arch_irq_save();

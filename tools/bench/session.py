@@ -148,6 +148,7 @@ class Session:
     def add_boot_rows(self):
         """Facts of the boots as rows of the group boot."""
         names = {"first_instruction_ns": "power-on to the first user instruction", "memory_used_bytes": "memory used at idle, bytes",
+                 "memory_hidden_bytes": "memory that never shows as total, bytes",
                  "image_bytes": "kernel image as it is loaded, bytes"}
         self.facts.setdefault("lintel", {})["image_bytes"] = file_bytes(os.path.join(self.build, "kernel.elf"))
         if self.linux is not None:

@@ -20,9 +20,17 @@ bench-lintel: doctor-run ## Lintel alone: exact figures on the terminal (one gue
 	$(Q)$(MAKE) $(IMAGE_$(BOOT))
 	$(Q)tools/run $(RUN_WORDS) ICOUNT=1 SCRIPT=bench
 
-bench-diff: ## what changed between two saved runs: make bench-diff A=file B=file
-	$(Q)python3 -B tools/bench diff $(or $(A),$(error bench-diff: give two saved runs, A=file B=file)) \
-		$(or $(B),$(error bench-diff: give two saved runs, A=file B=file))
+# The two words after it are files, not targets.
+ifeq ($(firstword $(MAKECMDGOALS)),bench-diff)
+SAVED_RUNS := $(wordlist 2,9,$(MAKECMDGOALS))
+$(if $(filter 2,$(words $(SAVED_RUNS))),,$(error make bench-diff A B: give two saved runs))
+.PHONY: $(SAVED_RUNS)
+$(SAVED_RUNS): bench-diff
+	@:
+endif
+
+bench-diff: ## what changed between two saved runs: make bench-diff A B
+	$(Q)python3 -B tools/bench diff $(SAVED_RUNS)
 
 bench-ready:
 	$(Q)tools/doctor --install run

@@ -43,7 +43,7 @@ SEED ?= $(shell date +%s)
 
 fuzz: doctor-run ## CALLS=10000000 random system calls in QEMU, from SEED=number (default: the time), which replays
 	$(Q)$(MAKE) all
-	$(Q)tools/run $(RUN_WORDS) SCRIPT='run /boot/bin/fuzz_syscalls $(SEED) $(CALLS)'
+	$(Q)tools/run $(RUN_WORDS) SCRIPT='run -r /boot/bin/fuzz_syscalls $(SEED) $(CALLS)'
 
 -include $(wildcard $(OBJ)/unit/*/*.d $(OBJ)/unit/*/*/*.d $(OBJ)/unit/*/*/*/*.d)
 

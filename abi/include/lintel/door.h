@@ -13,11 +13,11 @@
  *   r8        word 3                       word 3                 word 3           word 3
  *   r9        word 4                       word 4                 word 4           word 4
  *   r12       word 5                       word 5                 word 5           word 5
- *   r13       handle 0 | handle 1 << 32 (moved)the same, in B's table handles (moved)  the same, in A's
+ *   r13       handles 0 | 1 << 32 (moved)  the same, in B's table handles (moved)  the same
  *   rbx       window 0 address             address in B, or 0     0                0
- *   rbp       window 0 length | WINDOW_WRITElength | WINDOW_WRITE  0                0
+ *   rbp       length | WINDOW_WRITE        length | WINDOW_WRITE  0                0
  *   r14       window 1 address             address in B, or 0     0                0
- *   r15       window 1 length | WINDOW_WRITElength | WINDOW_WRITE  0                0
+ *   r15       length | WINDOW_WRITE        length | WINDOW_WRITE  0                0
  *   rsp       kept for the return          top of the activation  -                the caller's
  *   FS base   kept for the return          the activation's TLS   -                the caller's
  *   rcx, r11, flags, vector and x87 registers: zero (or initial) after every crossing. MXCSR and

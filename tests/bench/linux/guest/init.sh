@@ -21,6 +21,15 @@ finish() {
 	poweroff -f
 }
 
+# What the kernel says of itself before anything else runs: memory in use, less this archive's files, which are in it.
+boot_facts() {
+	total=$(awk '/MemTotal/ { print $2 }' /proc/meminfo)
+	free=$(awk '/MemFree/ { print $2 }' /proc/meminfo)
+	files=$(du -sxk / | cut -f 1)
+	echo "bench: fact memory_used_bytes $(((total - free - files) * 1024))"
+	echo "bench: fact memory_hidden_bytes $((2 * 1024 * 1024 * 1024 - total * 1024))"
+}
+
 load_modules() {
 	while read -r module; do
 		insmod "/modules/$module" || problem "insmod $module"
