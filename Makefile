@@ -34,6 +34,7 @@ include tools/make/image.mk
 include tools/make/run.mk
 include tools/make/bench.mk
 include tools/make/test.mk
+include tools/make/crash.mk
 include tools/make/checks.mk
 include tools/make/sdk.mk
 

@@ -81,8 +81,8 @@ static bool frame_log_user(uint64_t rip, bool returns, uint64_t *offset)
 	return true;
 }
 
-/* User code has frame pointers too, if it was built so. A function that has only just been called has no frame yet: where
- * its name is known, so is that, and the caller's address lies on top of the stack, or below the pushed rbp. */
+/* User code has frame pointers too, if it was built so. A function that has only just been called has no frame yet:
+ * where its name is known, so is that, and the caller's address is on top of the stack, or next to the pushed rbp. */
 void backtrace_user(uint64_t rip, uint64_t rsp, uint64_t rbp)
 {
 	uint64_t frame[2], offset, caller;

@@ -8,6 +8,7 @@
 #include "kernel/door.h"
 #include "kernel/log.h"
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 
 static const char *const exception_names[] = {
 	[0] = "division error", [1] = "debug trap", [3] = "breakpoint", [4] = "overflow", [5] = "bound range",
@@ -48,18 +49,23 @@ void fault_refused(struct trap_frame *frame, vaddr_t address, err_t why)
 void exception_handle(struct trap_frame *frame)
 {
 	cpu_this()->counters.faults++;
+	trace_event(TRACE_EXCEPTION, (uint32_t)frame->vector, frame->rip);
 	process_ends(frame, exception_name(frame->vector));
 }
 
 err_t fault_resolve(vaddr_t address, enum access access)
 {
 	struct thread *thread = thread_current();
+	err_t err;
 
 	cpu_this()->counters.faults++;
 	if (!address_is_user(address.v, 1))
 		return ERR_FAULT;
 	thread->fault_address = address.v;
-	return space_fault(thread->here->space, address, access, &thread->pager_request);
+	trace_event(TRACE_FAULT, access, address.v);
+	err = space_fault(thread->here->space, address, access, &thread->pager_request);
+	trace_event(TRACE_FAULT_END, access, (uint64_t)(int64_t)err);
+	return err;
 }
 
 void fault_handle(struct trap_frame *frame, vaddr_t address, enum access access)

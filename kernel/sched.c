@@ -23,6 +23,7 @@
 #include "kernel/sched.h"
 
 #include "kernel/log.h"
+#include "kernel/trace.h"
 #include "mm/kernel_space.h"
 
 #define NO_PRIORITY (-1)
@@ -279,6 +280,7 @@ void sched_set_space(struct thread *thread)
 
 static void switch_to(struct cpu *cpu, struct thread *previous, struct thread *next, bool again, uint64_t now)
 {
+	trace_switch(next);
 	cpu->previous = previous;
 	cpu->previous_again = again;
 	__atomic_store_n(&next->state, THREAD_RUNNING, __ATOMIC_RELAXED);

@@ -11,6 +11,7 @@
 #include "kernel/log.h"
 #include "kernel/syscall_handlers.h"
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 
 #define LOG_LINE_MAX 256
 
@@ -50,7 +51,9 @@ void syscall_dispatch(struct trap_frame *frame)
 		registers_clear(frame);
 		return;
 	}
+	trace_event(TRACE_SYSCALL, (uint32_t)number, number == SYSCALL_door_call ? frame->rsi : frame->rdi);
 	syscall_table[number].handler(frame);
+	trace_event(TRACE_SYSCALL_END, (uint32_t)number, frame->rax);
 	if (unlikely(thread->pager_request.vmo != NULL))
 		restart_with_pager(frame, number, rdx);
 	else if (number != SYSCALL_door_call && number != SYSCALL_door_return)

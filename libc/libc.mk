@@ -6,7 +6,7 @@
 
 PICOLIBC_DIR := $(BUILD)/picolibc# a link into the cache
 LIBC_CFLAGS := -nostdinc -isystem libc/include -isystem $(PICOLIBC_DIR)/include \
-	-isystem $(shell $(CC) -print-file-name=include) -D__lintel__=1 -ftls-model=local-exec
+	-isystem $(shell $(CC) -print-file-name=include 2>/dev/null) -D__lintel__=1 -ftls-model=local-exec
 LIBC_LDFLAGS := -Wl,-T,libc/program.ld -Wl,-z,max-page-size=4096 -Wl,--eh-frame-hdr
 LIBC_LIBS := $(BUILD)/crt0.o -Wl,--start-group $(BUILD)/liblintel.a $(PICOLIBC_DIR)/lib/libc.a -lgcc -Wl,--end-group
 LIBC_READY := $(BUILD)/libc.stamp

@@ -140,14 +140,32 @@ static bool in_table(struct mount *mount)
 	return is;
 }
 
+handle_t mounts_door(void)
+{
+	static struct lock asking;
+	static handle_t door; /* [a] */
+	handle_t init, given = __atomic_load_n(&door, __ATOMIC_ACQUIRE);
+
+	if (given != HANDLE_NONE)
+		return given;
+	lock_acquire(&asking);
+	given = door;
+	if (given == HANDLE_NONE)
+		given = lintel_startup_named(STARTUP_SERVICE, MOUNTS_DOOR_NAME);
+	init = lintel_startup_named(STARTUP_SERVICE, "init");
+	if (given == HANDLE_NONE && init != HANDLE_NONE && init_mounts_door(init, &given) != OK)
+		given = HANDLE_NONE;
+	__atomic_store_n(&door, given, __ATOMIC_RELEASE);
+	lock_release(&asking);
+	return given;
+}
+
 /* A new door from init, which restarts the server in a while. */
 static err_t successor_open(const char *prefix, handle_t *door)
 {
-	handle_t init = lintel_startup_named(STARTUP_SERVICE, "mounts");
+	handle_t init = mounts_door();
 	err_t error = ERR_BAD_STATE;
 
-	if (init == HANDLE_NONE)
-		init = lintel_startup_named(STARTUP_SERVICE, "init");
 	if (init == HANDLE_NONE)
 		return ERR_PEER_DIED;
 	for (uint32_t i = 0; i < RENEW_TRIES && error == ERR_BAD_STATE; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mount.h - which file system serves which paths; the working directory. Private to libc.
- * A mount's session (a door of this process's own) is made at its first use and lives as long as the mount does. When its
- * server has died and init has another one, a new mount takes its place in the table; open files keep the old one. */
+ * A mount's session (a door of this process's own) is made at its first use and lives as long as the mount does. When
+ * its server has died and init has another one, a new mount takes its place in the table; open files keep the old. */
 #pragma once
 
 #include <limits.h>
@@ -18,7 +18,7 @@ struct mount {
 	handle_t door;       /* [I] */
 	handle_t session;    /* [a] HANDLE_NONE until the first use */
 	struct lock connecting;
-	uint64_t ask_after;  /* under the lock `renewing`: until then (ns) there is no use in asking for a successor */
+	uint64_t ask_after;  /* under the lock `renewing`: until then (ns) init is not asked for a successor */
 	char prefix[];       /* [I] plain absolute path */
 };
 
@@ -37,11 +37,12 @@ struct place {
 MUST_USE err_t place_find(const char *path, struct place *out);
 void place_drop(struct place *place);
 
-/* After a call to the place's file system: is it to be made again, at the place as it is now? Yes, if the answer was that a
- * link leads out of the file system (the links are followed now, the last name's only if `follow`), or that its server
- * has died and there is another one. Where the place cannot be found any more, *error is why, and place_drop is still due. */
+/* After a call to the place's file system: is it to be made again, at the place as it is now? Yes, if the answer was
+ * that a link leads out of the file system (the links are followed now, the last name's only if `follow`), or that its
+ * server has died and there is another one. Where the place cannot be found any more, *error is why. place_drop is due
+ * in any case. */
 bool place_again(struct place *place, bool follow, err_t *error);
-bool places_again(struct place *a, struct place *b, err_t *error); /* for two; does not follow the last names */
+bool places_again(struct place *a, struct place *b, err_t *error); /* for two; last names are not followed */
 
 struct mount *mount_reference(struct mount *mount);
 void mount_drop(struct mount *mount); /* NULL is fine */
@@ -50,7 +51,12 @@ MUST_USE err_t mount_session(struct mount *mount, handle_t *out);
 /* The mount that serves `path`, referenced; NULL when none does. */
 struct mount *mount_of(const char *path, const char **rest);
 
-/* The mount's server has died: put a mount on its successor into its place, if init has one or will soon. ERR_PEER_DIED:
+/* Init's door by which successors of this process's file systems are to be had, and no more: its children get it with
+ * their mounts. HANDLE_NONE: this process has no way to ask init. */
+#define MOUNTS_DOOR_NAME "mounts" /* of STARTUP_SERVICE */
+handle_t mounts_door(void);
+
+/* The mount's server has died: put a mount on its successor into its place, if init has one or will soon. ERR_PEER_DIED:*/
  * it has not, or this process cannot ask it. */
 MUST_USE err_t mount_renew(struct mount *dead);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* streams.c - the list of open streams, and what goes through it: fflush, fclose, the end of the program.
- * fflush and fclose stand in for picolibc's; start.c names fflush, so that this file is linked before picolibc is searched.
+ * fflush and fclose stand in for picolibc's; start.c names fflush, so that this file is linked before picolibc is
+ * searched.
  * Locks: the list's, then a stream's (as flockfile takes it). */
 #include "posix/streams.h"
 

@@ -85,6 +85,8 @@ static err_t add_fd(struct inherit *inherit, int parent_fd, int child_fd, bool m
 		error = add_file(inherit, file, child_fd);
 	else if (must_be_there)
 		error = ERR_IS_DIR;
+	if (error == ERR_PEER_DIED && !must_be_there)
+		error = OK; /* nobody could use it any more */
 	file_drop(file);
 	return error;
 }
@@ -108,6 +110,7 @@ static err_t add_fds(struct inherit *inherit, const struct spawn_request *reques
 err_t inherit_collect(const struct spawn_request *request, struct inherit *out)
 {
 	out->mount_count = request->no_mounts ? 0 : mount_list(out->mounts);
+	out->mounts_door = request->no_mounts ? HANDLE_NONE : mounts_door();
 	out->fd_count = 0;
 	out->session_count = 0;
 	err_t error = add_fds(out, request);

@@ -18,6 +18,7 @@ struct inherited_fd {
 struct inherit {
 	uint32_t mount_count;
 	struct mount *mounts[MOUNTS_MAX]; /* references */
+	handle_t mounts_door; /* HANDLE_NONE: none, or no mounts */
 	uint32_t fd_count;
 	struct inherited_fd fds[INHERITED_FDS_MAX];
 	uint32_t session_count;

@@ -18,7 +18,7 @@
 
 #define STACK_BYTES_DEFAULT (256u << 10)
 #define STACK_BYTES_MAX (1ull << 30)
-#define OWN_HANDLES 3 /* process, thread, sysinfo */
+#define OWN_HANDLES 4 /* process, thread, sysinfo, mounts' door */
 #define PROCESS_RIGHTS (RIGHT_MANAGE | RIGHT_READ | RIGHT_DUPLICATE)
 #define THREAD_RIGHTS (RIGHT_MANAGE | RIGHT_READ | RIGHT_DUPLICATE)
 #define SYSINFO_RIGHTS (RIGHT_READ | RIGHT_DUPLICATE | RIGHT_TRANSFER)
@@ -67,6 +67,19 @@ static err_t give_mount(struct spawning *spawn, const struct mount *mount)
 	return error != OK ? error : give(spawn, mount->door, RIGHTS_SAME, &entry);
 }
 
+static err_t give_mounts(struct spawning *spawn)
+{
+	struct startup_handle door = { .kind = STARTUP_SERVICE };
+	err_t error = OK;
+
+	for (uint32_t i = 0; i < spawn->inherit.mount_count && error == OK; i++)
+		error = give_mount(spawn, spawn->inherit.mounts[i]);
+	if (error != OK || spawn->inherit.mounts_door == HANDLE_NONE)
+		return error;
+	error = block_add_name(&spawn->block, MOUNTS_DOOR_NAME, &door.argument);
+	return error != OK ? error : give(spawn, spawn->inherit.mounts_door, RIGHTS_SAME, &door);
+}
+
 static err_t give_handles(struct spawning *spawn)
 {
 	const struct spawn_request *request = spawn->request;
@@ -78,8 +91,8 @@ static err_t give_handles(struct spawning *spawn)
 		error = give(spawn, spawn->thread, THREAD_RIGHTS, &thread);
 	if (error == OK && process_sysinfo_handle() != HANDLE_NONE)
 		error = give(spawn, process_sysinfo_handle(), SYSINFO_RIGHTS, &sysinfo);
-	for (uint32_t i = 0; i < spawn->inherit.mount_count && error == OK; i++)
-		error = give_mount(spawn, spawn->inherit.mounts[i]);
+	if (error == OK)
+		error = give_mounts(spawn);
 	for (uint32_t i = 0; i < spawn->inherit.fd_count && error == OK; i++) {
 		struct inherited_fd *fd = &spawn->inherit.fds[i];
 		error = give(spawn, fd->session, RIGHTS_SAME, &fd->entry);
@@ -181,7 +194,7 @@ static err_t begin_block(struct spawning *spawn, char *buffer)
 		return ERR_ARGS;
 	return block_begin(&spawn->block, buffer, request->argv != NULL ? request->argv : only_name,
 					   request->env != NULL ? request->env : environ, request->cwd != NULL ? request->cwd : cwd,
-					   inherit->mount_count + request->handle_count,
+					   1 + inherit->mount_count + request->handle_count,
 					   OWN_HANDLES + inherit->mount_count + inherit->fd_count + request->handle_count);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* log.h - the kernel's log on the console: while we hold the UART's interrupt the kernel does not write there itself. */
+/* log.h - the kernel's log on the console: while we hold the UART's interrupt, the kernel does not
+ * write there itself. */
 #pragma once
 
 #include <lintel/types.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* door.c - init's own door (abi/init.proto). The badge is the caller's index in the table + 1;
- * badge 0 is never given.
+ * badge 0 is never given. With BADGE_MOUNTS_ONLY it is a door of programs that this caller starts.
  * Context: activations, several at a time; the table is reached under supervisor.lock. */
 #include "init/service.h"
 
@@ -16,10 +16,16 @@
 #define DOOR_RIGHTS (RIGHT_CALL | RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_WAIT)
 #define KILL_STATUS_STOPPED 0
 #define POWER_ACTION_MAX 2
+#define BADGE_MOUNTS_ONLY (1ull << 32)
+
+static struct service *service_of(uint64_t badge)
+{
+	return badge >= 1 && badge <= supervisor.count ? &supervisor.services[badge - 1] : NULL;
+}
 
 static struct service *caller_of(const struct kit_call *call)
 {
-	return call->badge >= 1 && call->badge <= supervisor.count ? &supervisor.services[call->badge - 1] : NULL;
+	return service_of(call->badge);
 }
 
 static err_t service_ready(struct kit_call *call, handle_t door)
@@ -50,15 +56,16 @@ static bool is_dead(handle_t door)
 	return lintel_object_wait(door, SIGNAL_PEER_DIED, 0, &seen) == OK && (seen & SIGNAL_PEER_DIED);
 }
 
-static err_t open_locked(const struct service *caller, const char *name, handle_t *door)
+static err_t open_locked(uint64_t badge, const char *name, handle_t *door)
 {
-	const struct service *s = service_find(name);
+	const struct service *s = service_find(name), *caller = service_of(badge & ~BADGE_MOUNTS_ONLY);
 	if (!caller)
 		return ERR_DENIED;
 	if (!s)
 		return ERR_NOT_FOUND;
-	bool allowed = manifest_allows_service(&caller->manifest, s->manifest.name) ||
-				   (s->manifest.mount[0] && manifest_allows_mount(&caller->manifest, s->manifest.mount));
+	bool allowed = s->manifest.mount[0] && manifest_allows_mount(&caller->manifest, s->manifest.mount);
+	if (!(badge & BADGE_MOUNTS_ONLY))
+		allowed |= manifest_allows_service(&caller->manifest, s->manifest.name);
 	if (!allowed)
 		return ERR_DENIED;
 	if (s->state != SERVICE_READY || s->door == HANDLE_NONE || s->stopping || is_dead(s->door))
@@ -69,9 +76,14 @@ static err_t open_locked(const struct service *caller, const char *name, handle_
 static err_t service_open(struct kit_call *call, const char *name, handle_t *door)
 {
 	pthread_mutex_lock(&supervisor.lock);
-	err_t err = open_locked(caller_of(call), name, door);
+	err_t err = open_locked(call->badge, name, door);
 	pthread_mutex_unlock(&supervisor.lock);
 	return err;
+}
+
+static err_t mounts_door(struct kit_call *call, handle_t *door)
+{
+	return caller_of(call) ? kit_mint(call->badge | BADGE_MOUNTS_ONLY, door) : ERR_DENIED;
 }
 
 static err_t start_locked(const struct service *caller, const char *name)
@@ -206,6 +218,7 @@ static const struct init_ops ops = {
 	.service_state = service_state,
 	.shutdown = shutdown,
 	.service_ready = service_ready,
+	.mounts_door = mounts_door,
 };
 
 static err_t dispatch(struct kit_call *call)

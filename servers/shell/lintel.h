@@ -39,6 +39,9 @@ int command_counters(struct shell *sh, int argc, char **argv);
 int command_run(struct shell *sh, int argc, char **argv);
 int command_bench(struct shell *sh, int argc, char **argv);
 
+/* trace.c */
+int command_trace(struct shell *sh, int argc, char **argv);
+
 /* services.c */
 int command_services(struct shell *sh, int argc, char **argv);
 int command_start(struct shell *sh, int argc, char **argv);

@@ -108,6 +108,7 @@ static const struct command commands[] = {
 	{ "zones", "", "memory zones: kind, size, use, metadata cost", command_zones },
 	{ "doors", "[-s]", "doors: calls and activations, per CPU; -s only the sums", command_doors },
 	{ "counters", "", "IPIs, TLB flushes, faults, calls, per CPU", command_counters },
+	{ "trace", "on|off|dump", "events of every CPU: calls, faults, switches, interrupts", command_trace },
 	{ "df", "[PATH...]", "how full file systems are", command_df },
 	{ "mount", "[SERVICE [PREFIX]]", "what is mounted, or start a file system and mount it", command_mount },
 	{ "umount", "PREFIX", "unmount a file system and stop its server", command_umount },

@@ -27,6 +27,7 @@ struct bench {
 	uint64_t loop_milliticks; /* that one round of an empty loop takes, in 1/1000 */
 	/* The row that is being measured. */
 	const char *directory; /* files: where */
+	const char *tree;      /* programs: a ustar archive; may be NULL */
 	char path[BENCH_PATH_BYTES];
 	char other[BENCH_PATH_BYTES];
 	int fd;
@@ -46,6 +47,7 @@ struct row {
 	uint64_t count;      /* operations of one repetition; a tenth if quick */
 	uint64_t copy_bytes; /* bytes that one operation moves: their cost is measured apart */
 	uint64_t divide;     /* results are per this many pages, names ...; 0 = 1 */
+	bool slow;           /* left out if quick */
 	bool (*setup)(struct bench *b);                   /* once; may be NULL */
 	bool (*prepare)(struct bench *b, uint64_t count); /* before each repetition; may be NULL */
 	bool (*body)(struct bench *b, uint64_t count);    /* timed */
@@ -81,6 +83,9 @@ extern const struct row_group name_rows;   /* name_rows.c: names */
 extern const struct row_group map_rows;    /* map_rows.c: mapped files */
 extern const struct row_group memory_rows; /* memory_rows.c: no files */
 extern const struct row_group thread_rows; /* thread_rows.c: pthreads, spawn */
+extern const struct row_group program_rows; /* program_rows.c: what programs do with files */
+extern const struct row_group scaling_rows; /* scaling_rows.c: one thread and two */
+extern const struct row_group shared_space_rows; /* scaling_rows.c: two CPUs in one space */
 extern const struct row_group native_rows; /* native_lintel.c or linux/native_linux.c: what one system has */
 
 /* If this start of the program is the child of a row (argv[1] is CHILD_WORD), do its part and
@@ -89,5 +94,9 @@ extern const struct row_group native_rows; /* native_lintel.c or linux/native_li
 bool native_child(int argc, char **argv, int *status);
 /* Asks for 2 MiB pages below an aligned mapping, or for none, where the system leaves the choice. */
 void native_use_large_pages(void *memory, size_t bytes, bool large);
+/* Disk space for the file in large pieces, where a system allocates as it is written to. */
+void native_reserve(int fd, uint64_t bytes);
+/* CPUs that run. */
+unsigned native_cpus(void);
 /* This program's own file, for rows that start it again. */
 extern const char *bench_program;

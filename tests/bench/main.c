@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c - bench [GROUP...] [--quick] [--json] [--dir DIRECTORY...] [--only TEXT]
- *     [--rows ID,ID...]
- * Groups: files, memory, ipc, boot; all of them if none is named. `files` runs in every --dir, by
+ *     [--rows ID,ID...] [--tree FILE]
+ * Groups: files, memory, ipc, boot, programs, scaling; the first four if none is named. `files` runs in every --dir, by
  * default in /tmp and /pmem, as far as they are there; its row ids are "LABEL.row", LABEL the
  * directory's last component. */
 #include "bench.h"
@@ -18,8 +18,13 @@ enum group { GROUP_FILES,
 	GROUP_MEMORY,
 	GROUP_IPC,
 	GROUP_BOOT,
+	GROUP_PROGRAMS,
+	GROUP_SCALING,
 	GROUPS };
-static const char *const group_names[GROUPS] = { "files", "memory", "ipc", "boot" };
+static const char *const group_names[GROUPS] = { "files", "memory", "ipc", "boot", "programs", "scaling" };
+
+/* Without a word: what runs in seconds on any machine. */
+#define GROUPS_USUAL (1u << GROUP_FILES | 1u << GROUP_MEMORY | 1u << GROUP_IPC | 1u << GROUP_BOOT)
 
 static struct {
 	struct bench bench;
@@ -155,6 +160,8 @@ static bool is_in_list(const char *list, const char *id)
 
 static bool is_wanted(const struct row *row)
 {
+	if (row->slow && program.bench.quick)
+		return false;
 	return (!program.only || strstr(row->id, program.only)) && (!program.rows || is_in_list(program.rows, row->id));
 }
 
@@ -223,6 +230,16 @@ static void run_groups(uint64_t start_ticks)
 		run_boot(start_ticks);
 	if (begin_group(GROUP_FILES))
 		run_files();
+	if (begin_group(GROUP_PROGRAMS)) {
+		print_heading("programs", program.directories, program.directory_count, false);
+		run_rows(&program_rows, program.directories, program.directory_count);
+	}
+	if (begin_group(GROUP_SCALING)) {
+		print_heading("scaling", program.directories, program.directory_count, false);
+		run_rows(&scaling_rows, program.directories, program.directory_count);
+		print_heading("two CPUs in one space", nowhere, 1, false);
+		run_rows(&shared_space_rows, nowhere, 1);
+	}
 	if (begin_group(GROUP_MEMORY)) {
 		print_heading("memory", nowhere, 1, false);
 		run_rows(&memory_rows, nowhere, 1);
@@ -243,10 +260,10 @@ static bool take_group(const char *name)
 		}
 	}
 	if (!strcmp(name, "all")) {
-		program.groups = (1u << GROUPS) - 1;
+		program.groups = GROUPS_USUAL;
 		return true;
 	}
-	fprintf(stderr, "bench: no group or option %s; groups are files, memory, ipc, boot, all; options --quick, --json, "
+	fprintf(stderr, "bench: no group or option %s; groups are files, memory, ipc, boot, programs, scaling, all; options --quick, --json, "
 					"--dir DIRECTORY, --only TEXT, --rows ID,ID\n",
 		name);
 	return false;
@@ -276,6 +293,8 @@ static bool take_arguments(int argc, char **argv)
 			program.only = argv[++i];
 		} else if (!strcmp(argv[i], "--rows") && i + 1 < argc) {
 			program.rows = argv[++i];
+		} else if (!strcmp(argv[i], "--tree") && i + 1 < argc) {
+			program.bench.tree = argv[++i];
 		} else if (!strcmp(argv[i], "--dir") && i + 1 < argc) {
 			if (!take_directory(argv[++i]))
 				return false;
@@ -309,7 +328,7 @@ int main(int argc, char **argv)
 	if (strchr(argv[0], '/'))
 		bench_program = argv[0];
 	if (!program.groups)
-		program.groups = (1u << GROUPS) - 1;
+		program.groups = GROUPS_USUAL;
 	if (!program.directory_count)
 		default_directories();
 	b->buffer = buffer;

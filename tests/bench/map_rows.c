@@ -31,6 +31,81 @@ static bool open_pages(struct bench *b)
 	return true;
 }
 
+/* ---- A large file, its mapping aligned: systems may use 2 MiB leaves ---- */
+
+#define LARGE_BYTES (2u << 20)
+#define LARGE_COUNT 4u
+#define LARGE_FILE_BYTES (LARGE_COUNT * LARGE_BYTES)
+#define LARGE_PAGES (LARGE_FILE_BYTES / PAGE_BYTES)
+
+static unsigned char *large; /* the mapping */
+
+static bool open_large(struct bench *b)
+{
+	if (!bench_path(b, "bench.large"))
+		return false;
+	b->fd = open(b->path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (b->fd < 0)
+		return bench_fail(b, b->path, errno);
+	native_reserve(b->fd, LARGE_FILE_BYTES);
+	for (uint64_t at = 0; at < LARGE_FILE_BYTES; at += BUFFER_BYTES) {
+		memset(b->buffer, 0, BUFFER_BYTES);
+		for (uint64_t page = 0; page < BUFFER_BYTES / PAGE_BYTES; page++)
+			b->buffer[page * PAGE_BYTES] = 1;
+		if (pwrite(b->fd, b->buffer, BUFFER_BYTES, (off_t)at) != (ssize_t)BUFFER_BYTES)
+			return bench_fail(b, "filling the file", errno);
+	}
+	return true;
+}
+
+static void unmap_large(void)
+{
+	if (large)
+		munmap(large, LARGE_FILE_BYTES);
+	large = NULL;
+}
+
+static void close_large(struct bench *b)
+{
+	unmap_large();
+	if (b->fd >= 0) {
+		close(b->fd);
+		unlink(b->path);
+	}
+}
+
+/* At an address that is a multiple of 2 MiB. */
+static bool map_large(struct bench *b, uint64_t count)
+{
+	(void)count;
+	unmap_large();
+	unsigned char *all = mmap(NULL, LARGE_FILE_BYTES + LARGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (all == MAP_FAILED)
+		return bench_fail(b, "mmap", errno);
+	size_t before = -(uintptr_t)all & (LARGE_BYTES - 1);
+	if (munmap(all, LARGE_FILE_BYTES + LARGE_BYTES))
+		return bench_fail(b, "munmap", errno);
+	void *memory = mmap(all + before, LARGE_FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, b->fd, 0);
+	if (memory == MAP_FAILED)
+		return bench_fail(b, "mmap of a file", errno);
+	large = memory;
+	return true;
+}
+
+static bool touch_large(struct bench *b, uint64_t count)
+{
+	(void)count;
+	for (uint64_t at = 0; at < LARGE_FILE_BYTES; at += PAGE_BYTES)
+		b->moved += *(const volatile unsigned char *)(large + at);
+	return true;
+}
+
+static bool check_large(struct bench *b, uint64_t count)
+{
+	(void)count;
+	return b->moved == LARGE_PAGES || bench_fail(b, "the mapping does not show the file", 0);
+}
+
 static void unmap(struct bench *b)
 {
 	if (b->memory)
@@ -123,6 +198,9 @@ static const struct row rows[] = {
 	{ .id = "map_write_fault", .what = "first store to a mapped page", .count = 1,
 	  .divide = MAP_PAGES, .setup = open_pages, .prepare = map_fresh, .body = touch_write,
 	  .check = check_file, .teardown = close_pages },
+	{ .id = "map_read_2m", .what = "first read of 8 MiB, aligned, every page, per page", .count = 1,
+	  .divide = LARGE_PAGES, .setup = open_large, .prepare = map_large, .body = touch_large,
+	  .check = check_large, .teardown = close_large },
 	{ .id = "map_store_msync", .what = "store to a mapped page + msync", .count = 500,
 	  .setup = map_once, .body = store_sync, .check = check_file, .teardown = close_pages },
 };

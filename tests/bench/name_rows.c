@@ -290,5 +290,8 @@ static const struct row rows[] = {
 	{ .id = "readdir_1000", .what = "readdir of 1,000 names, per name", .argument = 1000,
 	  .count = 10, .divide = 1000, .setup = fill_for_reading, .body = read_names,
 	  .teardown = remove_folder },
+	{ .id = "readdir_100000", .what = "readdir of 100,000 names, per name", .argument = 100000, .slow = true,
+	  .count = 1, .divide = 100000, .setup = fill_for_reading, .body = read_names,
+	  .teardown = remove_folder },
 };
 const struct row_group name_rows = { rows, sizeof rows / sizeof rows[0] };

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "kit/kit.h"
 
@@ -89,6 +90,18 @@ bool native_child(int argc, char **argv, int *status)
 void native_use_large_pages(void *memory, size_t bytes, bool large)
 {
 	(void)memory, (void)bytes, (void)large;
+}
+
+/* pmfs and memfs choose extents by themselves. */
+void native_reserve(int fd, uint64_t bytes)
+{
+	(void)fd, (void)bytes;
+}
+
+unsigned native_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	return cpus > 0 ? (unsigned)cpus : 1;
 }
 
 /* ---- The parent: taking the door over ---- */

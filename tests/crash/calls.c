@@ -62,20 +62,21 @@ static err_t store_mapped(void *context, const struct pmfs_run *run)
 	return OK;
 }
 
-static err_t mapped(struct pmfs *fs, struct inode *inode, const struct call *c)
+/* The mapping ends with the call, or with the client's open file, if that is the same. */
+static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const struct call *c)
 {
 	struct mapped_store s = { fs, c };
-	int lease;
+	static int lease;
 
 	pmfs_lease_set(inode, &lease);
 	err_t err = pmfs_locate_with(fs, inode, c->offset, true, store_mapped, &s);
 	if (err == OK)
 		err = pmfs_sync(fs, inode);
-	pmfs_lease_set(inode, NULL);
-	return err;
+	const err_t end = open_file[client] != inode ? pmfs_lease_end(inode) : OK;
+	return err == OK ? end : err;
 }
 
-static err_t on_path(struct pmfs *fs, const struct call *c, uint64_t *done)
+static err_t on_path(struct pmfs *fs, uint32_t client, const struct call *c, uint64_t *done)
 {
 	const uint32_t flags = FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW;
 	struct inode *inode;
@@ -91,7 +92,7 @@ static err_t on_path(struct pmfs *fs, const struct call *c, uint64_t *done)
 		err = pmfs_setattr(fs, inode, &(struct fs_setattr) { .set = FS_SET_SIZE | FS_SET_MODE, .size = c->offset,
 				.mode = c->bytes });
 	else if (c->kind == CALL_MAPPED_STORE)
-		err = mapped(fs, inode, c);
+		err = mapped(fs, inode, client, c);
 	pmfs_close(fs, inode);
 	return err;
 }
@@ -106,9 +107,10 @@ static err_t on_open_file(struct pmfs *fs, uint32_t client, const struct call *c
 		return write_inode(fs, inode, c, false, done);
 	if (c->kind == CALL_FILE_SYNC)
 		return pmfs_sync(fs, inode);
+	const err_t err = pmfs_lease_get(inode) != NULL ? pmfs_lease_end(inode) : OK;
 	open_file[client] = NULL;
 	pmfs_close(fs, inode);
-	return OK;
+	return err;
 }
 
 static err_t create(struct pmfs *fs, const char *path)
@@ -149,7 +151,7 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 		return on_open_file(fs, client, c, done);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
 	case CALL_MAPPED_STORE:
-		return on_path(fs, c, done);
+		return on_path(fs, client, c, done);
 	}
 	return ERR_INTERNAL;
 }
@@ -175,7 +177,6 @@ struct reader {
 	struct pmfs *fs;
 	const struct model *model; /* knows which contents are not worth reading */
 	struct finding *out;
-	uint8_t *arena;
 	size_t used;
 	char *why;
 };
@@ -195,7 +196,13 @@ static bool read_contents(struct reader *r, struct found *f)
 
 	if (f->st.type == FS_TYPE_DIRECTORY || (n != NULL && n->opaque) || f->st.size > ARENA_BYTES - r->used)
 		return true;
-	uint8_t *to = r->arena + r->used;
+	for (struct found *other = r->out->entry; other < f; other++) {
+		if (other->st.inode == f->st.inode && other->st.size == f->st.size && other->data != NULL) {
+			f->data = other->data;
+			return true;
+		}
+	}
+	uint8_t *to = r->out->arena + r->used;
 	if (f->st.type == FS_TYPE_SYMLINK) {
 		err = pmfs_readlink(r->fs, f->path, (char *)to, f->st.size, &done);
 	} else {
@@ -233,14 +240,14 @@ static bool read_entry(struct reader *r, const char *dir, const struct fs_dirent
 
 static bool read_dir(struct reader *r, const char *path)
 {
-	static uint8_t entries[3][16384];
+	static uint8_t entries[6][16384];
 	uint64_t bytes, next;
 	struct inode *inode;
 	uint32_t depth = path[0] != 0;
 
 	for (const char *c = path; *c != 0; c++)
 		depth += *c == '/';
-	if (depth > 2)
+	if (depth >= sizeof(entries) / sizeof(entries[0]))
 		return cannot(r, path, "too deep", OK);
 	err_t err = pmfs_open(r->fs, path, FS_OPEN_READ | FS_OPEN_DIRECTORY, 0, &inode);
 	if (err != OK)
@@ -256,7 +263,8 @@ static bool read_dir(struct reader *r, const char *path)
 			return false;
 		char below[MODEL_PATH];
 		memcpy(below, r->out->entry[mine].path, MODEL_PATH);
-		if (e->type == FS_TYPE_DIRECTORY && !read_dir(r, below))
+		const struct model_node *n = model_find(r->model, below);
+		if (e->type == FS_TYPE_DIRECTORY && !(n != NULL && n->opaque) && !read_dir(r, below))
 			return false;
 		at += e->record_bytes;
 	}
@@ -270,14 +278,12 @@ static int by_path(const void *a, const void *b)
 
 bool finding_make(struct pmfs *fs, const struct model *m, struct finding *out, char why[300])
 {
-	static uint8_t *arena;
 	struct reader r = { .fs = fs, .model = m, .out = out, .why = why };
 
-	if (arena == NULL)
-		arena = malloc(ARENA_BYTES);
-	if (arena == NULL)
+	if (out->arena == NULL)
+		out->arena = malloc(ARENA_BYTES);
+	if (out->arena == NULL)
 		abort();
-	r.arena = arena;
 	out->count = 0;
 	if (!read_dir(&r, ""))
 		return false;

@@ -65,8 +65,9 @@ void promise_free(struct promise *p);
 void promise_begin(struct promise *p, uint32_t client, const struct call *call, bool full, uint64_t full_bytes);
 /* The client has its answer. False: no history gives that one. */
 bool promise_end(struct promise *p, uint32_t client, err_t answer);
-/* Times as they are on the running file system, where only one client ran: durable from now on. */
-void promise_times(struct promise *p, struct pmfs *fs);
+/* Times as they are on the running file system, where only one client ran: durable from now on. NULL, or
+ * the path of something that was changed and whose time did not move. */
+const char *promise_times(struct promise *p, struct pmfs *fs);
 uint64_t promise_hash(const struct promise *p);
 bool promise_matches(const struct promise *p, const struct finding *found, char why[300]);
 

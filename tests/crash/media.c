@@ -222,20 +222,28 @@ static void on_write_back(void *context, uint64_t at, size_t bytes)
 		for (uint32_t i = line->first, n = 0; n < line->stores; i = r->store[i].next, n++)
 			r->store[i].marks |= (uint8_t)(1u << media_client);
 	}
-	clients_pass();
+	if (r->turns)
+		clients_pass();
 }
 
-/* What is marked becomes durable. False: nothing of the line is left in flight. */
+/* What is marked becomes durable, and what the same line had before it. False: nothing of the line is
+ * left in flight. */
 static bool line_fence(struct recorder *r, struct line *line, uint8_t marks)
 {
-	uint32_t i = line->first, next, stores = line->stores;
+	uint32_t i = line->first, next, stores = line->stores, durable = 0;
+
+	for (uint32_t n = 1; n <= stores; n++, i = r->store[i].next)
+		if (r->store[i].marks & marks)
+			durable = n;
+	i = line->first;
 
 	hash_line(&r->durable, line->index, line->durable, MINUS);
 	line->stores = 0;
 	for (; stores-- != 0; i = next) {
 		struct store *store = &r->store[i];
 		next = store->next;
-		if (store->marks & marks) {
+		if (durable != 0) {
+			durable--;
 			memcpy(line->durable + store->offset, store->data, store->bytes);
 			continue;
 		}
@@ -277,7 +285,8 @@ static void on_fence(void *context)
 	if (r->on_fence != NULL)
 		r->on_fence(r->context);
 	fence_all(r, (uint8_t)(1u << media_client));
-	clients_pass();
+	if (r->turns)
+		clients_pass();
 }
 
 void recorder_make(struct recorder *r)

@@ -52,6 +52,7 @@ struct recorder {
 	struct media_hash durable; /* of the durable image; what it starts with is the caller's */
 	void (*on_fence)(void *context); /* before a fence takes effect */
 	void *context;
+	bool turns;          /* clients take turns at its fences */
 };
 
 extern uint8_t *media_base;

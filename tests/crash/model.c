@@ -308,11 +308,12 @@ static err_t rename_name(struct model *m, const struct call *c)
 
 void call_data(const struct call *call, uint64_t offset, uint8_t *to, size_t bytes)
 {
-	for (size_t i = 0; i < bytes; i++) {
+	for (size_t i = 0, n; i < bytes; i += n) {
 		const uint64_t at = offset + i;
-		to[i] = (uint8_t)(mix64((uint64_t)call->serial << 32 | (at >> 3)) >> (at & 7) * 8);
-		if ((at & 7) == 0)
-			to[i] |= 1; /* no word of data is a word of zeroes */
+		const uint64_t word = mix64((uint64_t)call->serial << 32 | at >> 3) | 1; /* no word of data is zero */
+		n = 8 - (at & 7);
+		n = n < bytes - i ? n : bytes - i;
+		memcpy(to + i, (const uint8_t *)&word + (at & 7), n);
 	}
 }
 
@@ -381,9 +382,13 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 		node_write(n, c, offset, bytes);
 		return OK;
 	case CALL_MAPPED_STORE:
-		if (offset >= n->size)
+		if (offset / BLOCK * BLOCK >= n->size)
 			return ERR_ARGS;
-		node_write(n, c, offset, bytes);
+		if (offset < n->size) { /* what lies past the end is lost; times do not move */
+			const bool known = n->mtime_known;
+			node_write(n, c, offset, bytes < n->size - offset ? bytes : n->size - offset);
+			n->mtime_known = known;
+		}
 		return OK;
 	case CALL_RESIZE: case CALL_RESIZE_AND_MODE:
 		if (c->kind == CALL_RESIZE || steps > 0)

@@ -33,7 +33,7 @@ struct blob;
 
 struct model_node {
 	uint8_t type;       /* enum fs_type; 0: free */
-	bool opaque;        /* contents are not followed */
+	bool opaque;        /* contents are not followed; of a directory: names in it */
 	bool mtime_known;
 	bool late;          /* its times may not be durable yet */
 	uint32_t links;     /* files and symbolic links: names */
@@ -85,6 +85,7 @@ struct found {
 
 struct finding {
 	uint32_t count;      /* sorted by path */
+	uint8_t *arena;      /* its contents; made at the first use */
 	struct found entry[MODEL_NAMES + 8];
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* faults.c - a fault ends its process alone, and its backtrace has names: of this program's functions, or none where the
- * table that the program gave the kernel is wrong. The children are this program again; tests/system/test_faults.py
- * reads what the kernel printed. */
+/* faults.c - a fault ends its process alone, and its backtrace has names: of this program's functions, or none where
+ * the table that the program gave the kernel is wrong. The children are this program again; what the kernel printed is
+ * read by tests/system/test_faults.py. */
 #include "check.h"
 
 #include <lintel/process.h>
@@ -49,8 +49,10 @@ static struct {
 	char names[8];
 } wrong = { { SYMBOL_TABLE_MAGIC, 2, 0x400000 }, { 0, 0x1000, 0, 3 }, "aa\0bb" };
 
-enum { NO_MAGIC, MANY, NO_COUNT, NAMES_FAR, FUNCTIONS_LATE, CONTROL_CHARACTERS, NO_END, BASE_HIGH, CUT, UNMAPPED, AT_THE_TOP,
-	   WRONG_TABLES };
+enum wrong_table {
+	NO_MAGIC, MANY, NO_COUNT, NAMES_FAR, FUNCTIONS_LATE, CONTROL_CHARACTERS, NO_END, BASE_HIGH, CUT, UNMAPPED,
+	AT_THE_TOP, WRONG_TABLES
+};
 
 static int give_wrong_table(int kind)
 {

@@ -6,8 +6,8 @@
  * The parent prints the seed and keeps WORKERS children of this program running, each with two threads, until CALLS are
  * made. Child number N of a run draws from SEED and N alone, so a run with the same three numbers makes the same calls,
  * up to how threads and processes interleave. `fuzz_syscalls child SEED CALLS` runs one child by hand.
- * Every second child gets the resources that the parent has (`run -r` lends it the shell's): a port, a line and a range at
- * which nothing answers. */
+ * Every second child gets the resources that the parent has (`run -r` lends it the shell's): ports, a line and a range
+ * at which nothing answers. */
 #include "check.h"
 #include "raw_call.h"
 
@@ -219,7 +219,8 @@ static void steer_device(struct worker *worker, struct registers *call)
 	}
 }
 
-/* Plausible starts of code and stacks, so that started threads and entered doors do something, and seldom end the child. */
+/* Plausible starts of code and stacks, so that started threads and entered doors do something, and seldom end the
+ * child. */
 static void steer(struct worker *worker, struct registers *call)
 {
 	if (below(worker, call->rax == SYSCALL_door_create || call->rax == SYSCALL_door_donate ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* posix_stdio.c - when streams are written out: fflush(NULL), fclose, the end of a program by exit, by a return from
- * main, and not by _exit. The children are this program again, told by argv[1] what to do. Builds on Linux too, where it
- * must pass as well. */
+ * main, and not by _exit. The children are this program again, told by argv[1] what to do. Builds on Linux too, where
+ * it must pass as well. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

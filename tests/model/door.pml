@@ -18,6 +18,9 @@
 #ifndef ORPHANS
 #define ORPHANS 1    /* threads that calls with deadlines can bring */
 #endif
+#ifndef NEST_FROM
+#define NEST_FROM 0  /* the first thread whose server calls on */
+#endif
 #ifndef STACKS_A
 #define STACKS_A 1   /* activations of A; B has one */
 #endif
@@ -39,6 +42,11 @@
 #define PEER_DIED 2
 #define KILL 4
 
+#ifdef ROUNDS
+#define SEALED(p) sealed[p]
+#else
+#define SEALED(p) true
+#endif
 #define SERVER_OF(a) ((a) < STACKS_A -> A : B)
 #define IS_ENDING(p) (state[p] >= ENDING)
 #define MUST_UNWIND(t) ((pending[t] & (DEADLINE | PEER_DIED)) || ((pending[t] & KILL) && act[t] == NOBODY))
@@ -136,7 +144,7 @@ inline badge_is_closed()
 
 inline door_user_left()
 {
-	atomic {
+	d_step {
 		door_users--;
 		if
 		:: door_users == 0 -> badge_is_closed()
@@ -148,7 +156,7 @@ inline door_user_left()
 inline door_unref()
 {
 #ifdef ROUNDS
-	atomic {
+	d_step {
 		door_refs--;
 		if
 		:: door_refs == 0 -> door_users = 1; retires = true
@@ -171,7 +179,7 @@ inline door_unref()
 	:: else
 	fi
 #else
-	atomic {
+	d_step {
 		door_refs--;
 		if
 #ifdef WRONG_BADGE_ON_HANDLE
@@ -187,7 +195,7 @@ inline door_unref()
 
 inline handles_clear() /* handle_table_clear: C holds the badge */
 {
-	atomic {
+	d_step {
 		if
 		:: held -> held = false; begun = true
 		:: else
@@ -203,13 +211,9 @@ inline handles_clear() /* handle_table_clear: C holds the badge */
 
 inline finish_if_empty(p)
 {
-	atomic {
+	d_step {
 		if
-		:: state[p] == ENDING && threads[p] == 0 && !finishing[p] && inside[p] == 0
-#ifdef ROUNDS
-		   && sealed[p]
-#endif
-			-> finishing[p] = true; last = true
+		:: state[p] == ENDING && threads[p] == 0 && !finishing[p] && inside[p] == 0 && SEALED(p) -> finishing[p] = true; last = true
 		:: else -> last = false
 		fi
 	}
@@ -220,14 +224,14 @@ inline finish_if_empty(p)
 		:: p == C -> handles_clear()
 		:: else
 		fi;
-		atomic { check_empty(p); state[p] = ENDED }
+		d_step { check_empty(p); state[p] = ENDED }
 	:: else
 	fi
 }
 
 inline visitor_left(p)
 {
-	atomic { inside[p]--; empties = inside[p] == 0 && IS_ENDING(p) }
+	d_step { inside[p]--; empties = inside[p] == 0 && IS_ENDING(p) }
 	if
 	:: empties -> empties = false; finish_if_empty(p)
 	:: else
@@ -289,7 +293,7 @@ inline nudge_server(p)
 
 inline process_end(p)
 {
-	atomic {
+	d_step {
 		if
 		:: state[p] == RUNNING && !begun -> begun = true
 		:: else -> begun = false
@@ -307,7 +311,7 @@ inline process_end(p)
 		begun = false;
 		nudge_server(p);
 #ifdef WRONG_LOOKS_FIRST
-		atomic {
+		d_step {
 			if
 			:: state[p] == RUNNING -> state_ending(p)
 			:: else
@@ -322,7 +326,7 @@ inline process_end(p)
 
 inline process_thread_ended(p)
 {
-	atomic { threads[p]--; empties = threads[p] == 0 }
+	d_step { threads[p]--; empties = threads[p] == 0 }
 	if
 	:: empties -> empties = false; process_end(p); finish_if_empty(p)
 	:: else
@@ -385,7 +389,7 @@ inline cancel_wait(fifo)
 /* got == NOBODY: it has failed */
 inline activation_take(s, timed)
 {
-	atomic {
+	d_step {
 		if
 		:: IS_ENDING(s) -> got = NOBODY
 		:: else ->
@@ -404,7 +408,7 @@ inline activation_take(s, timed)
 		:: timed
 		fi;
 #ifdef WRONG_CANCEL_DROPS
-		atomic {
+		d_step {
 			if
 			:: woken[me] && MUST_UNWIND(me) -> waits[me] = false; woken[me] = false; got = NOBODY
 			:: else ->
@@ -423,35 +427,9 @@ inline activation_take(s, timed)
 
 /* ---- call.c ---- */
 
-/* OK, or got == NOBODY. */
-inline reach(s, timed)
-{
-	got = NOBODY;
-#ifdef WRONG_COUNTS_LATE
-	if
-	:: IS_ENDING(s) -> got = NOBODY
-	:: else -> inside[s]++; activation_take(s, timed)
-	fi;
-	if
-	:: got == NOBODY && !IS_ENDING(s) -> visitor_left(s)
-	:: else
-	fi
-#else
-	inside[s]++;
-	if
-	:: IS_ENDING(s) -> skip
-	:: else -> activation_take(s, timed)
-	fi;
-	if
-	:: got == NOBODY -> visitor_left(s)
-	:: else
-	fi
-#endif
-}
-
 inline orphan_prepare(s, timed)
 {
-	atomic {
+	d_step {
 		got_orphan = NOBODY;
 		if
 		:: timed && !IS_ENDING(s) ->
@@ -467,119 +445,154 @@ inline orphan_prepare(s, timed)
 	}
 }
 
-inline enter(s, a, timed)
+inline enter(s, a)
 {
-	d_step {
-		assert(thr[a] == me && !is_free[a] && !armed[a] && state[s] != ENDED);
-		orphan[a] = got_orphan; got_orphan = NOBODY;
-		through[a] = s == A;
-		is_orphans[a] = false;
-		expired[a] = false;
-		outer[a] = act[me];
-		caller[a] = here[me];
-		act[me] = a;
-		here[me] = s
-	}
-#ifndef WRONG_ENTERS_BLIND
+	assert(thr[a] == me && !is_free[a] && !armed[a] && state[s] != ENDED);
+	orphan[a] = got_orphan; got_orphan = NOBODY;
+	through[a] = s == A;
+	is_orphans[a] = false;
+	expired[a] = false;
+	outer[a] = act[me];
+	caller[a] = here[me];
+	act[me] = a;
+	here[me] = s
+}
+
+inline door_call_begins(s) /* handle_get, and the count of reach */
+{
 	if
-	:: IS_ENDING(s) -> pending[me] = pending[me] | PEER_DIED
+	:: s == A && !held -> fails = true
+	:: s == A && held -> door_refs++
 	:: else
 	fi;
-#endif
+#ifndef WRONG_COUNTS_LATE
 	if
-	:: timed -> armed[a] = true
+	:: !fails -> inside[s]++
 	:: else
 	fi
+#endif
 }
 
 inline door_call(s, timed)
 {
-	atomic { /* handle_get */
-		if
-		:: s == A && !held -> fails = true
-		:: s == A && held -> door_refs++
-		:: else
-		fi
-	}
 	if
 	:: fails -> fails = false
 	:: else ->
-		reach(s, timed);
+		activation_take(s, timed); /* looks at the state under its lock, after the count */
 		if
-		:: got != NOBODY ->
-			orphan_prepare(s, timed);
-			if
-			:: timed && got_orphan == NOBODY -> activation_give(got); got = NOBODY; visitor_left(s)
-			:: else -> enter(s, got, timed)
-			fi
-		:: else
-		fi;
-		if
-#ifdef ROUNDS
-		:: s == A -> door_unref() /* the activation itself tells of it */
-#else
-		:: s == A && got == NOBODY -> door_unref()
+		:: got == NOBODY ->
+#ifndef WRONG_COUNTS_LATE
+			visitor_left(s);
 #endif
-		:: else
-		fi;
-		got = NOBODY
+			if
+			:: s == A -> door_unref()
+			:: else
+			fi
+		:: else ->
+#ifdef WRONG_COUNTS_LATE
+			inside[s]++;
+#endif
+			d_step {
+				orphan_prepare(s, timed);
+				if
+				:: timed && got_orphan == NOBODY -> activation_give(got); got = NOBODY
+				:: else -> enter(s, got)
+				fi
+			}
+			if
+			:: got == NOBODY ->
+				visitor_left(s);
+				if
+				:: s == A -> door_unref()
+				:: else
+				fi
+			:: else ->
+				d_step {
+#ifndef WRONG_ENTERS_BLIND
+					if
+					:: IS_ENDING(s) -> pending[me] = pending[me] | PEER_DIED
+					:: else
+					fi;
+#endif
+					if
+					:: timed -> armed[got] = true
+					:: else
+					fi;
+					got = NOBODY
+				}
+#ifdef ROUNDS
+				if
+				:: s == A -> door_unref() /* the activation itself tells of the call from here on */
+				:: else
+				fi
+#endif
+			fi
+		fi
 	fi
 }
 
 inline leave()
 {
-	a = act[me];
-	s = SERVER_OF(a);
-	if
-	:: orphan[a] != NOBODY ->
-#ifndef WRONG_TIMER_STAYS
-		armed[a] = false;
-#endif
-		atomic { made[orphan[a]] = false; orphan[a] = NOBODY }
-	:: else
-	fi;
 	d_step {
+		a = act[me];
+		s = SERVER_OF(a);
+		if
+		:: orphan[a] != NOBODY ->
+#ifndef WRONG_TIMER_STAYS
+			armed[a] = false;
+#endif
+			made[orphan[a]] = false; orphan[a] = NOBODY
+		:: else
+		fi;
 		act[me] = outer[a];
 		if
 		:: !is_orphans[a] -> here[me] = caller[a]
 		:: else
-		fi
-	}
+		fi;
 #ifdef ROUNDS
-	d_step { leaves_badge = closing[a]; closing[a] = false; through[a] = false };
-	activation_give(a);
-	visitor_left(s);
-	if
-	:: leaves_badge -> leaves_badge = false; door_user_left()
-	:: else
-	fi;
+		leaves_badge = closing[a]; closing[a] = false;
 #else
-	d_step { leaves_badge = through[a]; through[a] = false };
-	activation_give(a);
+		leaves_badge = through[a];
+#endif
+		through[a] = false;
+		activation_give(a);
+		a = 0
+	}
 	visitor_left(s);
 	if
-	:: leaves_badge -> leaves_badge = false; door_unref()
+	:: leaves_badge ->
+		leaves_badge = false;
+#ifdef ROUNDS
+		door_user_left()
+#else
+		door_unref()
+#endif
 	:: else
 	fi;
-#endif
-#ifndef WRONG_LEAVES_BLIND
 	d_step {
+		s = 0;
+#ifndef WRONG_LEAVES_BLIND
 		if
 		:: IS_ENDING(here[me]) -> pending[me] = pending[me] | PEER_DIED
 		:: else
-		fi;
-	}
+		fi
 #endif
-	d_step { a = 0; s = 0 }
+	}
 }
 
-inline door_return()
+/* To a caller that is ending, results are dropped: no handles are moved. */
+inline door_return_begins()
 {
+	assert(!died[me] && state[here[me]] != ENDED);
 	a = act[me];
-	died[me] = !is_orphans[a] && IS_ENDING(caller[a]); /* then no handles are moved */
-	assert(is_orphans[a] || state[caller[a]] != ENDED);
 	ends = is_orphans[a];
-	leave()
+	if
+	:: !ends ->
+		died[me] = IS_ENDING(caller[a]);
+		assert(state[caller[a]] != ENDED)
+	:: else
+	fi;
+	a = 0
 }
 
 inline split(last_one)
@@ -589,10 +602,10 @@ inline split(last_one)
 		orphan[last_one] = NOBODY;
 		is_orphans[last_one] = true;
 		act[o] = act[me];
-		here[o] = here[me]
+		here[o] = here[me];
+		a = act[o]
 	}
 #ifndef WRONG_ORPHAN_NOT_TOLD
-	a = act[o];
 	do
 	:: thr[a] = o; /* one lock each */
 		if
@@ -666,7 +679,7 @@ inline door_unwind()
 /* thread_return_work. The thread is to end if `ends` */
 inline border()
 {
-	atomic {
+	d_step {
 		work = pending[me] & (DEADLINE | PEER_DIED);
 		pending[me] = pending[me] & KILL
 	}
@@ -674,59 +687,58 @@ inline border()
 	:: work != 0 -> work = 0; door_unwind()
 	:: else
 	fi;
-	if
-	:: !ends && act[me] == NOBODY && (pending[me] & KILL) -> ends = true
-	:: else
-	fi
-}
-
-#define TIMED_OUT_OF_A (timed_calls && me == 0)
-
-/* What user code does next. A step in a process that leave() saw ending would be one too many. */
-inline user_step()
-{
-	atomic { assert(!died[me] && state[here[me]] != ENDED) }
-	if
-	:: act[me] == NOBODY && calls > 0 ->
-		calls--;
+	d_step {
 		if
-#ifdef DEADLINE_A
-		:: me == 0 -> door_call(A, true)
-		:: me != 0 -> door_call(A, false)
-#else
-		:: door_call(A, false)
-#endif
-		fi
-	:: act[me] == NOBODY && calls == 0 -> ends = true
-	:: act[me] != NOBODY -> door_return()
-#ifdef NEST
-	:: act[me] != NOBODY && here[me] == A && nests > 0 && me >= NEST_FROM ->
-		nests--;
-#ifdef DEADLINE_B
-		door_call(B, true)
-#else
-		door_call(B, false)
-#endif
-#endif
-#ifdef STAY
-	:: act[me] != NOBODY ->
-		stays[me] = true;
-		MUST_UNWIND(me);
-		stays[me] = false
-#endif
-	fi
+		:: !ends && act[me] == NOBODY && (pending[me] & KILL) -> ends = true
+		:: else
+		fi;
+		died[me] = false
+	}
 }
+
+#define IN_USER (!ends && !(MUST_UNWIND(me)))
+#ifdef DEADLINE_A
+#define TIMED_A (me == 0)
+#else
+#define TIMED_A false
+#endif
+#ifdef DEADLINE_B
+#define TIMED_B true
+#else
+#define TIMED_B false
+#endif
 
 proctype Thread(byte me)
 {
 	byte i, a, s, o, x, work, got = NOBODY, got_orphan = NOBODY;
 	byte calls = (me < CLIENTS -> CALLS : 0);
-	byte nests = 1;
+	byte nests = (me >= NEST_FROM -> 1 : 0);
 	bool last, empties, begun, fails, ends, retires, leaves_badge;
 
 	do
-	:: !ends && pending[me] != 0 && (MUST_UNWIND(me) || died[me]) -> border(); died[me] = false
-	:: !ends && !(MUST_UNWIND(me)) -> user_step()
+	:: !ends && pending[me] != 0 && (MUST_UNWIND(me) || died[me]) -> border()
+	/* What user code does next. In a process that leave() saw ending it would be one step too many. */
+	:: atomic { IN_USER && act[me] == NOBODY && calls > 0 ->
+			assert(!died[me] && state[here[me]] != ENDED);
+			calls--;
+			door_call_begins(A)
+		}
+		door_call(A, TIMED_A)
+	:: atomic { IN_USER && act[me] == NOBODY && calls == 0 -> assert(!died[me]); ends = true }
+	:: atomic { IN_USER && act[me] != NOBODY -> door_return_begins() }
+		leave()
+#ifdef NEST
+	:: atomic { IN_USER && act[me] != NOBODY && here[me] == A && nests > 0 ->
+			assert(!died[me] && state[A] != ENDED);
+			nests--;
+			door_call_begins(B)
+		}
+		door_call(B, TIMED_B)
+#endif
+#ifdef STAY
+	:: atomic { IN_USER && act[me] != NOBODY -> stays[me] = true }
+		atomic { MUST_UNWIND(me) -> stays[me] = false }
+#endif
 	:: ends -> break
 	od;
 	atomic { /* thread_exit, thread_reap */
@@ -734,7 +746,11 @@ proctype Thread(byte me)
 		ends = false; alive[me] = false;
 		s = home[me]; here[me] = NOBODY
 	}
-	process_thread_ended(s);
+	if
+	:: s < C -> process_thread_ended(s)
+	:: else -> atomic { process_thread_ended(s) }
+	fi;
+	skip;
 	d_step { pending[me] = 0; s = 0 }
 }
 
@@ -742,9 +758,10 @@ proctype Thread(byte me)
 proctype Home(byte p)
 {
 	byte i;
-	bool last, empties, begun, retires;
+	bool last, retires, begun;
 
-	home_told[p] -> process_thread_ended(p)
+	d_step { home_told[p] -> threads[p]-- }
+	finish_if_empty(p)
 }
 
 proctype Killer(byte p)
@@ -776,7 +793,7 @@ proctype Donor(byte fresh)
 {
 	byte i;
 
-	atomic { starved[A] && state[A] == RUNNING }
+	d_step { starved[A] && state[A] == RUNNING }
 #ifndef WRONG_CLEARS_LATE
 	starved[A] = false;
 #endif
@@ -797,7 +814,7 @@ proctype Donor(byte fresh)
 proctype Clock(byte a)
 {
 	do
-	:: atomic { armed[a] ->
+	:: d_step { armed[a] ->
 			assert(thr[a] != NOBODY && orphan[a] != NOBODY); /* it is the deadline of a call that is under way */
 			armed[a] = false;
 			expired[a] = true;
@@ -880,7 +897,7 @@ init {
 	byte i;
 
 	d_step {
-		threads[A] = 1; threads[B] = 1;
+		threads[A] = 1; threads[B] = 1; /* their own */
 		i = 0;
 		do
 		:: i < THREADS ->
@@ -908,8 +925,12 @@ init {
 	}
 	atomic {
 		run Check();
+#ifdef KILL_A
 		run Home(A);
+#endif
+#ifdef KILL_B
 		run Home(B);
+#endif
 #ifdef DEADLINE_A
 		run Clock(0);
 #endif
@@ -940,5 +961,6 @@ init {
 
 #ifdef CLAIMS
 ltl nobody_in_ended { [] (state[A] != ENDED || inside[A] == 0) }
-ltl first_call_ends { <> (!alive[0] || stays[0] || (waits[0] && !held) || waits[0]) }
+/* A thread that has called ends its call, or its server keeps it for ever, or it waits behind such a one. */
+ltl calls_end { [] (act[1] != NOBODY -> <> (act[1] == NOBODY || stays[1])) }
 #endif

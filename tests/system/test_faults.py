@@ -17,10 +17,10 @@ int main(void) { call_it(); }
 
 
 def backtraces(output, program):
-    """The names of each backtrace of that program, innermost first; '' for a frame without one."""
+    """The names of each backtrace of that program, innermost first; '' for a frame without one. Lines that are not the
+    kernel's may lie between its own."""
     found, current = [], None
-    for line in output.splitlines():
-        line = re.sub(r"^\[ *[0-9.]+\] ?", "", line)
+    for line in re.findall(r"\[ *[0-9]+\.[0-9]+\] (.*)", output):
         if line.startswith(program + "["):
             current = []
             found.append(current)

@@ -31,8 +31,9 @@ LINTEL_SECONDS = 600
 LINUX_SECONDS = 1500
 WALL_ROUNDS = 3
 WALL_ROWS = ("null_call,read_8_seq,read_4k_seq,write_4k_fsync,stat,open_close,create_unlink,pipe_round_trip,door_0,"
-             "anon_fault,munmap_1,thread_ping_pong,scale_read,scale_write,scale_create,scale_shared,munmap_shared_1,"
-             "munmap_shared_16,munmap_shared_256")
+             "anon_fault,munmap_1,thread_ping_pong,scale_read_1,scale_read_2,scale_write_1,scale_write_2,scale_create_1,"
+             "scale_create_2,scale_shared_read_1,scale_shared_read_2,scale_shared_create_1,scale_shared_create_2,"
+             "munmap_shared_1,munmap_shared_16,munmap_shared_256")
 
 
 @dataclass
@@ -112,10 +113,9 @@ def wall_jobs(groups):
     for turn in range(1, WALL_ROUNDS + 1):
         for cpus in (1, 2):
             mode = f"wall-{cpus}"
-            jobs.append(lintel_job(f"{mode}-lintel-{turn}", wanted, WALL_ROWS, quick=True, mode=mode))
+            jobs.append(lintel_job(f"{mode}-lintel-{turn}", wanted, WALL_ROWS, mode=mode))
             places = ("ext4", "xfs", "fuse") if set(wanted) & {"files", "scaling"} else ()
-            jobs.append(linux_job(f"{mode}-lean-{turn}", "lean", wanted, places, WALL_ROWS, quick=True, mode=mode,
-                                  more="idle=poll"))
+            jobs.append(linux_job(f"{mode}-lean-{turn}", "lean", wanted, places, WALL_ROWS, mode=mode, more="idle=poll"))
     return jobs
 
 

@@ -16,7 +16,14 @@ $(foreach row,$(PROGRAM_TABLE),$(eval $(call program_name,$(row))_SOURCES := \
 $(foreach name,$(GUEST_FOLDERS),$(eval $(name)_SOURCES := $(sort $(wildcard tests/guest/$(name)/*.[cS]))))
 $(foreach name,$(GUEST_FILES),$(eval $(name)_SOURCES := tests/guest/$(name).c))
 
-PROGRAMS := $(foreach name,$(foreach row,$(PROGRAM_TABLE),$(call program_name,$(row))) $(GUEST_PROGRAMS), \
+# pmfs's tools share its sources.
+PMFS_TOOLS := mkfs.pmfs:mkfs fsck.pmfs:fsck pmfs-dump:dump
+PMFS_CORE := $(filter-out %/main.c %/lease.c,$(pmfs_SOURCES)) $(wildcard servers/fs/pmfs/tools/image*.c)
+$(foreach row,$(PMFS_TOOLS),$(eval $(call program_name,$(row))_SOURCES := \
+	servers/fs/pmfs/tools/$(call program_folder,$(row)).c $(filter-out %_host.c,$(PMFS_CORE))))
+
+PROGRAMS := $(foreach name,$(foreach row,$(PROGRAM_TABLE),$(call program_name,$(row))) \
+	$(foreach row,$(PMFS_TOOLS),$(call program_name,$(row))) $(GUEST_PROGRAMS), \
 	$(if $($(name)_SOURCES),$(name)))
 PROGRAM_FILES := $(PROGRAMS:%=$(BUILD)/bin/%)
 # Every folder of servers and drivers is one room: a file includes "kit/kit.h", or its neighbours by name.

@@ -3,8 +3,8 @@
  * The table lies in the program's own memory, read-only; the build makes it (tools/symbols.py). It is data from user
  * mode: the kernel checks every offset before it follows it, and a wrong table gives wrong names or none.
  *
- *   struct symbol_table | count offsets of functions from `base`, ascending | count offsets of their names from the first
- *   name | the names, each with a NUL.     All offsets are uint32_t. An empty name ends the function before it. */
+ *   struct symbol_table | count offsets of functions from `base`, ascending | count offsets of their names from the
+ *   first name | the names, each with a NUL. Offsets are uint32_t. An empty name ends the function before it. */
 #pragma once
 
 #include <lintel/types.h>

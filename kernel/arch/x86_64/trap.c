@@ -7,6 +7,7 @@
 #include "kernel/fault.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
+#include "kernel/trace.h"
 #include "mm/kernel_space.h"
 
 enum exception {
@@ -204,7 +205,9 @@ static void interrupt(uint64_t vector)
 void trap_dispatch(struct trap_frame *frame)
 {
 	if (frame->vector >= EXCEPTIONS) {
+		trace_event(TRACE_INTERRUPT, (uint32_t)frame->vector, frame->rip);
 		interrupt(frame->vector);
+		trace_event(TRACE_INTERRUPT_END, (uint32_t)frame->vector, 0);
 	} else if (frame->vector == EXCEPTION_PAGE_FAULT) {
 		page_fault(frame);
 	} else if (trap_from_user(frame)) {

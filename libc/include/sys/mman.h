@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sys/mman.h - memory mappings. A MAP_PRIVATE mapping of a file is a copy of the file's bytes, made when it is mapped. */
+/* sys/mman.h - memory mappings. A MAP_PRIVATE mapping of a file is a copy of its bytes, made when it is mapped. */
 #ifndef LINTEL_SYS_MMAN_H
 #define LINTEL_SYS_MMAN_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* file.c - the data of one inode: reading, writing, sizes, holes, and what mappings need to know.
  * F1  In the last block, bytes past the size are zero, on media too (a crash may leave some; mount
- * clears them).
+ * clears them. Clients store some through mappings; they are cleared when the file grows, and when
+ * the last mapping ends).
  * F2  Data of a new block, or past the old size, is durable before the size or the tree lets anybody see it.
  * F3  No block lies past the size's last block (a crash in a truncate may leave some; mount frees them). */
 #include "change.h"
@@ -99,6 +100,15 @@ static err_t tail_clear(struct inode *inode, struct change *c, uint64_t from, ui
 	else
 		pm_fence(&inode->fs->pm);
 	return OK;
+}
+
+err_t pmfs_lease_end(struct inode *inode)
+{
+	inode_lock_write(inode);
+	inode->lease = NULL;
+	err_t err = inode->type == PMFS_FILE ? tail_clear(inode, NULL, inode->now.size, UINT64_MAX) : OK;
+	inode_unlock(inode);
+	return err;
 }
 
 /* New blocks for the hole at `offset`, as far as one run goes; the parts of them that `data` does

@@ -80,6 +80,8 @@ static void lease_destroy(struct lease *lease)
 	for (uint32_t i = 0; i < lease->count; i++)
 		if (lintel_handle_close(lease->vmo[i]) != OK)
 			kit_log("a lease's VMO was gone");
+	if (pmfs_lease_end(lease->inode) != OK)
+		kit_log("the end of a file that was mapped could not be cleared");
 	pmfs_close(table.fs, lease->inode);
 	free(lease);
 }

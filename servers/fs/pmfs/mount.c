@@ -72,7 +72,7 @@ static err_t fs_new(const struct pmfs_options *options, struct pmfs **out)
 void pmfs_abandon(struct pmfs *fs)
 {
 	inode_forget_all(fs);
-	for (uint32_t i = 0; i < TABLE_CHUNKS; i++)
+	for (uint32_t i = 0; i < TABLE_CHUNKS && atomic_load(&fs->table[i]) != NULL; i++)
 		free(atomic_load(&fs->table[i]));
 	for (uint32_t i = 0; i < fs->cpus; i++)
 		free(fs->pool[i].numbers);
@@ -125,23 +125,40 @@ static err_t scan_inode(struct scan *scan, const struct pmfs_inode *inode)
 	return scan->found_blocks == inode->blocks ? OK : scan_refuse(scan, "its block count is wrong");
 }
 
+/* One inode of the table. What is wrong with it ends the mount, unless all damage is wanted. */
+static err_t scan_slot(struct scan *scan)
+{
+	struct pmfs *fs = scan->fs;
+	const struct pmfs_inode_slot *slot = inode_slot(fs, scan->number);
+	uint8_t copy;
+	err_t err = inode_slot_pick(scan->number, slot, fs->unclean, &copy);
+
+	if (err != OK)
+		err = scan_refuse(scan, "its checksum is wrong");
+	else
+		err = scan_inode(scan, &slot->copy[copy]);
+	if (err == OK && slot->copy[copy].type != PMFS_FREE)
+		atomic_fetch_add(&fs->inodes_used, 1);
+	if (err != ERR_CORRUPT || fs->options.damage == NULL)
+		return err;
+	fs->options.damage(scan->reason);
+	scan->reason[0] = 0;
+	return OK;
+}
+
 static err_t scan_table(struct scan *scan)
 {
 	struct pmfs *fs = scan->fs;
 	const uint64_t end = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK;
 
 	for (uint64_t number = PMFS_INODE_ROOT; number < end; number++) {
-		const struct pmfs_inode_slot *slot = inode_slot(fs, number);
-		uint8_t copy;
 		scan->number = number;
-		if (inode_slot_pick(number, slot, fs->unclean, &copy) != OK)
-			return scan_refuse(scan, "its checksum is wrong");
-		err_t err = scan_inode(scan, &slot->copy[copy]);
-		if (err == OK && slot->copy[copy].type != PMFS_FREE)
-			atomic_fetch_add(&fs->inodes_used, 1);
+		err_t err = scan_slot(scan);
 		if (err != OK)
 			return err;
 	}
+	if (fs->options.damage != NULL)
+		return OK; /* no new inode is wanted */
 	for (uint64_t number = end; number-- > PMFS_INODE_ROOT + 1;) { /* the lowest comes off the pool first */
 		const struct pmfs_inode_slot *slot = inode_slot(fs, number);
 		uint8_t copy;
@@ -275,8 +292,10 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 	if (err != OK)
 		return err;
 	space_ready(&fs->space);
-	state_write(&fs->pm, fs->state);
-	err = mend_all(scan);
+	if (fs->options.damage == NULL) {
+		state_write(&fs->pm, fs->state);
+		err = mend_all(scan);
+	}
 	if (err == OK)
 		err = inode_get(fs, PMFS_INODE_ROOT, &fs->root);
 	if (err == OK && fs->root->type != PMFS_DIRECTORY)

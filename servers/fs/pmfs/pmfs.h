@@ -21,6 +21,9 @@ struct pmfs_options {
 	uint64_t seed;    /* of the uuid and the hash key when formatting; 0: the clock's */
 	uint32_t (*cpu)(void); /* the caller's CPU; NULL: 0 */
 	void (*log)(const char *line);
+	/* Not NULL: fsck of damaged media, on a copy of it. What mount would refuse is told, and left out;
+	 * nothing is mended. Only pmfs_check and pmfs_abandon may follow. */
+	void (*damage)(const char *line);
 	/* The file's blocks in [offset, offset + bytes) are about to go away or to change place: take
 	 * them back from every client before coming back. The inode is write-locked. NULL: nobody maps files. */
 	void (*revoke)(void *context, uint64_t offset, uint64_t bytes);
@@ -52,6 +55,8 @@ bool pmfs_is_unlinked(struct inode *inode);
  * else uses the inode's data: the inode is locked for it. */
 void *pmfs_lease_get(struct inode *inode);
 void pmfs_lease_set(struct inode *inode, void *lease);
+/* No client maps the file any more: forgets the word and clears what was stored past the file's end. */
+MUST_USE err_t pmfs_lease_end(struct inode *inode);
 
 MUST_USE err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *data, size_t bytes,
 		uint64_t *done);

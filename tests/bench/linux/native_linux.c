@@ -4,6 +4,7 @@
 #include "../bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -28,6 +29,18 @@ bool native_child(int argc, char **argv, int *status)
 void native_use_large_pages(void *memory, size_t bytes, bool large)
 {
 	madvise(memory, bytes, large ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+void native_reserve(int fd, uint64_t bytes)
+{
+	if (posix_fallocate(fd, 0, (off_t)bytes))
+		return; /* then it is allocated in the pieces that are written */
+}
+
+unsigned native_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	return cpus > 0 ? (unsigned)cpus : 1;
 }
 
 static bool null_call(struct bench *b, uint64_t count)

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* dump.c - pmfs-dump [-a] FILE|zone [INODE...]
+ * What is on the media, as it is: superblock, state, journals, inodes with their two copies, trees,
+ * directory entries. Replays nothing, mends nothing. -a: free inodes too. */
+#include "image.h"
+#include "fs/pmfs/change.h"
+#include "fs/pmfs/crc32c.h"
+#include "fs/pmfs/directory.h"
+#include "fs/pmfs/extent_tree.h"
+#include "fs/pmfs/super.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ull unsigned long long
+
+static const char *const types[] = { "free", "file", "directory", "symlink" };
+
+static void dump_super(const struct pmfs *fs)
+{
+	const struct pmfs_super *s = &fs->super;
+	uint32_t state;
+	const bool good = state_read(&fs->pm, &state);
+
+	printf("superblock: version %u, %llu blocks, %u journals, data from block %llu, features %llx/%llx, uuid ",
+			s->version, (ull)s->blocks, s->journals, (ull)s->first_data_block, (ull)s->compatible, (ull)s->incompatible);
+	for (size_t i = 0; i < sizeof(s->uuid); i++)
+		printf("%02x", s->uuid[i]);
+	printf("\nstate: %s, mount %u%s\n", state & PMFS_STATE_CLEAN ? "clean" : "in use", state >> 1,
+			good ? "" : ", checksum WRONG");
+}
+
+static void dump_journals(const struct pmfs *fs)
+{
+	for (uint32_t i = 0; i < fs->super.journals; i++) {
+		const struct pmfs_journal *j = block_at(fs, PMFS_JOURNAL_BLOCK + i);
+		if (j->magic != PMFS_JOURNAL_MAGIC)
+			continue;
+		const bool fits = j->bytes >= 24 && j->bytes <= sizeof(*j) - 8 && j->inodes <= PMFS_JOURNAL_INODES &&
+				j->words <= PMFS_JOURNAL_WORDS;
+		const bool good = fits && crc32c(0, &j->version, j->bytes) == j->crc;
+		printf("journal %u: version %llu, %u inodes, %u words, checksum %s\n", i, (ull)j->version, j->inodes, j->words,
+				good ? "good" : "WRONG");
+		for (uint32_t k = 0; good && k < j->inodes; k++)
+			printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)j->inode[k].number, types[j->inode[k].inode.type & 3],
+					j->inode[k].inode.links, (ull)j->inode[k].inode.size);
+		for (uint32_t k = 0; good && k < j->words; k++)
+			printf("  word at %llx = %llx (inode %llu)%s\n", (ull)j->word[k].offset, (ull)j->word[k].value,
+					(ull)j->word[k].owner, j->word[k].body != 0 ? ", vouches for an entry" : "");
+	}
+}
+
+static err_t dump_extent(void *context, const struct pmfs_extent *what, bool leaf)
+{
+	(void)context;
+	if (leaf)
+		printf("  %u + %u -> block %llu\n", what->logical, what->count, (ull)what->physical);
+	else
+		printf("  node from %u in block %llu\n", what->logical, (ull)what->physical);
+	return OK;
+}
+
+static bool dump_entry(void *context, const struct pmfs_dirent *entry, uint64_t cookie)
+{
+	(void)context;
+	printf("  %08x.%u -> inode %llu %s \"", entry->hash, entry->collision, (ull)entry->inode, types[entry->type & 3]);
+	for (uint32_t i = 0; i < entry->name_bytes; i++)
+		printf((uint8_t)entry->name[i] < ' ' || entry->name[i] == '"' || entry->name[i] == '\\' ? "\\x%02x" : "%c",
+				(uint8_t)entry->name[i]);
+	printf("\"\n");
+	(void)cookie;
+	return true;
+}
+
+static void dump_inode(const struct pmfs *fs, uint64_t number, bool all)
+{
+	const struct pmfs_inode_slot *slot = inode_slot(fs, number);
+	struct tree_visitor trees = { .visit = dump_extent };
+	const struct dir_visitor names = { .visit = dump_entry };
+	uint8_t copy;
+
+	if (slot == NULL) {
+		printf("inode %llu: there is none\n", (ull)number);
+		return;
+	}
+	const bool good0 = inode_copy_good(number, &slot->copy[0]), good1 = inode_copy_good(number, &slot->copy[1]);
+	if (inode_slot_pick(number, slot, true, &copy) != OK) {
+		printf("inode %llu: both copies are damaged\n", (ull)number);
+		return;
+	}
+	const struct pmfs_inode *n = &slot->copy[copy];
+	if (n->type == PMFS_FREE && good0 && good1 && !all)
+		return;
+	printf("inode %llu: %s, copy %u of versions %llu%s and %llu%s, mode %o, %u links, %llu bytes in %llu blocks, owner %u:%u, "
+			"mtime %llu", (ull)number, n->type <= PMFS_SYMLINK ? types[n->type] : "unknown", copy, (ull)slot->copy[0].version,
+			good0 ? "" : " (torn)", (ull)slot->copy[1].version, good1 ? "" : " (torn)", n->mode, n->links, (ull)n->size,
+			(ull)n->blocks, n->uid, n->gid, (ull)n->mtime);
+	printf(n->type == PMFS_DIRECTORY ? ", in inode %llu\n" : "\n", (ull)n->parent);
+	if (n->flags & PMFS_INODE_INLINE)
+		printf("  -> \"%.*s\"\n", n->size < PMFS_TARGET_INLINE ? (int)n->size : PMFS_TARGET_INLINE, n->target);
+	if (inode_wrong(fs, n) != NULL)
+		printf("  WRONG: %s\n", inode_wrong(fs, n));
+	else if (n->type != PMFS_FREE && tree_walk(fs, number, n, &trees) != OK)
+		printf("  WRONG: %s\n", trees.reason);
+	else if (n->type == PMFS_DIRECTORY && dir_walk(fs, number, n, 0, &names) != OK)
+		printf("  WRONG: a leaf or an entry is damaged\n");
+}
+
+/* Enough of a mounted file system to follow inodes and trees. */
+static bool fs_prepare(struct pmfs *fs, struct inode *table)
+{
+	const struct pmfs_inode_slot *slot = block_at(fs, PMFS_ANCHOR_BLOCK);
+	struct tree_visitor quiet = { .visit = dump_extent };
+	uint8_t copy;
+
+	if (inode_slot_pick(PMFS_INODE_TABLE, slot, true, &copy) != OK) {
+		printf("inode table: both copies are damaged\n");
+		return false;
+	}
+	*table = (struct inode) { .number = PMFS_INODE_TABLE, .fs = fs, .now = slot->copy[copy], .copy = copy };
+	fs->table_inode = table;
+	printf("inode table:\n");
+	if (tree_walk(fs, PMFS_INODE_TABLE, &table->now, &quiet) == OK && inode_table_learn(fs) == OK)
+		return true;
+	printf("  WRONG: %s\n", quiet.reason != NULL ? quiet.reason : "it is not complete");
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	const bool all = argc > 1 && strcmp(argv[1], "-a") == 0;
+	static struct pmfs fs;
+	struct inode table;
+	struct image image;
+	char reason[PMFS_REASON_BYTES] = "";
+	err_t err;
+
+	if (argc < 2 + all) {
+		fprintf(stderr, "usage: pmfs-dump [-a] FILE|zone [INODE...]\n");
+		return EXIT_CANNOT;
+	}
+	if (!image_open(&image, argv[1 + all], IMAGE_COPY, 0))
+		return EXIT_CANNOT;
+	if (super_examine(image.base, image.bytes, &fs.super, &err, reason) != SUPER_GOOD) {
+		fprintf(stderr, "%s: %s\n", image.path, reason[0] != 0 ? reason : "blank");
+		return EXIT_CANNOT;
+	}
+	pm_init(&fs.pm, image.base, image.bytes);
+	dump_super(&fs);
+	dump_journals(&fs);
+	if (!fs_prepare(&fs, &table))
+		return EXIT_DAMAGED;
+	const uint64_t end = atomic_load(&fs.table_blocks) * PMFS_INODES_PER_BLOCK;
+	if (argc > 2 + all)
+		for (int i = 2 + all; i < argc; i++)
+			dump_inode(&fs, strtoull(argv[i], NULL, 10), true);
+	else
+		for (uint64_t number = PMFS_INODE_ROOT; number < end; number++)
+			dump_inode(&fs, number, all);
+	return image_close(&image) ? EXIT_CLEAN : EXIT_CANNOT;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* bases.c - what is on the device before a sequence starts. All have the names that operations use;
+ * they differ in what those meet: much room, little room, the last inode numbers, deep trees. */
+#include "engine.h"
+#include "clients.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEVICE_BYTES (4ull << 20)
+#define START_NS 1600000000000000000ull
+
+static void must(struct pmfs *fs, struct model *m, const struct call *c)
+{
+	static uint32_t serial = 0x1000;
+	struct call call = *c;
+
+	call.serial = ++serial;
+	const err_t want = model_apply(m, 0, &call, call_steps(&call), false, 0);
+	const struct outcome out = call_run(fs, 0, &call);
+	if (out.err == want && want == OK)
+		return;
+	fprintf(stderr, "crash: a base cannot be made: call %d on %s: %d, expected %d\n", call.kind, call.a, out.err, want);
+	exit(2);
+}
+
+#define MUST(...) must(fs, m, &(struct call) { __VA_ARGS__ })
+
+static void opaque_make(struct model *m, const char *path)
+{
+	for (uint32_t i = 0; i < m->names; i++)
+		if (strcmp(m->name[i].path, path) == 0)
+			m->node[m->name[i].node].opaque = true;
+}
+
+/* Twelve names of five slots: the leaf is full. */
+static void full_leaf(struct pmfs *fs, struct model *m, const char *dir, uint32_t names)
+{
+	char path[MODEL_PATH];
+
+	for (uint32_t i = 0; i < names; i++) {
+		snprintf(path, sizeof(path), "%s/%02u-%0230u", dir, i, i);
+		MUST(CALL_LINK, .a = "e", .b = path);
+	}
+}
+
+static void build_small(struct pmfs *fs, struct model *m)
+{
+	static const char long_target[] = "a/target/that/does/not/fit/into/an/inode/and/takes/a/block";
+
+	MUST(CALL_CREATE, .a = "a");
+	MUST(CALL_WRITE, .a = "a", .bytes = 5000);
+	MUST(CALL_CREATE, .a = "b");
+	MUST(CALL_WRITE, .a = "b", .bytes = 100);
+	MUST(CALL_LINK, .a = "b", .b = "h");
+	MUST(CALL_CREATE, .a = "e");
+	MUST(CALL_CREATE, .a = "s");
+	MUST(CALL_WRITE, .a = "s", .offset = 8192, .bytes = 4096);
+	MUST(CALL_WRITE, .a = "s", .offset = 18000, .bytes = 2000);
+	MUST(CALL_MKDIR, .a = "d");
+	MUST(CALL_CREATE, .a = "d/x");
+	MUST(CALL_WRITE, .a = "d/x", .bytes = 4096);
+	MUST(CALL_MKDIR, .a = "d/s");
+	MUST(CALL_MKDIR, .a = "m");
+	MUST(CALL_SYMLINK, .a = "l", .b = "a");
+	MUST(CALL_SYMLINK, .a = "k", .b = long_target);
+	MUST(CALL_CREATE, .a = "t");
+	for (uint32_t i = 0; i < 5; i++)
+		MUST(CALL_WRITE, .a = "t", .offset = i * 8192, .bytes = 4096);
+	MUST(CALL_MKDIR, .a = "D");
+	full_leaf(fs, m, "D", 12);
+}
+
+/* Only few blocks are free. */
+static void build_full(struct pmfs *fs, struct model *m)
+{
+	build_small(fs, m);
+	MUST(CALL_CREATE, .a = "z");
+	opaque_make(m, "z");
+	const uint64_t bytes = (pmfs_blocks_free(fs) - 3) * 4096;
+	MUST(CALL_WRITE, .a = "z", .bytes = (uint32_t)bytes);
+}
+
+/* No free inode number: the next one makes the table grow. The others are used by names that nobody follows. */
+static void build_table(struct pmfs *fs, struct model *m)
+{
+	struct fs_statfs st;
+	char name[32];
+
+	build_small(fs, m);
+	opaque_make(m, "d/s");
+	for (uint32_t i = 0;; i++) {
+		pmfs_statfs(fs, &st);
+		if (st.inodes_free - st.blocks_free * 16 <= 3)
+			break;
+		snprintf(name, sizeof(name), "d/s/%03u", i);
+		if (pmfs_symlink(fs, "x", name) != OK)
+			exit(2);
+	}
+}
+
+/* Trees of two levels: a file of 300 extents, a directory of many leaves. */
+static void build_deep(struct pmfs *fs, struct model *m)
+{
+	build_small(fs, m);
+	opaque_make(m, "t");
+	for (uint32_t i = 5; i < 300; i++)
+		MUST(CALL_WRITE, .a = "t", .offset = i * 8192, .bytes = 1);
+	full_leaf(fs, m, "m", 24);
+}
+
+static bool makes_inodes(const struct operation *o)
+{
+	return strncmp(o->name, "create", 6) == 0 || strncmp(o->name, "mkdir", 5) == 0 || strncmp(o->name, "sym", 3) == 0 ||
+			strcmp(o->name, "replace") == 0;
+}
+
+static bool meets_trees(const struct operation *o)
+{
+	return strstr(o->name, "tree") != NULL || strstr(o->name, "split") != NULL || strstr(o->name, "across") != NULL ||
+			strstr(o->name, "first") != NULL;
+}
+
+const struct base bases[] = {
+	{ .name = "small", .cpus = 2, .build = build_small },
+	{ .name = "full", .cpus = 1, .may_be_full = true, .build = build_full },
+	{ .name = "deep", .cpus = 1, .wants = meets_trees, .slow = true, .build = build_deep },
+	{ .name = "table", .cpus = 2, .wants = makes_inodes, .slow = true, .build = build_table },
+};
+const uint32_t bases_count = sizeof(bases) / sizeof(bases[0]);
+
+void base_make(const struct base *base, struct model *m)
+{
+	char reason[PMFS_REASON_BYTES];
+	struct pmfs *fs;
+
+	if (media_base == NULL)
+		media_make(DEVICE_BYTES);
+	media_keep();
+	memset(media_base, 0, media_bytes);
+	clock_set(START_NS);
+	model_make(m);
+	if (fs_mount(base->cpus, &fs, reason) != OK) {
+		fprintf(stderr, "crash: a blank device is refused: %s\n", reason);
+		exit(2);
+	}
+	base->build(fs, m);
+	struct promise p = { .count = 1, .candidate = malloc(sizeof(*p.candidate)) };
+	if (p.candidate == NULL)
+		exit(2);
+	p.candidate[0].model = *m;
+	if (promise_times(&p, fs) != NULL)
+		exit(2);
+	*m = p.candidate[0].model;
+	free(p.candidate);
+	if (pmfs_unmount(fs) != OK)
+		exit(2);
+	media_keep();
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* promise.c - all histories that fit what the clients know: each call under way has happened or not
+ * (or its first step), each that has answered is in it, with that answer. After a power cut the device
+ * must hold the end of one of them. With one client those are two: the old state and the new one. */
+#include "engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool candidate_same(const struct candidate *a, const struct candidate *b)
+{
+	return memcmp(a->steps, b->steps, sizeof(a->steps)) == 0 && memcmp(a->answer, b->answer, sizeof(a->answer)) == 0 &&
+			model_hash(&a->model) == model_hash(&b->model);
+}
+
+static void candidate_drop(struct promise *p, uint32_t i)
+{
+	model_free(&p->candidate[i].model);
+	if (i != --p->count)
+		memcpy(&p->candidate[i], &p->candidate[p->count], sizeof(p->candidate[0]));
+}
+
+static void drop_same(struct promise *p)
+{
+	for (uint32_t i = 0; i < p->count; i++)
+		for (uint32_t k = p->count; k-- > i + 1;)
+			if (candidate_same(&p->candidate[i], &p->candidate[k]))
+				candidate_drop(p, k);
+}
+
+/* A copy of candidate i in which client c is one step further. */
+static void step_add(struct promise *p, uint32_t i, uint32_t c)
+{
+	if (p->count == CANDIDATES_MAX)
+		abort();
+	struct candidate *to = &p->candidate[p->count++], *from = &p->candidate[i];
+	model_copy(&to->model, &from->model);
+	memcpy(to->steps, from->steps, sizeof(to->steps));
+	memcpy(to->answer, from->answer, sizeof(to->answer));
+	to->answer[c] = model_apply(&to->model, c, p->call[c], ++to->steps[c], p->full[c], p->full_bytes[c]);
+	for (uint32_t k = 0; k + 1 < p->count; k++) {
+		if (candidate_same(&p->candidate[k], to)) {
+			candidate_drop(p, p->count - 1);
+			return;
+		}
+	}
+}
+
+void promise_make(struct promise *p, const struct model *m)
+{
+	memset(p, 0, sizeof(*p));
+	p->candidate = malloc(CANDIDATES_MAX * sizeof(p->candidate[0]));
+	if (p->candidate == NULL)
+		abort();
+	model_copy(&p->candidate[0].model, m);
+	memset(p->candidate[0].steps, 0, sizeof(p->candidate[0].steps));
+	memset(p->candidate[0].answer, 0, sizeof(p->candidate[0].answer));
+	p->count = 1;
+}
+
+void promise_free(struct promise *p)
+{
+	while (p->count != 0)
+		candidate_drop(p, p->count - 1);
+	free(p->candidate);
+}
+
+void promise_begin(struct promise *p, uint32_t client, const struct call *call, bool full, uint64_t full_bytes)
+{
+	p->call[client] = call;
+	p->full[client] = full;
+	p->full_bytes[client] = full_bytes;
+	for (uint32_t i = 0; i < p->count; i++)
+		for (uint32_t c = 0; c < CLIENTS; c++)
+			if (p->call[c] != NULL && p->candidate[i].steps[c] < call_steps(p->call[c]))
+				step_add(p, i, c);
+}
+
+bool promise_end(struct promise *p, uint32_t client, err_t answer)
+{
+	const uint32_t steps = call_steps(p->call[client]);
+
+	for (uint32_t i = p->count; i-- > 0;) {
+		struct candidate *at = &p->candidate[i];
+		if (at->steps[client] != steps || at->answer[client] != answer) {
+			candidate_drop(p, i);
+			continue;
+		}
+		at->steps[client] = 0;
+		at->answer[client] = OK;
+	}
+	p->call[client] = NULL;
+	drop_same(p);
+	return p->count != 0;
+}
+
+const char *promise_times(struct promise *p, struct pmfs *fs)
+{
+	struct fs_stat st;
+
+	for (uint32_t i = 0; i < p->count; i++) {
+		struct model *m = &p->candidate[i].model;
+		for (uint32_t k = 0; k < m->names; k++) {
+			struct model_node *n = &m->node[m->name[k].node];
+			if (n->mtime_known || n->late || pmfs_stat(fs, m->name[k].path, false, &st) != OK)
+				continue;
+			if (n->mtime == st.mtime)
+				return m->name[k].path;
+			n->mtime_known = true;
+			n->mtime = st.mtime;
+		}
+	}
+	return NULL;
+}
+
+uint64_t promise_hash(const struct promise *p)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < p->count; i++) {
+		uint64_t h = model_hash(&p->candidate[i].model);
+		for (uint32_t c = 0; c < CLIENTS; c++)
+			if (p->call[c] != NULL)
+				h = mix64(h + ((uint64_t)p->call[c]->kind << 32) + (p->call[c]->serial << 4) + p->candidate[i].steps[c]);
+		sum += mix64(h);
+	}
+	return sum;
+}
+
+bool promise_matches(const struct promise *p, const struct finding *found, char why[300])
+{
+	char one[300];
+	size_t at = 0;
+
+	why[0] = 0;
+	for (uint32_t i = 0; i < p->count; i++) {
+		const struct candidate *candidate = &p->candidate[i];
+		for (uint32_t c = 0; c < CLIENTS; c++) {
+			const struct call *torn = candidate->steps[c] == 0 ? p->call[c] : NULL;
+			if (c != 0 && torn == NULL)
+				continue;
+			if (model_matches(&candidate->model, torn, c, found, one))
+				return true;
+		}
+		if (at < 200)
+			at += (size_t)snprintf(why + at, 300 - at, "%s%.140s", at != 0 ? "; nor: " : "", one);
+	}
+	return false;
+}

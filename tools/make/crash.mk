@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# crash.mk - the crash-state engine of pmfs (tests/crash/README.md), on this machine.
+
+CRASH := $(BUILD)/test/crash/crash
+CRASH_PMFS := $(filter-out %/main.c %/lease.c %/pmem_x86.c,$(wildcard servers/fs/pmfs/*.c))
+CRASH_SOURCES := $(sort $(wildcard tests/crash/*.c)) $(CRASH_PMFS) servers/kit/fs.c
+CRASH_OBJECTS := $(CRASH_SOURCES:%=$(OBJ)/crash/%.o)
+CRASH_FLAGS := -std=gnu17 -O2 -g -DLINTEL_HOST=1 $(WARNINGS) -I. -Iservers -I$(GEN)/include -Iabi/include
+CRASH_LINK := -Wl,--wrap=pthread_mutex_lock,--wrap=pthread_rwlock_wrlock,--wrap=pthread_rwlock_rdlock \
+	-Wl,--wrap=clock_gettime -lpthread
+STATES ?= 1000000
+JOBS ?= 2
+
+$(OBJ)/crash/%.o: % | $(GEN)/stamp
+	$(call compile,$(CRASH_FLAGS))
+
+$(CRASH): $(CRASH_OBJECTS)
+	@mkdir -p $(@D)
+	$(Q)$(SAY) "  LINK  $@"
+	$(Q)$(HOST_CC) $^ $(CRASH_LINK) -o $@
+
+crash-build: $(CRASH)
+
+# The tools of pmfs, for image files on this machine: BUILD/host/mkfs.pmfs and so on.
+PMFS_HOST_CORE := $(filter-out %_x86.c %/image_zone.c,$(PMFS_CORE)) servers/fs/pmfs/pmem_host.c \
+	servers/fs/pmfs/tools/image_zone_host.c servers/kit/fs.c
+PMFS_HOST_TOOLS := $(foreach row,$(PMFS_TOOLS),$(BUILD)/host/$(call program_name,$(row)))
+
+define pmfs_host_tool
+$(BUILD)/host/$(1): $(patsubst %,$(OBJ)/crash/%.o,servers/fs/pmfs/tools/$(2).c $(sort $(PMFS_HOST_CORE)))
+	@mkdir -p $$(@D)
+	$$(Q)$$(SAY) "  LINK  $$@"
+	$$(Q)$$(HOST_CC) $$^ -lpthread -o $$@
+endef
+$(foreach row,$(PMFS_TOOLS),$(eval $(call pmfs_host_tool,$(call program_name,$(row)),$(call program_folder,$(row)))))
+
+pmfs-tools: $(PMFS_HOST_TOOLS) ## mkfs.pmfs, fsck.pmfs, pmfs-dump for image files, in BUILD/host
+
+crash-test: $(CRASH) ## pmfs: all short sequences, then random ones, until STATES=1000000 crash images are checked
+	$(Q)$(CRASH) --states $(STATES) --jobs $(JOBS)
+
+crash-slice: $(CRASH) ## pmfs: 25 s of crash images, chosen by SEED=number
+	$(Q)$(CRASH) --slice 25 --jobs 1 --seed $(SEED)
+
+crash-mutants: $(CRASH) ## pmfs: seeds one mistake after the other and has the engine catch each (about 10 minutes)
+	$(Q)tests/crash/mutants.py --build $(BUILD) -- $(HOST_CC) $(CRASH_FLAGS) $(CRASH_LINK)
+
+-include $(CRASH_OBJECTS:.o=.d)
+
+.PHONY: pmfs-tools crash-build crash-test crash-slice crash-mutants
