@@ -10,6 +10,7 @@
 #include "kernel/cpu.h"
 #include "kernel/door.h"
 #include "kernel/sched.h"
+#include "kernel/trace.h"
 #include "mm/frame.h"
 #include "mm/kernel_space.h"
 
@@ -179,6 +180,8 @@ static err_t start(struct thread *thread, uint32_t states, uint64_t entry, uint6
 	if (thread->state == THREAD_NEW && (states & 1u << home->state)) {
 		arch_user_frame_init(arch_user_frame(thread), entry, stack, argument);
 		prepare(thread, tls);
+		if (home->state == PROCESS_CREATED)
+			trace_process(home);
 		__atomic_store_n(&home->state, PROCESS_RUNNING, __ATOMIC_RELEASE);
 		err = OK;
 	}

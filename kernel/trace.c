@@ -3,8 +3,8 @@
  *
  * I1  A ring is written by its CPU only, with interrupts off; `written` counts up behind the record. So a reader that
  *     stays below `written` and a ring's length behind it sees whole records only.
- * I2  Reading needs tracing to be off. Writers that saw it on and are still at it (one, and the interrupts on top of it)
- *     write into the slots that readers keep away from. */
+ * I2  Reading needs tracing to be off. Writers that saw it on and are still at it (one a CPU, and the interrupts on top
+ *     of it) write into the slots that readers keep away from. */
 #include "kernel/trace.h"
 
 #include "kernel/cpu.h"
@@ -21,7 +21,7 @@ _Static_assert(PAGE_RECORDS == TRACE_READ_MAX, "a call reads at most a page");
 _Static_assert((RING_RECORDS & (RING_RECORDS - 1)) == 0, "positions wrap by a mask");
 
 struct trace_ring {
-	uint64_t written;  /* [a] records since tracing was switched on */
+	uint64_t written;                      /* [a] records since tracing was switched on */
 	struct trace_record *page[RING_PAGES]; /* [I] once tracing has been on */
 } ALIGNED(64);
 
@@ -129,7 +129,7 @@ err_t sys_trace_control(handle_t resource, uint32_t on)
 }
 
 err_t sys_trace_read(handle_t resource, uint32_t cpu, uint64_t index, void __user *records, uint64_t length,
-		     uint64_t *result)
+	uint64_t *result)
 {
 	err_t err = system_check(resource, RIGHT_READ);
 	const struct trace_ring *ring;
@@ -138,7 +138,7 @@ err_t sys_trace_read(handle_t resource, uint32_t cpu, uint64_t index, void __use
 	if (err != OK)
 		return err;
 	if (cpu >= cpu_count() || length > TRACE_READ_MAX * sizeof(struct trace_record) ||
-	    length % sizeof(struct trace_record) != 0)
+		length % sizeof(struct trace_record) != 0)
 		return ERR_ARGS;
 	if (__atomic_load_n(&trace_is_on, __ATOMIC_SEQ_CST) || __atomic_load_n(&rings, __ATOMIC_ACQUIRE) == NULL)
 		return ERR_BAD_STATE;
@@ -152,7 +152,7 @@ err_t sys_trace_read(handle_t resource, uint32_t cpu, uint64_t index, void __use
 		count = written - oldest - index;
 	for (uint64_t done = 0; done < count && err == OK; done++)
 		err = copy_to_user((uint8_t __user *)records + done * sizeof(struct trace_record),
-				   record_at(ring, oldest + index + done), sizeof(struct trace_record));
+			record_at(ring, oldest + index + done), sizeof(struct trace_record));
 	if (err == OK)
 		*result = count;
 	return err;

@@ -29,6 +29,14 @@ static inline void trace_door_end(const struct process *server, err_t result)
 	trace_event(TRACE_DOOR_END, server->pid, (uint64_t)(int64_t)result);
 }
 
+static inline void trace_process(const struct process *process)
+{
+	uint64_t name;
+
+	__builtin_memcpy(&name, process->name, sizeof(name));
+	trace_event(TRACE_PROCESS, process->pid, name);
+}
+
 static inline void trace_switch(const struct thread *next)
 {
 	if (unlikely(__atomic_load_n(&trace_is_on, __ATOMIC_RELAXED)))

@@ -12,11 +12,15 @@
 #include <string.h>
 
 static const char *const kind_names[TRACE_KINDS] = {
-	[TRACE_SYSCALL] = "syscall", [TRACE_SYSCALL_END] = "syscall_end",
-	[TRACE_DOOR] = "door", [TRACE_DOOR_END] = "door_end",
-	[TRACE_FAULT] = "fault", [TRACE_FAULT_END] = "fault_end",
+	[TRACE_SYSCALL] = "syscall",
+	[TRACE_SYSCALL_END] = "syscall_end",
+	[TRACE_DOOR] = "door",
+	[TRACE_DOOR_END] = "door_end",
+	[TRACE_FAULT] = "fault",
+	[TRACE_FAULT_END] = "fault_end",
 	[TRACE_SWITCH] = "switch",
-	[TRACE_INTERRUPT] = "interrupt", [TRACE_INTERRUPT_END] = "interrupt_end",
+	[TRACE_INTERRUPT] = "interrupt",
+	[TRACE_INTERRUPT_END] = "interrupt_end",
 	[TRACE_EXCEPTION] = "exception",
 };
 
@@ -48,11 +52,18 @@ static void print_processes(struct shell *sh)
 
 static void print_event(struct shell *sh, uint32_t cpu, const struct trace_record *r)
 {
+	if (r->kind == TRACE_PROCESS) {
+		char name[sizeof r->value + 1] = { 0 };
+		memcpy(name, &r->value, sizeof r->value);
+		output_print(&sh->out, "@process %" PRIu32 " %s\n", r->detail, name);
+		return;
+	}
 	if (r->kind >= TRACE_KINDS || !kind_names[r->kind])
 		return;
-	const char *detail = r->kind == TRACE_SYSCALL || r->kind == TRACE_SYSCALL_END ? lintel_syscall_name(r->detail) : NULL;
+	bool call = r->kind == TRACE_SYSCALL || r->kind == TRACE_SYSCALL_END;
+	const char *detail = call ? lintel_syscall_name(r->detail) : NULL;
 	output_print(&sh->out, "@ %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %s ", cpu, r->time_ns, r->thread,
-	             r->process, kind_names[r->kind]);
+		r->process, kind_names[r->kind]);
 	if (detail)
 		output_print(&sh->out, "%s", detail);
 	else
@@ -65,7 +76,6 @@ static int dump(struct shell *sh)
 	static struct trace_record records[TRACE_READ_MAX];
 	struct info_system s;
 	err_t err = system_read(INFO_SYSTEM, 0, &s, sizeof s);
-	print_processes(sh);
 	for (uint32_t cpu = 0; err == OK && cpu < s.cpus; cpu++) {
 		uint64_t count = 0;
 		for (uint64_t index = 0;; index += count) {
@@ -76,6 +86,7 @@ static int dump(struct shell *sh)
 				print_event(sh, cpu, &records[i]);
 		}
 	}
+	print_processes(sh); /* after the short names of those that started meanwhile */
 	return err == OK ? 0 : shell_complain_lintel(sh, "trace", err);
 }
 

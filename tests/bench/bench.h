@@ -47,7 +47,7 @@ struct row {
 	uint64_t count;      /* operations of one repetition; a tenth if quick */
 	uint64_t copy_bytes; /* bytes that one operation moves: their cost is measured apart */
 	uint64_t divide;     /* results are per this many pages, names ...; 0 = 1 */
-	bool slow;           /* left out if quick */
+	bool slow;           /* runs only if --rows names it */
 	bool (*setup)(struct bench *b);                   /* once; may be NULL */
 	bool (*prepare)(struct bench *b, uint64_t count); /* before each repetition; may be NULL */
 	bool (*body)(struct bench *b, uint64_t count);    /* timed */

@@ -31,8 +31,8 @@ static struct {
 	unsigned groups; /* bit n: group n */
 	const char *directories[DIRECTORIES_MAX];
 	size_t directory_count;
-	const char *only; /* rows whose id contains it */
-	const char *rows; /* rows whose id is one of these, between commas */
+	const char *only;       /* rows whose id contains it */
+	const char *rows;       /* rows whose id is one of these, between commas */
 	const char *group_name; /* of the rows that are running */
 	unsigned ran, failed;
 } program;
@@ -160,7 +160,7 @@ static bool is_in_list(const char *list, const char *id)
 
 static bool is_wanted(const struct row *row)
 {
-	if (row->slow && program.bench.quick)
+	if (row->slow && !program.rows)
 		return false;
 	return (!program.only || strstr(row->id, program.only)) && (!program.rows || is_in_list(program.rows, row->id));
 }
@@ -263,7 +263,8 @@ static bool take_group(const char *name)
 		program.groups = GROUPS_USUAL;
 		return true;
 	}
-	fprintf(stderr, "bench: no group or option %s; groups are files, memory, ipc, boot, programs, scaling, all; options --quick, --json, "
+	fprintf(stderr, "bench: no group or option %s; groups are files, memory, ipc, boot, programs, scaling, all; "
+					"options --quick, --json, "
 					"--dir DIRECTORY, --only TEXT, --rows ID,ID\n",
 		name);
 	return false;
@@ -272,7 +273,8 @@ static bool take_group(const char *name)
 static bool take_directory(const char *path)
 {
 	struct stat st;
-	int error = stat(path, &st) ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+	int error = stat(path, &st) ? errno : S_ISDIR(st.st_mode) ? 0
+															  : ENOTDIR;
 	if (!error && program.directory_count == DIRECTORIES_MAX)
 		error = E2BIG;
 	if (error)

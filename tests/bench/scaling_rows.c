@@ -212,11 +212,14 @@ static void end_files(struct bench *b)
 	}
 }
 
+#define SCALE_ROW(name, text, threads, n, begin, start) \
+	{ \
+		.id = name, .what = text, .argument = threads, .count = n, .divide = threads, .setup = begin, \
+		.prepare = start, .body = work_all, .teardown = end_files \
+	}
 #define SCALE(name, text, n, begin, start) \
-	{ .id = name "_1", .what = text ", 1 thread", .argument = 1, .count = n, .divide = 1, .setup = begin, \
-	  .prepare = start, .body = work_all, .teardown = end_files }, \
-	{ .id = name "_2", .what = text ", 2 threads", .argument = 2, .count = n, .divide = 2, .setup = begin, \
-	  .prepare = start, .body = work_all, .teardown = end_files }
+	SCALE_ROW(name "_1", text ", 1 thread", 1, n, begin, start), \
+		SCALE_ROW(name "_2", text ", 2 threads", 2, n, begin, start)
 
 static const struct row rows[] = {
 	SCALE("scale_read", "pread 4 KiB, files of their own", 5000, own_files, start_reading),
@@ -287,8 +290,10 @@ static bool map_touch_unmap(struct bench *b, uint64_t count)
 }
 
 #define SHARED(name, text, pages, n) \
-	{ .id = name, .what = "map, touch, munmap of " text ", 2 CPUs in the space", .argument = pages, .count = n, \
-	  .setup = start_spinner, .body = map_touch_unmap, .teardown = stop_spinner }
+	{ \
+		.id = name, .what = "map, touch, munmap of " text ", 2 CPUs in the space", .argument = pages, .count = n, \
+		.setup = start_spinner, .body = map_touch_unmap, .teardown = stop_spinner \
+	}
 
 static const struct row shared_rows[] = {
 	SHARED("munmap_shared_1", "1 page", 1, 2000),

@@ -6,6 +6,8 @@
  *       and S seconds (whichever is asked for) have been reached
  *   crash --slice S [--seed X]
  *       S seconds of all lengths mixed, chosen by the seed
+ *   crash --clients 2 [--states N] [--seconds S] ...
+ *       two clients only, chosen by the seed
  *   crash --replay SEQUENCE [MOMENT STATE]
  *       one sequence (as a failure prints it); of it, one moment and one state
  *   crash --list */
@@ -34,6 +36,7 @@ static struct options {
 	uint64_t jobs;
 	uint64_t seed;
 	uint64_t slice;
+	uint64_t clients;
 	const char *replay;
 	uint32_t moment;
 	uint64_t state;
@@ -104,7 +107,9 @@ static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest
 
 	*s = (struct sequence) { .seed = seed };
 	s->base = &bases[random_next(&r) % 8 < 5 ? 0 : random_next(&r) % bases_count];
-	s->clients = random_next(&r) % 2 == 0 && s->base->cpus > 1 ? 2 : 1;
+	s->clients = random_next(&r) % 2 == 0 || options.clients == 2 ? 2 : 1;
+	if (s->base->cpus < s->clients)
+		s->base = &bases[0];
 	for (uint32_t c = 0; c < s->clients; c++) {
 		s->length[c] = shortest + (uint32_t)(random_next(&r) % (s->clients > 1 ? 2 : 4));
 		for (uint32_t i = 0; i < s->length[c]; i++)
@@ -173,10 +178,10 @@ static bool run_slice(uint64_t job)
 	struct sequence s;
 
 	while (!enough()) {
+		const struct base *base = &bases[random_next(&r) % 8 < 5 ? 0 : random_next(&r) % bases_count];
 		if (random_next(&r) % 3 == 0)
 			random_sequence(&s, random_next(&r) >> 16, 1);
-		else if (!short_sequence(&s, &bases[random_next(&r) % 8 < 5 ? 0 : random_next(&r) % bases_count],
-				random_next(&r) % 4 == 0 ? random_next(&r) % (operations_count + 1) : random_next(&r) % short_count()))
+		else if (!short_sequence(&s, base, random_next(&r) % (random_next(&r) % 4 == 0 ? operations_count + 1 : short_count())))
 			continue;
 		if (!one(&s))
 			return false;
@@ -203,7 +208,7 @@ static int job_main(uint64_t job)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (options.slice != 0)
 		return !run_slice(job);
-	return !(run_all_short(job) && run_random(job));
+	return !((options.clients == 2 || run_all_short(job)) && run_random(job));
 }
 
 static bool jobs_run(void)
@@ -330,6 +335,8 @@ static bool options_parse(int argc, char **argv)
 			options.seed = strtoull(value, NULL, 10);
 		} else if (strcmp(argv[i], "--slice") == 0) {
 			options.slice = strtoull(value, NULL, 10);
+		} else if (strcmp(argv[i], "--clients") == 0) {
+			options.clients = strtoull(value, NULL, 10);
 		} else if (strcmp(argv[i], "--limit") == 0) {
 			states_limit = (uint32_t)strtoul(value, NULL, 10);
 		} else if (strcmp(argv[i], "--random") == 0) {

@@ -78,7 +78,8 @@ uint64_t model_hash(const struct model *m)
 		for (const char *c = m->name[i].path; *c != 0; c++)
 			h = (h ^ (uint8_t)*c) * 0x100000001b3ull;
 		const struct model_node *n = &m->node[m->name[i].node];
-		h = mix64(h + m->name[i].node + ((uint64_t)n->type << 8) + ((uint64_t)n->mode << 16) + ((uint64_t)n->links << 32));
+		h = mix64(h + m->name[i].node + ((uint64_t)n->type << 8) + ((uint64_t)n->mode << 16));
+		h = mix64(h + n->links + ((uint64_t)n->late << 32));
 		h = mix64(h + n->size + (n->mtime_known ? n->mtime : 1) + (n->blob != NULL ? n->blob->hash : 0));
 		for (uint32_t w = 0; w < MODEL_MASK_WORDS; w++)
 			h = mix64(h + n->mapped[w]);
@@ -339,6 +340,7 @@ static void node_write(struct model_node *n, const struct call *c, uint64_t offs
 	if (bytes == 0)
 		return;
 	n->mtime_known = false;
+	n->late |= n->opens != 0; /* at the latest when the last one closes it */
 	if (!n->opaque) {
 		const uint64_t have = n->blob != NULL ? n->blob->bytes : 0;
 		struct blob *blob = blob_make((uint32_t)(offset + bytes > have ? offset + bytes : have));
@@ -413,7 +415,6 @@ static err_t apply_to_open(struct model *m, uint32_t client, const struct call *
 		return c->kind == CALL_CLOSE ? OK : ERR_BAD_HANDLE;
 	if (c->kind == CALL_FILE_WRITE) {
 		node_write(n, c, c->offset, c->bytes);
-		n->late = true;
 	} else {
 		n->late = false;
 	}

@@ -122,7 +122,8 @@ uint64_t promise_hash(const struct promise *p)
 		uint64_t h = model_hash(&p->candidate[i].model);
 		for (uint32_t c = 0; c < CLIENTS; c++)
 			if (p->call[c] != NULL)
-				h = mix64(h + ((uint64_t)p->call[c]->kind << 32) + (p->call[c]->serial << 4) + p->candidate[i].steps[c]);
+				h = mix64(h + ((uint64_t)p->call[c]->kind << 32) + (p->call[c]->serial << 4) +
+						p->candidate[i].steps[c]);
 		sum += mix64(h);
 	}
 	return sum;

@@ -18,7 +18,8 @@ void sequence_name(const struct sequence *s, char out[800])
 
 	for (uint32_t c = 0; c < s->clients; c++)
 		for (uint32_t i = 0; i < s->length[c] && at < 800; i++)
-			at += (size_t)snprintf(out + at, 800 - at, "%c%s", i != 0 ? '+' : c == 0 ? ':' : '|', s->operation[c][i]->name);
+			at += (size_t)snprintf(out + at, 800 - at, "%c%s", i != 0 ? '+' : c == 0 ? ':' : '|',
+					s->operation[c][i]->name);
 	if (at < 800)
 		snprintf(out + at, 800 - at, "@%llu", (unsigned long long)s->seed);
 }

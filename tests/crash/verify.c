@@ -233,7 +233,8 @@ static void cut_state(uint16_t *prefix, int kind)
 	for (uint32_t i = 0; i < cut.recorder.lines; i++) {
 		const uint64_t r = random_next(&cut.seed);
 		const uint16_t stores = cut.recorder.line[i].stores;
-		prefix[i] = kind == 0 ? 0 : kind == 1 || (r & 3) == 0 ? stores : (r & 3) == 1 ? 0 : (uint16_t)((r >> 8) % (stores + 1u));
+		prefix[i] = kind == 0 || (kind > 1 && (r & 3) == 1) ? 0 : kind == 1 || (r & 3) == 0 ? stores
+				: (uint16_t)((r >> 8) % (stores + 1u));
 	}
 }
 
@@ -285,6 +286,11 @@ static bool recovery_cut(const struct verify *v, char why[400])
 	cut.recorder.on_fence = recovery_fence;
 	media_record(&cut.recorder);
 	err_t err = fs_mount(v->base->cpus, &fs, reason);
+	if (!cut.failed && err == OK && cut.recorder.lines != 0) {
+		snprintf(why, 400, "the mount has come back before what it wrote is durable (byte %x)",
+				cut.recorder.line[0].index * PMEM_LINE);
+		cut.failed = true;
+	}
 	media_record(NULL);
 	if (err == OK)
 		pmfs_abandon(fs);

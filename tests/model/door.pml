@@ -239,13 +239,20 @@ inline visitor_left(p)
 }
 
 /* activation.c: serving_nudge, or serving_seal. Callers deeper in hear of it when they come back. */
+inline wake_starved(fifo)
+{
+	do
+	:: nempty(fifo) -> fifo ? i; woken[i] = true; handed[i] = NOBODY
+	:: empty(fifo) -> break
+	od
+}
+
 inline nudge(p, fifo, first, count)
 {
 	d_step {
-		do
-		:: nempty(fifo) -> fifo ? i; woken[i] = true; handed[i] = NOBODY
-		:: empty(fifo) -> break
-		od;
+#ifndef ROUNDS
+		wake_starved(fifo);
+#endif
 		i = first;
 		do
 		:: i < first + count ->
@@ -258,6 +265,9 @@ inline nudge(p, fifo, first, count)
 		od;
 		i = 0
 	}
+#ifdef ROUNDS
+	d_step { wake_starved(fifo); i = 0 }
+#endif
 }
 
 inline state_ending(p)
@@ -803,7 +813,7 @@ proctype Donor(byte fresh)
 #else
 	if
 	:: nempty(fifo_a) -> starved[A] = true
-	:: else
+	:: empty(fifo_a)
 	fi
 #endif
 }
@@ -960,7 +970,8 @@ init {
 }
 
 #ifdef CLAIMS
-ltl nobody_in_ended { [] (state[A] != ENDED || inside[A] == 0) }
+/* Who comes too late may count itself, and takes itself off again; inside it never is. */
+ltl nobody_in_ended { [] (state[A] != ENDED || (here[0] != A && here[1] != A)) }
 /* A thread that has called ends its call, or its server keeps it for ever, or it waits behind such a one. */
 ltl calls_end { [] (act[1] != NOBODY -> <> (act[1] == NOBODY || stays[1])) }
 #endif

@@ -4,6 +4,8 @@
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 
+#include "fs/pmfs/layout.h"
+
 #define MIB (1ull << 20)
 
 static struct inode *file_open(struct device *d, const char *path, uint32_t flags)
@@ -414,6 +416,85 @@ static void test_flipped_bits(void **state)
 	print_message("%u flips detected, %u harmless (second copies, journals, data, unused bytes)\n", detected, harmless);
 }
 
+static err_t store_all(void *context, const struct pmfs_run *run)
+{
+	struct device *d = context;
+
+	memset(d->base + run->device, 'm', run->bytes);
+	return OK;
+}
+
+/* A client stores through its mapping, past the file's end too: nobody sees that, now or later. */
+static void test_mapped_past_the_end(void **state)
+{
+	struct device d;
+	struct inode *inode;
+	uint64_t done;
+	int lease;
+	char byte;
+
+	(void)state;
+	device_make(&d, 4 * MIB);
+	device_mount(&d);
+	file_put(&d, "f", 0, "hello", 5);
+	assert_int_equal(pmfs_open(d.fs, "f", FS_OPEN_READ | FS_OPEN_WRITE, 0, &inode), OK);
+	pmfs_lease_set(inode, &lease);
+	assert_int_equal(pmfs_locate_with(d.fs, inode, 0, true, store_all, &d), OK);
+	assert_int_equal(pmfs_sync(d.fs, inode), OK);
+	assert_int_equal(pmfs_setattr(d.fs, inode, &(struct fs_setattr) { .set = FS_SET_SIZE, .size = 100 }), OK);
+	assert_int_equal(pmfs_read(d.fs, inode, 50, &byte, 1, &done), OK);
+	assert_int_equal(byte, 0);
+	assert_int_equal(pmfs_locate_with(d.fs, inode, 0, true, store_all, &d), OK);
+	assert_int_equal(pmfs_lease_end(inode), OK);
+	pmfs_close(d.fs, inode);
+	device_remount(&d);
+	device_end(&d);
+}
+
+static uint32_t damage_lines;
+
+static void damage_count(const char *line)
+{
+	assert_non_null(strstr(line, "is damaged"));
+	damage_lines++;
+}
+
+static void path_find(void *context, const char *line)
+{
+	if (strncmp(line, "/d/f:", 5) == 0)
+		*(bool *)context = true;
+}
+
+/* fsck of what mount refuses: everything is told, with the path. */
+static void test_damage_has_a_path(void **state)
+{
+	const struct pmfs_options options = { .cpus = 1, .damage = damage_count };
+	char reason[PMFS_REASON_BYTES];
+	struct device d;
+	struct fs_stat st;
+	bool found = false;
+
+	(void)state;
+	device_make(&d, 4 * MIB);
+	device_mount(&d);
+	assert_int_equal(pmfs_mkdir(d.fs, "d", 0755), OK);
+	file_put(&d, "d/f", 0, "hello", 5);
+	file_put(&d, "g", 0, "hello", 5);
+	assert_int_equal(pmfs_stat(d.fs, "d/f", true, &st), OK);
+	const struct pmfs_super *super = (const void *)d.base;
+	uint8_t *slot = d.base + super->first_data_block * 4096 + st.inode * 256;
+	device_unmount(&d);
+	slot[20] ^= 1;
+	assert_int_equal(device_try(&d, false, reason), ERR_CORRUPT);
+	assert_int_equal(pmfs_mount(d.base, d.bytes, &options, &d.fs, reason), OK);
+	assert_int_equal(damage_lines, 1);
+	assert_int_equal(pmfs_check(d.fs, path_find, &found), ERR_CORRUPT);
+	assert_true(found);
+	pmfs_abandon(d.fs);
+	d.fs = NULL;
+	device_end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_many_extents), cmocka_unit_test(test_big_directory),
 		cmocka_unit_test(test_unlinked_open), cmocka_unit_test(test_full), cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_flipped_bits),
+		cmocka_unit_test(test_mapped_past_the_end), cmocka_unit_test(test_damage_has_a_path),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

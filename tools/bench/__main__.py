@@ -4,16 +4,19 @@
   python3 tools/bench run --build DIR [--groups ipc,memory,...] [--quick] [--exact-only | --wall-only] [--save FILE]
   python3 tools/bench diff A B        what changed between two saved runs
   python3 tools/bench show FILE       a saved run's tables
+  python3 tools/bench check FILE      Linux's figures beside those of an independent harness
+  python3 tools/bench figures [--write]   are the docs' figures those of the committed run?
 
 Writes DIR/bench/results.json, results.csv, tables.txt and index.html. Exit status: 0 all is there, 1 something is missing
 (each in one line; the rest is reported), 2 bad arguments. An interrupted run goes on where it was."""
 import argparse
 import os
+import signal
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bench import plan, store, tables  # noqa: E402
+from bench import baseline, figures, plan, store, tables  # noqa: E402
 from bench.problem import Problem  # noqa: E402
 from bench.session import Session  # noqa: E402
 
@@ -34,7 +37,13 @@ def choose_jobs(options):
     return jobs + ([] if options.exact_only else plan.wall_jobs(groups))
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def run(options):
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)  # also where a shell started us with it ignored
     jobs = choose_jobs(options)
     session = Session(options.build, options.save, quick=options.quick)
     session.run(jobs)
@@ -53,7 +62,9 @@ def parse_arguments(arguments):
     two = verbs.add_parser("diff")
     two.add_argument("old")
     two.add_argument("new")
-    verbs.add_parser("show").add_argument("file")
+    for verb in ("show", "check"):
+        verbs.add_parser(verb).add_argument("file")
+    verbs.add_parser("figures").add_argument("--write", action="store_true")
     return parser.parse_args(arguments)
 
 
@@ -66,6 +77,13 @@ def main(arguments):
         if options.verb == "show":
             print(tables.run_text(store.load_run(options.file)), end="")
             return 0
+        if options.verb == "check":
+            print(baseline.check_text(store.load_run(options.file)), end="")
+            return 0
+        if options.verb == "figures":
+            complaints = figures.check(options.write)
+            print("".join(line + "\n" for line in complaints), end="")
+            return 1 if complaints else 0
         return run(options)
     except Problem as problem:
         print(f"bench: {problem}", file=sys.stderr)

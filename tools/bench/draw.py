@@ -61,10 +61,30 @@ def draw_operation(table, row, folder):
     save(figure, folder, report.anchor(table, row))
 
 
+def draw_scaling(table, folder):
+    """One small curve a row: throughput with one thread and with two, by that with one."""
+    found = list(tables.scaling_factors(table))
+    if not found:
+        return
+    figure, all_axes = pyplot.subplots(1, len(found), figsize=(2.6 * len(found), 2.8), sharey=True, squeeze=False)
+    for axes, (what, factors) in zip(all_axes[0], found):
+        axes.plot([1, 2], [1, 2], color=AS_IT_COMES, linestyle="--")
+        for column, factor in factors.items():
+            axes.plot([1, 2], [1, factor], marker="o", label=report.full_title(column))
+        axes.set_title(what.replace(", ", ",\n"), fontsize=8)
+        axes.set_xticks([1, 2])
+        axes.set_ylim(0, 2.2)
+        axes.spines[["top", "right"]].set_visible(False)
+    all_axes[0][-1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    save(figure, folder, f"{table.mode}-scaling")
+
+
 def main(arguments):
     run, folder = store.load_run(arguments[0]), arguments[1]
     pyplot.rcParams.update({"svg.hashsalt": "lintel", "font.size": 9})
     for table in tables.tables_of(run):
+        if table.group == "scaling" and table.mode != "exact":
+            draw_scaling(table, folder)
         if table.mode == "exact":
             draw_ratios(table, folder)
             for row in table.rows:

@@ -88,7 +88,7 @@ def run_guest(command, log, seconds, on_line):
     Raises Problem: not started, not over in its time, ended by itself with an error."""
     started = time.monotonic()
     kept, stopped = [], False
-    with open(log, "w", encoding="utf-8") as file, open(log + ".qemu", "w+", encoding="utf-8") as errors:
+    with open(log, "w", encoding="utf-8", buffering=1) as file, open(log + ".qemu", "w+", encoding="utf-8") as errors:
         try:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
                                        errors="replace")
@@ -116,6 +116,7 @@ def run_guest(command, log, seconds, on_line):
             file.flush()
             if process.poll() is None and not (not stopped and lines.empty() and wait_briefly(process)):
                 end(process)
+            process.stdout.close()
         errors.seek(0)
         said = errors.read()
     check_status(process.returncode, stopped, said, log)

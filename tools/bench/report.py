@@ -116,7 +116,8 @@ def page_html(run, folder):
     for table in found:
         lines.append(f'<h2 id="{table.mode}-{table.group}">{html.escape(tables.heading_of(table))}</h2>')
         if table.mode != "exact":
-            lines.append(wall_html(table))
+            lines += [wall_html(table), inline_svg(os.path.join(folder, f"{table.mode}-scaling.svg"))
+                      if table.group == "scaling" else ""]
             continue
         lines.append(inline_svg(os.path.join(folder, f"{table.mode}-{table.group}.svg")))
         lines.append(table_html(table))

@@ -153,6 +153,30 @@ def spread_text(one):
     return f"{(one['least'] / one['value'] - 1) * 100:+.0f}..{(one['most'] / one['value'] - 1) * 100:+.0f} %"
 
 
+def scaling_factors(table):
+    """(what, {column: throughput of two threads by that of one}) of each pair of rows NAME_1, NAME_2."""
+    for row in table.rows:
+        other = row[:-1] + "2"
+        if not row.endswith("_1") or other not in table.rows:
+            continue
+        factors = {column: table.value(row, column) / table.value(other, column) for column in table.columns
+                   if table.value(row, column) and table.value(other, column)}
+        if factors:
+            yield table.what[row].rsplit(",", 1)[0], factors
+
+
+def scaling_lines(table):
+    found = list(scaling_factors(table)) if table.group == "scaling" else []
+    if not found:
+        return
+    columns = [column for column in table.columns if any(column in factors for _, factors in found)]
+    yield "  throughput of 2 threads by that of 1:"
+    yield " " * WHAT_WIDTH + " ".join(plan.column_title(column).rjust(CELL_WIDTH) for column in columns)
+    for what, factors in found:
+        yield ("  " + what)[:WHAT_WIDTH].ljust(WHAT_WIDTH) + \
+            " ".join(ratio_text(factors.get(column)).rjust(CELL_WIDTH) for column in columns)
+
+
 def ways_line(table):
     ways = [f"{plan.column_title(column)}: {one['way']}" for (row, column), one in table.cells.items()
             if row == plan.CALL_ROW and "way" in one]
@@ -162,7 +186,7 @@ def ways_line(table):
 def table_text(table):
     lines = []
     if table.mode != "exact":
-        lines += list(wall_lines(table))
+        lines += list(wall_lines(table)) + list(scaling_lines(table))
     else:
         for number, columns in enumerate(columns_to_print(table)):
             lines += list(text_lines(table, columns, number == 0)) + [""]

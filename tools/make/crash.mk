@@ -42,7 +42,7 @@ crash-test: $(CRASH) ## pmfs: all short sequences, then random ones, until STATE
 crash-slice: $(CRASH) ## pmfs: 25 s of crash images, chosen by SEED=number
 	$(Q)$(CRASH) --slice 25 --jobs 1 --seed $(SEED)
 
-crash-mutants: $(CRASH) ## pmfs: seeds one mistake after the other and has the engine catch each (about 10 minutes)
+crash-mutants: $(CRASH) ## pmfs: seeds one mistake after the other, which the engine has to catch (10 minutes)
 	$(Q)tests/crash/mutants.py --build $(BUILD) -- $(HOST_CC) $(CRASH_FLAGS) $(CRASH_LINK)
 
 -include $(CRASH_OBJECTS:.o=.d)

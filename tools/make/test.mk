@@ -33,10 +33,14 @@ unit-tests: $(UNIT_TESTS)
 TEST = tools/test --build $(BUILD) --debug-build $(DEBUG_BUILD) $(if $(filter kvm,$(ACCEL)),--accel kvm,)
 
 test: doctor-test ## all tests: unit, python, guest (in QEMU), system; last line `N passed, N failed`
-	$(Q)MAKE=$(MAKE_COMMAND) $(TEST) unit python guest system
+	$(Q)MAKE=$(MAKE_COMMAND) $(TEST) unit python model guest system
 
-test-unit test-python test-guest test-system: test-%: doctor-test
+test-unit test-python test-guest test-system test-model: test-%: doctor-test
 	$(Q)MAKE=$(MAKE_COMMAND) $(TEST) $*
+
+model: ## exhausts the model of the door protocol (SPIN), and finds each of its seeded mistakes
+	$(Q)tools/doctor --install model
+	$(Q)tests/model/run --out $(BUILD)/model
 
 CALLS ?= 10000000
 SEED ?= $(shell date +%s)
@@ -47,4 +51,4 @@ fuzz: doctor-run ## CALLS=10000000 random system calls in QEMU, from SEED=number
 
 -include $(wildcard $(OBJ)/unit/*/*.d $(OBJ)/unit/*/*/*.d $(OBJ)/unit/*/*/*/*.d)
 
-.PHONY: unit-tests fuzz test test-unit test-python test-guest test-system
+.PHONY: unit-tests fuzz model test test-unit test-python test-guest test-system test-model

@@ -118,6 +118,22 @@ def run_python(options, results):
     run_unittests("tests/unit", options, results)
 
 
+def run_model(options, results):
+    """A few cases of the door protocol's model; `make model` runs all, and the mistakes."""
+    log = os.path.join(options.build, "test/model.log")
+    started = time.monotonic()
+    status, output = run_program(["tests/model/run", "--slice", "--out", os.path.join(options.build, "test/model")], log,
+                                 SYSTEM_SECONDS)
+    passed = len(re.findall(r" holds ", output))
+    broken = re.findall(r"^(.*\S) +FAILS ", output, re.M)
+    for case in broken:
+        results.fail(case, f"see {log}")
+    if status != 0 and not broken:
+        results.fail("model", f"{'hangs' if status is None else f'exit status {status}'} (log: {log})")
+    results.ok(passed)
+    results.group("model", passed, len(broken), time.monotonic() - started)
+
+
 def run_system(options, results):
     if not build(results, options, ["all", "iso", "esp"]):
         return

@@ -15,6 +15,7 @@ enum trace_kind {
 	TRACE_INTERRUPT = 8,      /* detail: vector, value: the interrupted rip */
 	TRACE_INTERRUPT_END = 9,  /* detail: vector */
 	TRACE_EXCEPTION = 10,     /* detail: vector, value: rip */
+	TRACE_PROCESS = 11,       /* one starts: detail: its pid, value: the first 8 bytes of its name */
 	TRACE_KINDS
 };
 

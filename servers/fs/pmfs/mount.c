@@ -5,6 +5,7 @@
  * M3  After an unclean end the journals are replayed first; the inodes are checked after that,
  * then mended: copies that
  *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1).
+ * A copy of the superblock that is not the accepted one is made like it, after any end.
  * M4  The state word says "in use" before anything else is written, "clean" after everything else. */
 #include "change.h"
 #include "extent_tree.h"
@@ -224,6 +225,11 @@ static err_t mend_all(struct scan *scan)
 	struct pmfs *fs = scan->fs;
 	const uint64_t end = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK;
 
+	if (!super_copy_good(&fs->pm, 0, &fs->super) || !super_copy_good(&fs->pm, 1, &fs->super)) {
+		super_mend(&fs->pm, &fs->super);
+		pmfs_log(fs, "one copy of the superblock was damaged; it is mended");
+		scan->mended++;
+	}
 	slot_mend(scan, inode_slot(fs, PMFS_INODE_TABLE), PMFS_INODE_TABLE);
 	for (uint64_t number = PMFS_INODE_ROOT; number < end; number++) {
 		struct pmfs_inode_slot *slot = inode_slot(fs, number);

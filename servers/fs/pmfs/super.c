@@ -89,6 +89,19 @@ enum super_verdict super_examine(const void *base, uint64_t bytes, struct pmfs_s
 	return SUPER_BAD;
 }
 
+bool super_copy_good(const struct pmem *pm, int copy, const struct pmfs_super *accepted)
+{
+	return memcmp(pm->base + (size_t)copy * PMFS_BLOCK, accepted, sizeof(*accepted)) == 0;
+}
+
+void super_mend(struct pmem *pm, const struct pmfs_super *accepted)
+{
+	for (int copy = 0; copy < 2; copy++)
+		if (!super_copy_good(pm, copy, accepted))
+			pm_store_nt(pm, pm->base + (size_t)copy * PMFS_BLOCK, accepted, sizeof(*accepted));
+	pm_fence(pm);
+}
+
 bool state_read(const struct pmem *pm, uint32_t *state)
 {
 	uint64_t word;

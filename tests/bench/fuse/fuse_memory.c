@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fuse_memory.c - the FUSE peer: a file system in memory on libfuse's low-level interface, as lean
- * as that interface allows: one thread, no caching of data in the kernel (direct_io), attributes
- * and names valid until they are asked for again. Usage: fuse_memory MOUNTPOINT
+ * as that interface allows: one thread, no caching in the kernel: data by direct_io, names
+ * and attributes are asked for each time. Usage: fuse_memory MOUNTPOINT
  *
  * A node's number is its address. All names lie in one hash table, keyed by directory and name;
  * each directory also has them in an array, for readdir, whose index is the offset. */
@@ -191,7 +191,8 @@ static bool resize(struct node *node, size_t bytes)
 	return true;
 }
 
-static void do_setattr(fuse_req_t request, fuse_ino_t number, struct stat *wanted, int which, struct fuse_file_info *file)
+static void do_setattr(fuse_req_t request, fuse_ino_t number, struct stat *wanted, int which,
+	struct fuse_file_info *file)
 {
 	struct node *node = node_of(number);
 	(void)file;
@@ -350,7 +351,8 @@ static void do_readdir(fuse_req_t request, fuse_ino_t number, size_t bytes, off_
 		const struct name *name = at < 2 ? NULL : node->names[at - 2];
 		if (at >= 2 && !name)
 			continue;
-		const char *text = at == 0 ? "." : at == 1 ? ".." : name->text;
+		const char *text = at == 0 ? "." : at == 1 ? ".."
+												   : name->text;
 		const struct stat *attributes = name ? &name->node->attributes : &node->attributes;
 		size_t length = fuse_add_direntry(request, buffer + used, limit - used, text, attributes, (off_t)at + 1);
 		if (length > limit - used)
@@ -385,6 +387,7 @@ int main(int argc, char **argv)
 	root.attributes.st_ino = FUSE_ROOT_ID;
 	root.attributes.st_mode = S_IFDIR | 0755;
 	root.attributes.st_nlink = 2;
+	memset(table, 0, sizeof table); /* no page fault is paid for later */
 	struct fuse_args arguments = FUSE_ARGS_INIT(1, argv);
 	struct fuse_session *session = fuse_session_new(&arguments, &operations, sizeof operations, NULL);
 	if (!session || fuse_session_mount(session, argv[1]))

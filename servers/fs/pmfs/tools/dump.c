@@ -24,7 +24,8 @@ static void dump_super(const struct pmfs *fs)
 	const bool good = state_read(&fs->pm, &state);
 
 	printf("superblock: version %u, %llu blocks, %u journals, data from block %llu, features %llx/%llx, uuid ",
-			s->version, (ull)s->blocks, s->journals, (ull)s->first_data_block, (ull)s->compatible, (ull)s->incompatible);
+			s->version, (ull)s->blocks, s->journals, (ull)s->first_data_block, (ull)s->compatible,
+			(ull)s->incompatible);
 	for (size_t i = 0; i < sizeof(s->uuid); i++)
 		printf("%02x", s->uuid[i]);
 	printf("\nstate: %s, mount %u%s\n", state & PMFS_STATE_CLEAN ? "clean" : "in use", state >> 1,
@@ -43,8 +44,8 @@ static void dump_journals(const struct pmfs *fs)
 		printf("journal %u: version %llu, %u inodes, %u words, checksum %s\n", i, (ull)j->version, j->inodes, j->words,
 				good ? "good" : "WRONG");
 		for (uint32_t k = 0; good && k < j->inodes; k++)
-			printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)j->inode[k].number, types[j->inode[k].inode.type & 3],
-					j->inode[k].inode.links, (ull)j->inode[k].inode.size);
+			printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)j->inode[k].number,
+					types[j->inode[k].inode.type & 3], j->inode[k].inode.links, (ull)j->inode[k].inode.size);
 		for (uint32_t k = 0; good && k < j->words; k++)
 			printf("  word at %llx = %llx (inode %llu)%s\n", (ull)j->word[k].offset, (ull)j->word[k].value,
 					(ull)j->word[k].owner, j->word[k].body != 0 ? ", vouches for an entry" : "");
@@ -92,9 +93,10 @@ static void dump_inode(const struct pmfs *fs, uint64_t number, bool all)
 	const struct pmfs_inode *n = &slot->copy[copy];
 	if (n->type == PMFS_FREE && good0 && good1 && !all)
 		return;
-	printf("inode %llu: %s, copy %u of versions %llu%s and %llu%s, mode %o, %u links, %llu bytes in %llu blocks, owner %u:%u, "
-			"mtime %llu", (ull)number, n->type <= PMFS_SYMLINK ? types[n->type] : "unknown", copy, (ull)slot->copy[0].version,
-			good0 ? "" : " (torn)", (ull)slot->copy[1].version, good1 ? "" : " (torn)", n->mode, n->links, (ull)n->size,
+	printf("inode %llu: %s, copy %u of versions %llu%s and %llu%s, ", (ull)number,
+			n->type <= PMFS_SYMLINK ? types[n->type] : "unknown", copy, (ull)slot->copy[0].version,
+			good0 ? "" : " (torn)", (ull)slot->copy[1].version, good1 ? "" : " (torn)");
+	printf("mode %o, %u links, %llu bytes in %llu blocks, owner %u:%u, mtime %llu", n->mode, n->links, (ull)n->size,
 			(ull)n->blocks, n->uid, n->gid, (ull)n->mtime);
 	printf(n->type == PMFS_DIRECTORY ? ", in inode %llu\n" : "\n", (ull)n->parent);
 	if (n->flags & PMFS_INODE_INLINE)

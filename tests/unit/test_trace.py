@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tools/trace.py: what the shell prints becomes slices that nest, and stacks that add up."""
+import importlib.util
+import os
+import tempfile
+import unittest
+
+# By its path: Python has a module of that name.
+SPEC = importlib.util.spec_from_file_location("lintel_trace", os.path.join(os.path.dirname(__file__), "../../tools/trace.py"))
+trace = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(trace)
+
+LOG = """boot: a line that is none of ours
+@ 0 1000 7 3 syscall door_call 0x20005 fs.open
+@ 0 1100 7 4 syscall_end door_call 0x0 OK
+@ 0 1200 7 4 syscall vmo_create 0x1000 vmo_create
+@ 0 1300 7 4 interrupt 240 0x400000\x20
+@ 0 1310 7 4 interrupt_end 240 0x0\x20
+@ 0 1400 7 4 syscall_end vmo_create 0x0 OK
+@ 0 1500 7 4 switch 9 0x5\x20
+@ 0 2500 9 5 switch 7 0x4\x20
+@ 0 2600 7 4 syscall door_return 0x0 door_return
+@ 0 2700 7 3 syscall_end door_return 0x0 OK
+@ 0 2800 7 3 fault 1 0x5000\x20
+@ 0 2900 7 3 fault_end 1 0x0 OK
+@process 3 shell
+@process 4 memfs
+"""
+
+
+class TraceTest(unittest.TestCase):
+    def convert(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "serial.log")
+            with open(path, "w", encoding="utf-8") as log:
+                log.write(text)
+            return trace.convert(*trace.read(path))
+
+    def test_slices_nest(self):
+        made = self.convert(LOG)
+        track = [(line["ph"], line["name"]) for line in made.out if line["pid"] == 1 and line.get("tid") == 7]
+        self.assertEqual(track[:6], [("B", "memfs: fs.open"), ("B", "vmo_create"), ("E", "vmo_create"),
+                                     ("E", "memfs: fs.open"), ("B", "fault write"), ("E", "fault write")])
+
+    def test_time_switched_out_is_not_counted(self):
+        folded = self.convert(LOG).folded
+        self.assertEqual(folded["shell;memfs: fs.open;vmo_create"], 200)
+        self.assertEqual(folded["shell;memfs: fs.open"], 100 + 100 + 200)
+        self.assertEqual(folded["shell;fault write"], 100)
+
+    def test_a_call_that_began_earlier_is_left_out(self):
+        made = self.convert("@ 0 10 7 3 syscall_end vmo_create 0x0 OK\n@ 0 20 7 3 syscall vmo_create 0x0 vmo_create\n")
+        phases = [line["ph"] for line in made.out if line["name"] == "vmo_create"]
+        self.assertEqual(phases, ["B", "E"])
+
+
+if __name__ == "__main__":
+    unittest.main()
