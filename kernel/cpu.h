@@ -11,11 +11,11 @@ struct thread;
 enum return_work {
 	RETURN_RESCHEDULE = 1u << 0, /* a better or equal thread waits */
 	RETURN_THREAD = 1u << 1,     /* thread->pending has something (kill, deadline, peer died, migrate) */
-	RETURN_REAP = 1u << 2,       /* cpu->dead has threads whose stacks can be freed now */
+	RETURN_REAP = 1u << 2,       /* cpu->dead has threads whose stacks can be freed now, doors_retired has doors */
 };
 
 struct cpu_counters { /* mirrors struct info_cpu */
-	uint64_t system_calls, door_calls, faults, switches, interrupts, timer_interrupts;
+	uint64_t system_calls, faults, switches, interrupts, timer_interrupts;
 	uint64_t ipis_sent, ipis_received, root_switches, pager_calls;
 	uint64_t idle_ns;
 };
@@ -27,6 +27,8 @@ struct cpu {
 	struct thread *current;   /* gs:24 */
 	uint32_t return_work;     /* gs:32  [a] enum return_work; checked before every return to user mode */
 	uint32_t index;           /* gs:36  [I] */
+	struct space_cpu *cell;   /* gs:40  of the space whose root is loaded (its process keeps it), NULL: the kernel's own */
+	uint64_t door_calls;      /* gs:48 */
 	uint32_t apic_id;         /* [I] */
 	uint32_t node;            /* [I] */
 	uint64_t root;            /* CR3 as loaded, address part */
@@ -38,7 +40,7 @@ struct cpu {
 	struct thread *previous;   /* during a switch: who is being left, and whether it is to be queued again */
 	bool previous_again;
 	int32_t running_priority;  /* [a] of the current thread, -1: idle. Others may not look into `current` itself */
-	struct space *space;       /* whose root is loaded (reference held by its process), NULL: the kernel's own */
+	
 	struct list dead;          /* ended threads that ran here last, to be freed by sched_reap() */
 	struct list run_queue[32]; /* [sched_lock] ready threads by priority, FIFO */
 	uint32_t ready_bits;       /* [sched_lock] which queues are not empty */
@@ -50,7 +52,7 @@ struct cpu {
 	uint64_t timer_set;        /* what arch_timer_set was told last */
 	uint64_t slice_end;        /* when the current thread must share; DEADLINE_NEVER while nobody waits */
 	uint64_t idle_since;
-	uint64_t activations_busy; /* [v] of activation.c: of all servers, on this CPU */
+	struct door *doors_retired; /* retire.c: pushed by threads of this CPU */
 	struct cpu_counters counters;
 	void *arch;                /* kernel/arch/x86_64's own: GDT, TSS, IST stacks */
 } ALIGNED(64);

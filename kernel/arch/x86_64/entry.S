@@ -70,6 +70,8 @@
 	.balign	64
 syscall_entry:
 	swapgs
+	.globl	syscall_entry_long
+syscall_entry_long:			/* from call_fast.S, after its swapgs */
 	movq	%rsp, %gs:CPU_USER_RSP
 	movq	%gs:CPU_KSTACK_TOP, %rsp
 	pushq	$USER_SS
