@@ -517,7 +517,7 @@ static void split(struct trap_frame *frame, struct thread *thread, struct activa
 	last->orphan = NULL;
 	last->kind = RETURN_ORPHAN;
 	special_set(last, SPECIAL_KIND);
-	last->caller = NULL;
+	last->caller = last->server; /* nobody goes there; call_fast.S looks at it before it sees the kind */
 	last->outer = NULL;
 	orphan->activation = thread->activation;
 	orphan->here = thread->here;

@@ -301,12 +301,15 @@ err_t sys_door_donate(handle_t handle, uint32_t cpu, uint64_t stack, uint64_t tl
 	err = master_get(handle, &master);
 	if (err != OK)
 		return err;
-	if (master->server != thread_current()->here)
+	if (master->server != thread_current()->here) {
 		err = ERR_DENIED; /* a stack of one process is no place for a thread in another */
-	else
-		err = activation_donate(master->serving, cpu, stack, tls);
-	if (err == OK)
+	} else {
+		/* Before it can be used up: who then finds none says so again. And who is not helped by it still waits. */
 		object_signal(&master->object, SIGNAL_STARVED, 0);
+		err = activation_donate(master->serving, cpu, stack, tls);
+		if (serving_waiting(master->serving) != 0)
+			object_signal(&master->object, 0, SIGNAL_STARVED);
+	}
 	object_unref(&master->object);
 	return err;
 }

@@ -4,6 +4,7 @@
 
 #include <lintel/syscall_numbers.h>
 
+#include "kernel/arch/x86_64/layout.h"
 #include "kernel/cpu.h"
 #include "kernel/door.h"
 
@@ -15,6 +16,16 @@ _Static_assert(PROCESS_ENDING == STATE_ENDING && PROCESS_ENDED > STATE_ENDING &&
 _Static_assert(DOOR_DEPTH_MAX == DEPTH_MAX && SLOT_DOOR == SLOT_IS_DOOR, "call_fast.h");
 _Static_assert(HANDLE_SLOTS_PER_PAGE == 256 && HANDLE_INDEX_BITS == 16 && sizeof(struct handle_slot) == 16,
 	       "call_fast.S takes a handle apart");
+_Static_assert((int)SPECIAL_WINDOWS == SPECIAL_IS_WINDOWS, "call_fast.h");
+AT(trap_frame, r15, FRAME_R15);
+AT(trap_frame, r14, FRAME_R14);
+AT(trap_frame, rbp, FRAME_RBP);
+AT(trap_frame, rbx, FRAME_RBX);
+AT(trap_frame, r10, FRAME_R10);
+AT(trap_frame, r9, FRAME_R9);
+AT(trap_frame, r8, FRAME_R8);
+AT(trap_frame, rdx, FRAME_RDX);
+AT(trap_frame, rsi, FRAME_RSI);
 AT(cpu, current, CPU_CURRENT);
 AT(cpu, index, CPU_INDEX);
 AT(cpu, cell, CPU_CELL);
