@@ -336,6 +336,8 @@ free_orphan:
 		activation->orphan = NULL;
 	}
 give:
+	if (process_is_ending(activation->server)) /* whatever failed, failed for that */
+		err = ERR_PEER_DIED;
 	__atomic_and_fetch(&activation->special, SPECIAL_DYING, __ATOMIC_RELAXED); /* I4 */
 	reach_undo(thread, activation);
 	return err;
