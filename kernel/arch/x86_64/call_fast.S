@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* call_fast.S - the short way of a door call and of its return: kernel/call.c less everything uncommon.
+/* call_fast.S - the short way of a door call and of its return: kernel/call.c less everything uncommon. And the null call.
  *
  * Used where the CPU has FSGSBASE and XSAVE and no PCIDs (cpuid.c chooses); the rest goes to syscall_entry_long.
  *
@@ -210,7 +210,7 @@ call_framed:
 
 not_call:
 	cmpq	$NUMBER_DOOR_RETURN, %rax
-	jne	syscall_entry_long
+	jne	not_return
 
 	testq	%r13, %r13		/* handles */
 	jnz	syscall_entry_long
@@ -304,5 +304,24 @@ return_long:
 	xorl	%r13d, %r13d
 	movl	$NUMBER_DOOR_RETURN, %eax
 	jmp	syscall_entry_long
+
+/* Calls that need nothing but registers: null. */
+not_return:
+	testq	%rax, %rax
+	jnz	syscall_entry_long
+	cmpl	$0, %gs:CPU_RETURN_WORK
+	jne	syscall_entry_long
+	testl	$(FLAG_TF | FLAG_RF), %r11d /* these leave by iret */
+	jnz	syscall_entry_long
+	incq	%gs:CPU_SYSTEM_CALLS
+	xorl	%edi, %edi
+	xorl	%esi, %esi
+	xorl	%edx, %edx
+	xorl	%r8d, %r8d
+	xorl	%r9d, %r9d
+	xorl	%r10d, %r10d
+	swapgs
+	wrgsbase %rdi
+	sysretq
 
 	.section .note.GNU-stack, "", @progbits

@@ -10,7 +10,9 @@
 
 #define AT(type, member, offset) _Static_assert(offsetof(struct type, member) == (offset), "call_fast.h")
 
-_Static_assert(SYSCALL_door_call == NUMBER_DOOR_CALL && SYSCALL_door_return == NUMBER_DOOR_RETURN, "call_fast.h");
+_Static_assert(SYSCALL_null == NUMBER_NULL && SYSCALL_door_call == NUMBER_DOOR_CALL &&
+		       SYSCALL_door_return == NUMBER_DOOR_RETURN,
+	       "call_fast.h");
 _Static_assert(PROCESS_ENDING == STATE_ENDING && PROCESS_ENDED > STATE_ENDING && sizeof(enum process_state) == 4,
 	       "call_fast.h");
 _Static_assert(DOOR_DEPTH_MAX == DEPTH_MAX && SLOT_DOOR == SLOT_IS_DOOR, "call_fast.h");
@@ -30,6 +32,7 @@ AT(cpu, current, CPU_CURRENT);
 AT(cpu, index, CPU_INDEX);
 AT(cpu, cell, CPU_CELL);
 AT(cpu, door_calls, CPU_DOOR_CALLS);
+AT(cpu, counters.system_calls, CPU_SYSTEM_CALLS);
 AT(thread, here, THREAD_HERE);
 AT(thread, activation, THREAD_ACTIVATION);
 AT(thread, depth, THREAD_DEPTH);

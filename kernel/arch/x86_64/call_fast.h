@@ -3,6 +3,7 @@
 #pragma once
 
 /* enum syscall_number */
+#define NUMBER_NULL 0
 #define NUMBER_DOOR_CALL 1
 #define NUMBER_DOOR_RETURN 2
 
@@ -11,6 +12,7 @@
 #define CPU_INDEX 36
 #define CPU_CELL 40
 #define CPU_DOOR_CALLS 48
+#define CPU_SYSTEM_CALLS 856
 
 /* struct thread, struct process */
 #define THREAD_HERE 136
