@@ -56,8 +56,8 @@ struct mount *mount_of(const char *path, const char **rest);
 #define MOUNTS_DOOR_NAME "mounts" /* of STARTUP_SERVICE */
 handle_t mounts_door(void);
 
-/* The mount's server has died: put a mount on its successor into its place, if init has one or will soon. ERR_PEER_DIED:*/
- * it has not, or this process cannot ask it. */
+/* The mount's server has died: put a mount on its successor into its place, if init has one or will soon.
+ * ERR_PEER_DIED: it has not, or this process cannot ask it. */
 MUST_USE err_t mount_renew(struct mount *dead);
 
 /* The index-th different name right below the plain directory `path` on the way to mounts; false past the last. */
