@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* activation.c - the stacks that a server has donated, per CPU: free lists and the FIFO of callers that found none.
+ * This is the long way; call_fast.S takes from and gives to the free list by itself.
  *
- * I1  An activation is on its CPU's free list exactly while its thread is NULL.
+ * I1  An activation is on its CPU's free list exactly while its thread is NULL, `special` 0 and the server not sealed
+ *     there; donated by another CPU it waits in `donated` until somebody finds the free list empty.
  * I2  While anybody is in the FIFO the free list is empty: who gives an activation back hands it to the first waiter.
- * I3  Who is in an activation is pinned to its CPU (thread->depth > 0), so that lock and lists are touched from one CPU
- *     only; the exceptions are donation, description and death, which come from anywhere. */
+ *     Only this CPU adds waiters, so a CPU that sees its FIFO empty needs no lock to use the free list.
+ * I3  Who is in an activation is pinned to its CPU (thread->depth > 0), so that the free list, the counts and the
+ *     activations are touched from one CPU only, with interrupts off: donation, description and the end of the server
+ *     come from anywhere, and leave them alone or come in a round. */
 #include "kernel/door.h"
 
 #include "kernel/cpu.h"
@@ -36,8 +40,6 @@ err_t serving_create(struct process *process, struct serving **out)
 			return ERR_NO_MEMORY;
 		}
 		wait_queue_init(&there->starved);
-		list_init(&there->free);
-		list_init(&there->all);
 		serving->cpu[i] = there;
 	}
 	*out = serving;
@@ -48,20 +50,33 @@ void serving_free(struct serving *serving)
 {
 	for (uint32_t i = 0; i < cpu_count() && serving->cpu[i] != NULL; i++) {
 		struct serving_cpu *there = serving->cpu[i];
-		struct list *link;
+		struct activation *following;
 
-		ASSERT(there->busy == 0 && list_is_empty(&there->starved.waiters));
-		while ((link = list_take_first(&there->all)) != NULL)
-			pool_free(&activation_pool, list_entry(link, struct activation, all_link));
+		ASSERT(there->inside == 0 && list_is_empty(&there->starved.waiters));
+		for (struct activation *activation = there->all; activation != NULL; activation = following) {
+			following = activation->all_next;
+			pool_free(&activation_pool, activation);
+		}
 		pool_free(&serving_cpu_pool, there);
 	}
 	pool_free(&serving_pool, serving);
 }
 
-static void busy_count(struct serving_cpu *there, uint32_t cpu, int32_t change)
+/* To the first waiter, or to where takers look. */
+static void hand_over(struct serving_cpu *there, struct activation *activation, struct activation **list)
+	TA_EXCL(there->starved.lock)
 {
-	there->busy += (uint32_t)change;
-	__atomic_add_fetch(&cpus[cpu].activations_busy, (uint64_t)(int64_t)change, __ATOMIC_RELAXED);
+	struct waiter *first;
+
+	if (list_is_empty(&there->starved.waiters)) {
+		activation->next_free = *list;
+		*list = activation;
+		return;
+	}
+	first = list_entry(there->starved.waiters.next, struct waiter, link);
+	first->context = activation;
+	activation->thread = first->thread;
+	wait_wake(first);
 }
 
 err_t activation_donate(struct serving *serving, uint32_t cpu, uint64_t stack, uint64_t tls)
@@ -73,11 +88,12 @@ err_t activation_donate(struct serving *serving, uint32_t cpu, uint64_t stack, u
 	if (activation == NULL)
 		return ERR_NO_MEMORY;
 	activation->server = serving->process;
+	activation->cell = &serving->process->space->cpu[cpu];
+	activation->here = there;
 	activation->cpu = cpu;
 	activation->stack = stack;
 	activation->tls = tls;
-	list_init(&activation->free_link);
-	list_init(&activation->all_link);
+	__atomic_store_n(&activation->cell->used, 1, __ATOMIC_SEQ_CST); /* call_fast.S does not say so when it enters */
 
 	state = spin_lock_irq(&there->starved.lock);
 	if (there->activations == ACTIVATIONS_PER_CPU_MAX) {
@@ -87,11 +103,11 @@ err_t activation_donate(struct serving *serving, uint32_t cpu, uint64_t stack, u
 	}
 	window_init(&activation->window[0], there->activations * DOOR_WINDOWS);
 	window_init(&activation->window[1], there->activations * DOOR_WINDOWS + 1);
-	list_append(&there->all, &activation->all_link);
+	activation->all_next = there->all;
+	__atomic_store_n(&there->all, activation, __ATOMIC_RELEASE);
 	there->activations++;
-	busy_count(there, cpu, 1); /* until it is given, below */
+	hand_over(there, activation, &there->donated);
 	spin_unlock_irq(&there->starved.lock, state);
-	activation_give(activation);
 	return OK;
 }
 
@@ -116,95 +132,133 @@ static err_t activation_wait(struct door *door, struct waiter *waiter, uint64_t 
 err_t activation_take(struct door *door, uint64_t deadline, struct activation **out)
 {
 	struct serving_cpu *here = door->serving->cpu[cpu_current()];
-	struct thread *thread = thread_current();
-	struct waiter waiter = { .thread = thread };
+	struct waiter waiter = { .thread = thread_current() };
 	uint64_t state = spin_lock_irq(&here->starved.lock);
-	struct list *link = list_take_first(&here->free);
+	struct activation *activation;
 
 	if (process_is_ending(door->server)) {
-		if (link != NULL)
-			list_prepend(&here->free, link);
 		spin_unlock_irq(&here->starved.lock, state);
 		return ERR_PEER_DIED;
 	}
-	if (likely(link != NULL)) {
-		struct activation *activation = list_entry(link, struct activation, free_link);
-
-		activation->thread = thread;
-		busy_count(here, activation->cpu, 1);
-		here->calls++;
-		spin_unlock_irq(&here->starved.lock, state);
-		*out = activation;
-		return OK;
-	}
 	here->calls++;
-	wait_enqueue(&here->starved, &waiter);
+	if (here->free == NULL) {
+		here->free = here->donated;
+		here->donated = NULL;
+	}
+	activation = here->free;
+	if (activation == NULL) {
+		wait_enqueue(&here->starved, &waiter);
+		spin_unlock_irq(&here->starved.lock, state);
+		return activation_wait(door, &waiter, deadline, out);
+	}
+	here->free = activation->next_free;
+	activation->door = NULL; /* the short way leaves its own behind; until `enter` we are no user of any (retire.c) */
+	activation->thread = waiter.thread;
 	spin_unlock_irq(&here->starved.lock, state);
-	return activation_wait(door, &waiter, deadline, out);
+	*out = activation;
+	return OK;
 }
 
 void activation_give(struct activation *activation)
 {
-	struct serving_cpu *here = activation->server->serving->cpu[activation->cpu];
+	struct serving_cpu *here = activation->here;
+	struct activation *none = NULL;
 	uint64_t state = spin_lock_irq(&here->starved.lock);
 
 	activation->thread = NULL;
-	if (list_is_empty(&here->starved.waiters)) {
-		list_prepend(&here->free, &activation->free_link);
-		busy_count(here, activation->cpu, -1);
-	} else {
-		struct waiter *first = list_entry(here->starved.waiters.next, struct waiter, link);
-
-		first->context = activation;
-		activation->thread = first->thread;
-		wait_wake(first);
-	}
+	hand_over(here, activation, here->sealed ? &none : &here->free);
 	spin_unlock_irq(&here->starved.lock, state);
 }
 
-void serving_nudge(struct serving *serving)
+/* ---- the server ends ---- */
+
+/* On each CPU, interrupts off: no call_fast.S is under way here. From now on nobody gets in by the short way, and who
+ * is inside leaves by the long one. Threads in activations cannot end, so that a reference can be taken. */
+static void seal_here(void *argument)
 {
+	struct serving *serving = argument;
+	struct serving_cpu *here = serving->cpu[cpu_current()];
+
+	here->sealed = true;
+	here->free = NULL;
+	for (struct activation *a = __atomic_load_n(&here->all, __ATOMIC_ACQUIRE); a != NULL; a = a->all_next) {
+		__atomic_or_fetch(&a->special, SPECIAL_DYING, __ATOMIC_RELAXED);
+		/* Deeper in: it hears of it when it comes back here (call.c, leave). */
+		if (a->thread != NULL && a->thread->here == serving->process) {
+			object_ref(&a->thread->object);
+			a->nudged = a->thread;
+		}
+	}
+}
+
+void serving_seal(struct serving *serving)
+{
+	uint64_t interrupts = arch_irq_save();
+
+	seal_here(serving);
+	arch_irq_restore(interrupts);
+	tlb_round((struct cpu_set){ UINT64_MAX }, seal_here, serving);
 	for (uint32_t i = 0; i < cpu_count(); i++) {
 		struct serving_cpu *there = serving->cpu[i];
 		uint64_t state = spin_lock_irq(&there->starved.lock);
-		struct list *link;
 
 		while (wait_wake_first(&there->starved) != NULL)
 			;
-		list_for_each(link, &there->all) {
-			struct activation *activation = list_entry(link, struct activation, all_link);
-
-			/* Deeper in: it hears of it when it comes back here (call.c, leave). */
-			if (activation->thread != NULL && activation->thread->here == serving->process)
-				thread_pend(activation->thread, PENDING_PEER_DIED);
-		}
 		spin_unlock_irq(&there->starved.lock, state);
+		for (struct activation *a = there->all; a != NULL; a = a->all_next) {
+			if (a->nudged == NULL)
+				continue;
+			thread_pend(a->nudged, PENDING_PEER_DIED);
+			object_unref(&a->nudged->object);
+			a->nudged = NULL;
+		}
 	}
+}
+
+/* ---- counts ---- */
+
+uint32_t serving_inside(const struct serving *serving)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < cpu_count(); i++)
+		sum += __atomic_load_n(&serving->cpu[i]->inside, __ATOMIC_SEQ_CST);
+	return sum;
+}
+
+static uint32_t waiting_there(struct serving_cpu *there)
+{
+	uint64_t state = spin_lock_irq(&there->starved.lock);
+	uint32_t waiting = 0;
+	struct list *link;
+
+	list_for_each(link, &there->starved.waiters)
+		waiting++;
+	spin_unlock_irq(&there->starved.lock, state);
+	return waiting;
+}
+
+uint32_t serving_waiting(struct serving *serving)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < cpu_count(); i++)
+		sum += waiting_there(serving->cpu[i]);
+	return sum;
 }
 
 void serving_describe(struct serving *serving, uint32_t cpu, struct info_activation *out)
 {
 	struct serving_cpu *there = serving->cpu[cpu];
-	uint64_t state = spin_lock_irq(&there->starved.lock);
-	struct list *link;
+	uint32_t waiting = waiting_there(there);
+	uint32_t inside = __atomic_load_n(&there->inside, __ATOMIC_RELAXED);
 
 	*out = (struct info_activation){
 		.calls = there->calls,
 		.activations = there->activations,
-		.activations_busy = there->busy,
+		.activations_busy = inside > waiting ? inside - waiting : 0,
+		.waiting = waiting,
 	};
-	list_for_each(link, &there->starved.waiters)
-		out->waiting++;
-	spin_unlock_irq(&there->starved.lock, state);
-}
-
-uint64_t activations_busy(void)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < cpu_count(); i++)
-		sum += __atomic_load_n(&cpus[i].activations_busy, __ATOMIC_RELAXED);
-	return sum;
 }
 
 uint64_t activations_count(void)

@@ -23,7 +23,13 @@
  *
  * I1  thread->here is home if thread->activation is NULL, else thread->activation->server.
  * I2  thread->depth counts the activations in the chain plus one while a call is being made; depth > 0 pins the thread.
- * I3  A process whose `visitors` is not 0 keeps its space, its tables and its activations. */
+ * I3  A process that somebody is inside of (serving_cpu->inside) keeps its space, its tables and its activations.
+ * I4  A free activation has kind RETURN_CALL, no orphan, no open window and `special` 0, save for SPECIAL_DYING.
+ *
+ * This is the long way: the one that handles everything, and the reference. Calls and returns without handles, windows
+ * and deadlines, through a door that is found at once, into a server that lives and has a free activation, take the short
+ * way, arch/x86_64/call_fast.S, which does the same in a few dozen instructions or, before it has changed anything,
+ * comes here. */
 #include "kernel/cpu.h"
 #include "kernel/door.h"
 #include "kernel/fault.h"
@@ -44,12 +50,25 @@ void call_init(void)
 
 /* ---- entering and leaving ---- */
 
+/* Pinned: nobody else writes this count. The compiler must not move it past the look at the state (process.c, I1). */
+static void inside_count(struct serving_cpu *here, int32_t change)
+{
+	__atomic_store_n(&here->inside, here->inside + (uint32_t)change, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static void visit_end(struct process *server)
+{
+	inside_count(server->serving->cpu[cpu_current()], -1);
+	process_visitor_left(server);
+}
+
 static err_t visit_begin(struct process *server)
 {
-	__atomic_add_fetch(&server->visitors, 1, __ATOMIC_SEQ_CST);
+	inside_count(server->serving->cpu[cpu_current()], 1);
 	if (likely(!process_is_ending(server)))
 		return OK;
-	process_visitor_left(server);
+	visit_end(server);
 	return ERR_PEER_DIED;
 }
 
@@ -69,7 +88,7 @@ static err_t reach(struct thread *thread, struct door *door, uint64_t deadline, 
 		goto leave;
 	return OK;
 leave:
-	process_visitor_left(door->server);
+	visit_end(door->server);
 unpin:
 	thread->depth--;
 	return err;
@@ -80,27 +99,34 @@ static void reach_undo(struct thread *thread, struct activation *activation)
 	struct process *server = activation->server;
 
 	activation_give(activation);
-	process_visitor_left(server);
+	visit_end(server);
 	thread->depth--;
+}
+
+static void special_set(struct activation *activation, uint32_t bits)
+{
+	__atomic_or_fetch(&activation->special, bits, __ATOMIC_RELAXED); /* not torn apart by a round */
 }
 
 /* The point of no return is behind us: become a visitor of the server. The frame's message is the caller's to fill. */
 static void enter(struct thread *thread, struct activation *activation, struct door *door, enum return_kind kind,
 		  struct trap_frame *frame)
 {
-	activation->door = door; /* takes the reference over */
+	activation->door = door;
 	activation->kind = kind;
+	if (kind != RETURN_CALL)
+		special_set(activation, SPECIAL_KIND);
 	activation->outer = thread->activation;
 	activation->caller = thread->here;
+	activation->caller_cell = cpu_this()->cell;
 	activation->rip = frame->rip;
 	activation->rsp = frame->rsp;
-	activation->rflags = frame->rflags;
 	activation->fs = arch_fs_base();
 	activation->fpu_control = arch_fpu_control();
 	activation->expired = false;
 	thread->activation = activation;
 	thread->here = activation->server;
-	cpu_this()->counters.door_calls++;
+	cpu_this()->door_calls++;
 	sched_set_space(thread);
 	arch_fs_base_set(activation->tls);
 	arch_fpu_clear();
@@ -121,6 +147,7 @@ static void leave(struct thread *thread)
 	struct process *server = activation->server;
 	struct door *door = activation->door;
 	struct thread *orphan = activation->orphan;
+	uint32_t special;
 
 	if (orphan != NULL) {
 		timer_disarm(&activation->deadline);
@@ -135,22 +162,27 @@ static void leave(struct thread *thread)
 		sched_set_space(thread);
 		arch_fs_base_set(activation->fs);
 	}
-	activation->door = NULL;
-	thread->depth--;
+	object_ref(&server->object); /* the door did that; it can go from here on */
+	activation->kind = RETURN_CALL; /* I4 */
+	activation->door = NULL; /* a round that comes after this does not count us, and SPECIAL_CLOSING tells of one before */
+	special = __atomic_fetch_and(&activation->special, SPECIAL_DYING, __ATOMIC_RELAXED);
 	activation_give(activation);
-	process_visitor_left(server);
-	object_unref(&door->object);
+	visit_end(server);
+	thread->depth--;
+	if (special & SPECIAL_CLOSING)
+		door_user_left(door);
+	object_unref(&server->object);
 	/* A caller that died meanwhile is unwound, or ends, before it runs another instruction. */
 	if (process_is_ending(thread->here))
 		thread_pend(thread, PENDING_PEER_DIED);
 }
 
 /* Back in the caller's registers; the message is the caller's to fill. */
-static void frame_of_caller(struct trap_frame *frame, uint64_t rip, uint64_t rsp, uint64_t rflags, err_t result)
+static void frame_of_caller(struct trap_frame *frame, uint64_t rip, uint64_t rsp, err_t result)
 {
 	frame->rip = rip;
 	frame->rsp = rsp;
-	frame->rflags = rflags;
+	frame->rflags = USER_RFLAGS;
 	frame->rax = (uint64_t)(int64_t)result;
 	frame->rdi = frame->rbx = frame->rbp = frame->r14 = frame->r15 = 0;
 	frame->rcx = frame->r11 = 0;
@@ -259,6 +291,7 @@ static err_t orphan_prepare(struct activation *activation, uint64_t timeout_us)
 		activation->orphan = NULL;
 		return OK;
 	}
+	special_set(activation, SPECIAL_ORPHAN);
 	return thread_create(activation->server, "orphan", &activation->orphan);
 }
 
@@ -285,6 +318,8 @@ static err_t call(struct trap_frame *frame, struct thread *thread, struct door *
 		goto unmap;
 
 	/* ---- point of no return ---- */
+	if (request[0].length | request[1].length)
+		special_set(activation, SPECIAL_WINDOWS);
 	enter(thread, activation, door, RETURN_CALL, frame);
 	frame->r13 = handles;
 	frame->rbx = window[0].v;
@@ -301,6 +336,9 @@ free_orphan:
 		activation->orphan = NULL;
 	}
 give:
+	if (process_is_ending(activation->server)) /* whatever failed, failed for that */
+		err = ERR_PEER_DIED;
+	__atomic_and_fetch(&activation->special, SPECIAL_DYING, __ATOMIC_RELAXED); /* I4 */
 	reach_undo(thread, activation);
 	return err;
 }
@@ -315,15 +353,15 @@ void sys_door_call(struct trap_frame *frame)
 
 	if (err == OK) {
 		err = call(frame, thread, container_of(object, struct door, object), timeout_us);
+		object_unref(object); /* from here on the activation says that the door is in use (retire.c) */
 		if (err == OK)
 			return;
-		object_unref(object);
 	}
 	if (thread->pager_request.vmo != NULL) { /* to be made again: every register stays */
 		frame->rax = (uint64_t)(int64_t)err;
 		return;
 	}
-	frame_of_caller(frame, frame->rip, frame->rsp, frame->rflags, err);
+	frame_of_caller(frame, frame->rip, frame->rsp, err);
 	words_clear(frame);
 }
 
@@ -332,11 +370,11 @@ void sys_door_call(struct trap_frame *frame)
 static void return_to_caller(struct trap_frame *frame, struct thread *thread, err_t result, uint64_t handles)
 {
 	struct activation *activation = thread->activation;
-	uint64_t rip = activation->rip, rsp = activation->rsp, rflags = activation->rflags;
+	uint64_t rip = activation->rip, rsp = activation->rsp;
 	uint64_t control = activation->fpu_control;
 
 	leave(thread);
-	frame_of_caller(frame, rip, rsp, rflags, result);
+	frame_of_caller(frame, rip, rsp, result);
 	frame->r13 = handles;
 	arch_fpu_clear();
 	arch_fpu_control_set(control);
@@ -432,6 +470,7 @@ err_t door_call_pager(struct trap_frame *frame, bool system_call)
 	frame->r10 = request.offset;
 	frame->r8 = request.access;
 	cpu_this()->counters.pager_calls++;
+	object_unref(&door->object);
 	return OK;
 drop:
 	if (saved != NULL)
@@ -474,21 +513,18 @@ static void split(struct trap_frame *frame, struct thread *thread, struct activa
 	struct thread *orphan = last->orphan;
 	struct activation *outer = last->outer;
 	struct process *caller = last->caller;
-	uint64_t rip = last->rip, rsp = last->rsp, rflags = last->rflags, fs = last->fs;
+	uint64_t rip = last->rip, rsp = last->rsp, fs = last->fs;
 	uint64_t control = last->fpu_control;
 
 	last->orphan = NULL;
 	last->kind = RETURN_ORPHAN;
-	last->caller = NULL;
+	special_set(last, SPECIAL_KIND);
+	last->caller = last->server; /* nobody goes there; call_fast.S looks at it before it sees the kind */
 	last->outer = NULL;
 	orphan->activation = thread->activation;
 	orphan->here = thread->here;
 	for (struct activation *a = orphan->activation; a != NULL; a = a->outer) {
-		struct serving_cpu *here = a->server->serving->cpu[a->cpu];
-		uint64_t state = spin_lock_irq(&here->starved.lock);
-
-		a->thread = orphan;
-		spin_unlock_irq(&here->starved.lock, state);
+		__atomic_store_n(&a->thread, orphan, __ATOMIC_RELEASE);
 		orphan->depth++;
 	}
 	thread->depth -= orphan->depth;
@@ -501,7 +537,7 @@ static void split(struct trap_frame *frame, struct thread *thread, struct activa
 
 	sched_set_space(thread);
 	arch_fs_base_set(fs);
-	frame_of_caller(frame, rip, rsp, rflags, ERR_TIMED_OUT);
+	frame_of_caller(frame, rip, rsp, ERR_TIMED_OUT);
 	words_clear(frame);
 	arch_fpu_clear();
 	arch_fpu_control_set(control);

@@ -13,12 +13,13 @@ enum return_work {
 	RETURN_RESCHEDULE = 1u << 0, /* a better or equal thread waits */
 	/* thread->pending has something (kill, deadline, peer died, migrate) */
 	RETURN_THREAD = 1u << 1,
-	RETURN_REAP = 1u << 2,       /* cpu->dead has threads whose stacks can be freed now */
+	/* cpu->dead has threads whose stacks can be freed now, doors_retired has doors */
+	RETURN_REAP = 1u << 2,
 	RETURN_LOG = 1u << 3,        /* something was logged: wake its readers */
 };
 
 struct cpu_counters { /* mirrors struct info_cpu */
-	uint64_t system_calls, door_calls, faults, switches, interrupts, timer_interrupts;
+	uint64_t system_calls, faults, switches, interrupts, timer_interrupts;
 	uint64_t ipis_sent, ipis_received, root_switches, pager_calls;
 	uint64_t idle_ns;
 };
@@ -31,6 +32,8 @@ struct cpu {
 	/* gs:32  [a] enum return_work; checked before every return to user mode */
 	uint32_t return_work;
 	uint32_t index;           /* gs:36  [I] */
+	struct space_cpu *cell;   /* gs:40  of the space whose root is loaded (its process keeps it), NULL: the kernel's own */
+	uint64_t door_calls;      /* gs:48 */
 	uint32_t apic_id;         /* [I] */
 	uint32_t node;            /* [I] */
 	uint64_t root;            /* CR3 as loaded, address part */
@@ -44,8 +47,6 @@ struct cpu {
 	bool previous_again;
 	/* [a] of the current thread, -1: idle. Others may not look into `current` itself */
 	int32_t running_priority;
-	/* whose root is loaded (reference held by its process), NULL: the kernel's own */
-	struct space *space;
 	struct list dead;          /* ended threads that ran here last, to be freed by sched_reap() */
 	struct list run_queue[32]; /* [sched_lock] ready threads by priority, FIFO */
 	uint32_t ready_bits;       /* [sched_lock] which queues are not empty */
@@ -58,7 +59,7 @@ struct cpu {
 	/* when the current thread must share; DEADLINE_NEVER while nobody waits */
 	uint64_t slice_end;
 	uint64_t idle_since;
-	uint64_t activations_busy; /* [v] of activation.c: of all servers, on this CPU */
+	struct door *doors_retired; /* retire.c: pushed by threads of this CPU */
 	struct cpu_counters counters;
 	void *arch;                /* kernel/arch/x86_64's own: GDT, TSS, IST stacks */
 } ALIGNED(64);

@@ -2,8 +2,9 @@
 /* door.c - doors and badges as objects: making them, handing out their death notices, describing them.
  *
  * A master door names an entry point of a server. A badge is a second object on the same entry that carries one word of
- * the server's choice; clients hold badges. When the last handle on a badge and the last call through it are gone, its
- * object is not freed but queued on the master: door_closed tells the server, once, and then it is freed. */
+ * the server's choice; clients hold badges. When the last handle on a badge and the last call through it are gone (the
+ * latter is found out in retire.c), its object is not freed but queued on the master: door_closed tells the server,
+ * once, and then it is freed. */
 #include "kernel/door.h"
 
 #include "kernel/cpu.h"
@@ -34,10 +35,14 @@ static void door_free(struct door *door)
 	pool_free(&door_pool, door);
 }
 
-/* The last reference went. */
+/* The last reference went; calls may be under way. */
 static void door_destroy(struct object *object)
 {
-	struct door *door = container_of(object, struct door, object);
+	door_retire(container_of(object, struct door, object));
+}
+
+void door_is_closed(struct door *door)
+{
 	struct door *master = door->master;
 
 	if (master == NULL) {
@@ -111,22 +116,29 @@ static err_t server_prepare(struct process *process)
 	if (err != OK)
 		return err;
 	spin_lock(&process->lock);
-	if (process->serving == NULL) {
+	if (process_is_ending(process)) {
+		err = ERR_BAD_STATE; /* it would never be sealed */
+	} else if (process->serving == NULL) {
 		__atomic_store_n(&process->serving, serving, __ATOMIC_RELEASE);
 		serving = NULL;
 	}
 	spin_unlock(&process->lock);
-	if (serving != NULL) /* another thread was first */
+	if (serving != NULL) /* another thread was first, or it is too late */
 		serving_free(serving);
-	return OK;
+	return err;
 }
 
 void door_server_died(struct process *server)
 {
 	struct list *link;
 
-	if (server->serving != NULL)
-		serving_nudge(server->serving);
+	struct serving *serving;
+
+	spin_lock(&server->lock); /* if server_prepare was faster it has published, else it sees the end */
+	serving = server->serving;
+	spin_unlock(&server->lock);
+	if (serving != NULL)
+		serving_seal(serving);
 	spin_lock(&doors_lock);
 	list_for_each(link, &doors) {
 		struct door *door = list_entry(link, struct door, all_link);
@@ -289,12 +301,15 @@ err_t sys_door_donate(handle_t handle, uint32_t cpu, uint64_t stack, uint64_t tl
 	err = master_get(handle, &master);
 	if (err != OK)
 		return err;
-	if (master->server != thread_current()->here)
+	if (master->server != thread_current()->here) {
 		err = ERR_DENIED; /* a stack of one process is no place for a thread in another */
-	else
-		err = activation_donate(master->serving, cpu, stack, tls);
-	if (err == OK)
+	} else {
+		/* Before it can be used up: who then finds none says so again. And who is not helped by it still waits. */
 		object_signal(&master->object, SIGNAL_STARVED, 0);
+		err = activation_donate(master->serving, cpu, stack, tls);
+		if (serving_waiting(master->serving) != 0)
+			object_signal(&master->object, 0, SIGNAL_STARVED);
+	}
 	object_unref(&master->object);
 	return err;
 }

@@ -2,6 +2,7 @@
 /* door.h - synchronous calls into another space, on the caller's own CPU and thread. The registers are in
  * abi/include/lintel/door.h; the life of a call is told at the top of door.c.
  * Locks: [v] serving_cpu->starved.lock (rank WAIT; one a CPU, so calls on other CPUs never meet it)
+ *        [c] that CPU only, with interrupts off (else a round of serving_seal or retire.c may come in between)
  *        [m] master->lock  [D] doors_lock  [I] immutable after create  [o] only the thread that is in the activation. */
 #pragma once
 
@@ -23,6 +24,8 @@ struct door {
 	struct list closed_link;   /* [m] a badge's place there */
 	uint32_t badges;           /* [a] minted and not closed */
 	struct list all_link;      /* [D] */
+	struct door *retired_next; /* retire.c */
+	uint32_t retired_users;    /* [a] retire.c */
 };
 
 enum return_kind {
@@ -39,35 +42,51 @@ struct saved_state {
 	uint64_t address; /* what was touched, for the message if the pager fails */
 };
 
-struct activation {
-	struct list free_link;      /* [v] */
-	struct list all_link;       /* [v] */
+/* Why a return cannot take the short way (call_fast.S). */
+enum activation_special {
+	SPECIAL_KIND = 1u << 0,    /* not RETURN_CALL */
+	SPECIAL_ORPHAN = 1u << 1,  /* there is one: the call has a deadline */
+	SPECIAL_WINDOWS = 1u << 2, /* some are open */
+	SPECIAL_DYING = 1u << 3,   /* the server is ending; for good */
+	SPECIAL_CLOSING = 1u << 4, /* the door's last handle is gone: say so when the call is over (retire.c) */
+};
+
+struct activation { /* call_fast.S knows the members up to `special` by their offsets */
+	struct activation *next_free; /* [c] */
+	struct serving_cpu *here;   /* [I] */
 	struct process *server;     /* [I] whose it is */
-	uint32_t cpu;               /* [I] */
+	struct space_cpu *cell;     /* [I] its space, on this CPU */
 	uint64_t stack;             /* [I] rsp at entry */
 	uint64_t tls;               /* [I] FS base at entry */
-
-	struct thread *thread;      /* [v] who is in it, NULL: free */
+	struct thread *thread;      /* [c] who is in it, NULL: free */
 	struct activation *outer;   /* [o] the call that the thread was in when it made this one */
 	struct process *caller;     /* [o] where it goes back to; its home or the outer activation keeps it */
-	struct door *door;          /* [o] reference */
+	struct space_cpu *caller_cell; /* [o] and its space, on this CPU */
+	struct door *door;          /* [o] no reference: retire.c */
+	uint64_t rip, rsp, fs;      /* [o] RETURN_CALL: the caller's */
+	uint64_t fpu_control;       /* [o] MXCSR | x87 control word << 32 */
+	uint32_t special;           /* [a] enum activation_special: by its CPU; DYING and CLOSING in a round */
+
 	enum return_kind kind;      /* [o] */
-	uint64_t rip, rsp, rflags, fs; /* [o] RETURN_CALL: the caller's */
-	uint64_t fpu_control;       /* [o] */
+	uint32_t cpu;               /* [I] */
+	struct activation *all_next; /* [I] */
+	struct thread *nudged;      /* activation.c, serving_seal */
 	struct saved_state *saved;  /* [o] RETURN_FAULT */
 	struct timer deadline;      /* [o] armed if the call has one */
 	bool expired;               /* [a] */
 	struct thread *orphan;      /* [o] made ready beforehand: carries the server's side on if the deadline passes */
 	struct window window[DOOR_WINDOWS];
-};
+} ALIGNED(64);
 
-struct serving_cpu {
-	struct wait_queue starved;   /* callers that wait for an activation, first come first; its lock guards the rest */
-	struct list free;            /* [v] last returned first */
-	struct list all;             /* [v] */
+struct serving_cpu { /* call_fast.S knows the members up to `starved` by their offsets */
+	struct activation *free;     /* [c] last returned first */
+	uint64_t calls;              /* [c] */
+	uint32_t inside;             /* [c] threads in a call to this server, or on their way in; others read it */
+	bool sealed;                 /* [c] the server is ending: `free` stays empty */
+	struct wait_queue starved;   /* callers that wait for an activation, first come first. Only this CPU adds to it */
+	struct activation *donated;  /* [v] by other CPUs, on their way to `free` */
+	struct activation *all;      /* [v] to add; read freely, as nothing is ever taken off */
 	uint32_t activations;        /* [v] */
-	uint32_t busy;               /* [v] */
-	uint64_t calls;              /* [v] */
 } ALIGNED(64);
 
 struct serving {                 /* of a process that serves doors; lives as long as the process object */
@@ -80,11 +99,15 @@ MUST_USE err_t activation_take(struct door *door, uint64_t deadline, struct acti
 void activation_give(struct activation *activation);
 MUST_USE err_t activation_donate(struct serving *serving, uint32_t cpu, uint64_t stack, uint64_t tls);
 uint64_t activations_count(void);                /* donated, of all processes */
-uint64_t activations_busy(void);
+
 void activation_init(void);
 MUST_USE err_t serving_create(struct process *process, struct serving **out);
 void serving_free(struct serving *serving);      /* nobody is inside any more */
-void serving_nudge(struct serving *serving);     /* the server is ending: wake the starved, pend PENDING_PEER_DIED on visitors */
+/* The server is ending: let nobody else in, wake the starved, pend PENDING_PEER_DIED on who is inside. When it returns,
+ * serving_inside() can only fall. One round. */
+void serving_seal(struct serving *serving);
+uint32_t serving_inside(const struct serving *serving);  /* how many; exact once sealed */
+uint32_t serving_waiting(struct serving *serving);       /* and how many of them wait for an activation */
 void serving_describe(struct serving *serving, uint32_t cpu, struct info_activation *out);
 
 /* door.c: the objects. */
@@ -93,6 +116,12 @@ void door_server_died(struct process *server);   /* process_end: signals PEER_DI
 MUST_USE err_t door_describe(uint32_t index, struct info_door *out);
 MUST_USE err_t door_describe_cpu(uint32_t index, uint32_t cpu, struct info_activation *out);
 extern const struct object_class door_class;
+
+/* retire.c: the end of doors whose last handle is gone. */
+void door_retire(struct door *door);             /* this CPU sees to it when it next passes its border to user mode */
+void doors_retire(void);                         /* sched_reap's part. Interrupts on, no locks */
+void door_user_left(struct door *door);          /* a call whose activation was SPECIAL_CLOSING is over */
+void door_is_closed(struct door *door);          /* door.c's part: no handle and no call is left */
 
 /* call.c: the calls. */
 void call_init(void);

@@ -8,6 +8,8 @@
 
 #include "mm/frame.h"
 
+static struct handle_slot no_slots[HANDLE_SLOTS_PER_PAGE]; /* L3: nobody writes it */
+
 static struct handle_slot *slot_at(const struct handle_table *table, uint32_t index)
 {
 	return &table->pages[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
@@ -31,6 +33,8 @@ err_t handle_table_init(struct handle_table *table, struct account *account)
 	err = frame_alloc_zeroed(account, &frame);
 	if (err == OK)
 		table->pages = phys_to_virt(frame);
+	for (uint32_t page = 0; err == OK && page < HANDLE_PAGES; page++)
+		table->pages[page] = no_slots;
 	return err;
 }
 
@@ -55,7 +59,7 @@ static err_t grow(struct handle_table *table) TA_EXCL(table->lock)
 	err = frame_alloc_zeroed(table->account, &frame);
 	if (err != OK)
 		return err;
-	table->pages[first / HANDLE_SLOTS_PER_PAGE] = phys_to_virt(frame);
+	__atomic_store_n(&table->pages[first / HANDLE_SLOTS_PER_PAGE], phys_to_virt(frame), __ATOMIC_RELEASE);
 	table->slots += HANDLE_SLOTS_PER_PAGE;
 	for (uint32_t index = first; index < table->slots; index++) {
 		slot_at(table, index)->generation = 1;
@@ -90,8 +94,10 @@ static handle_t fill(struct handle_table *table, struct object *object, uint32_t
 
 	table->first_free = slot->next_free;
 	slot->next_free = 0;
-	slot->rights = rights;
-	slot->object = object;
+	if (object->class->type == OBJECT_DOOR && (rights & RIGHT_CALL))
+		rights |= SLOT_DOOR;
+	__atomic_store_n(&slot->object, object, __ATOMIC_RELEASE); /* L1 */
+	__atomic_store_n(&slot->rights, rights, __ATOMIC_RELEASE);
 	table->used++;
 	return handle_of(index, slot);
 }
@@ -112,10 +118,11 @@ static struct object *empty(struct handle_table *table, uint32_t index) TA_EXCL(
 	struct handle_slot *slot = slot_at(table, index);
 	struct object *object = slot->object;
 
-	slot->object = NULL;
-	slot->rights = 0;
-	if (++slot->generation == 0)
-		slot->generation = 1;
+	uint16_t next = slot->generation == UINT16_MAX ? 1 : (uint16_t)(slot->generation + 1);
+
+	__atomic_store_n(&slot->rights, 0, __ATOMIC_RELEASE); /* L1 */
+	__atomic_store_n(&slot->generation, next, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->object, NULL, __ATOMIC_RELEASE);
 	table->used--;
 	push_free(table, index);
 	return object;
@@ -186,7 +193,7 @@ err_t handle_rights(struct handle_table *table, handle_t handle, uint32_t *type,
 	slot = find(table, handle);
 	if (slot != NULL) {
 		*type = slot->object->class->type;
-		*rights = slot->rights;
+		*rights = slot->rights & ~SLOT_DOOR;
 	}
 	spin_unlock(&table->lock);
 	return slot != NULL ? OK : ERR_BAD_HANDLE;
@@ -236,7 +243,7 @@ err_t handle_take(struct handle_table *table, const handle_t *handles, uint32_t 
 		out[i] = (struct handle_moved){ .object = NULL };
 		if (handles[i] == HANDLE_NONE)
 			continue;
-		out[i].rights = find(table, handles[i])->rights;
+		out[i].rights = find(table, handles[i])->rights & ~SLOT_DOOR;
 		out[i].object = empty(table, handles[i] & ((1u << HANDLE_INDEX_BITS) - 1));
 	}
 	spin_unlock(&table->lock);

@@ -8,11 +8,17 @@
 
 #define HANDLES_MAX 65535u /* a table grows by pages up to this; index 0 is never used */
 
-/* 16 bytes, four a cache line. A slot never moves and its page stays until the process ends, so that a reader without
- * the lock is possible: read generation, object and rights, take the reference, look at the generation again. */
+/* 16 bytes, four a cache line. A slot never moves and its page stays until the process ends, so that call_fast.S can
+ * look a door up without the lock: generation, rights, object, and the generation again.
+ * L1  emptying: rights 0, generation + 1, object NULL. Filling: object, then rights. So between two looks that find the
+ *     generation of the handle, rights with SLOT_DOOR stand beside the door that they were given with.
+ * L2  a door is freed only after every CPU has taken a round since its last handle went (retire.c), and who reads
+ *     without the lock has interrupts off: the door that it finds stays until it is done.
+ * L3  pages that are not there are `no_slots`, a page of zeros: a look-up needs no bound. */
+#define SLOT_DOOR (1u << 30) /* in slot->rights: the object is a door, and RIGHT_CALL is among them */
 struct handle_slot {
 	struct object *object; /* [h] NULL: free */
-	uint32_t rights;       /* [h] */
+	uint32_t rights;       /* [h], SLOT_DOOR */
 	uint16_t generation;   /* [h] counts up at every close, skipping 0: a stale handle finds nothing */
 	uint16_t next_free;    /* [h] the free list is a FIFO: a number comes back as late as possible */
 };

@@ -4,13 +4,17 @@
  *   CREATED --first thread starts--> RUNNING --process_end--> ENDING --last one out--> ENDED --last reference--> freed
  *      '------process_end, or its last handle is closed--------^
  *
- * ENDING: no thread can be added or started, no door entered; home threads are pended PENDING_KILL, visitors
+ * ENDING: no thread can be added or started, no door entered; home threads are pended PENDING_KILL, callers inside
  * PENDING_PEER_DIED; each goes when it comes to its border to user mode. Whoever goes last finishes: handles closed, space
  * taken down, SIGNAL_TERMINATED. So no memory goes while anybody executes in it.
  *
- * I1  thread_count and visitors cannot leave 0 once the process is ENDING; a caller at the door counts itself, sees the
- *     state, and takes itself off again (call.c), which is harmless after the finish as well.
- * I2  `finishing` is set once, under the lock, by whoever finds ENDING and both counts at 0.
+ * I1  thread_count cannot leave 0 once the process is ENDING, nor can the number inside once it is sealed: serving_seal
+ *     stores the state, then makes every CPU take a round. A caller at the door counts itself and then looks at the
+ *     state (call.c); the round comes to its CPU before the count, and it sees the state, or after it, and we see the
+ *     count. Who sees the state takes itself off again, which is harmless after the finish as well. Nobody needs a
+ *     fence or a shared counter.
+ * I2  `finishing` is set once, under the lock, by whoever finds the process sealed and both counts at 0. Who leaves
+ *     takes itself off before it takes the lock, so that of two who leave at once the second sees both gone.
  * I3  Finishing closes handles, which can end and finish further processes. They are queued and taken in a loop, so that
  *     a chain of processes that hold each other costs no stack.
  * I4  The list of processes holds no references: who finds one there takes it with object_try_ref. */
@@ -83,8 +87,8 @@ static void finish_if_empty(struct process *process)
 	bool last;
 
 	spin_lock(&process->lock);
-	last = process->state == PROCESS_ENDING && process->thread_count == 0 && !process->finishing &&
-	       __atomic_load_n(&process->visitors, __ATOMIC_SEQ_CST) == 0;
+	last = process->sealed && process->state == PROCESS_ENDING && process->thread_count == 0 &&
+	       !process->finishing && (process->serving == NULL || serving_inside(process->serving) == 0);
 	if (last)
 		process->finishing = true;
 	spin_unlock(&process->lock);
@@ -124,6 +128,9 @@ static void end_from(struct process *process, int32_t status, enum process_state
 	tell_threads(process);
 	spin_unlock(&process->lock);
 	door_server_died(process);
+	spin_lock(&process->lock);
+	process->sealed = true;
+	spin_unlock(&process->lock);
 	finish_if_empty(process);
 }
 
@@ -147,9 +154,7 @@ void process_thread_ended(struct process *process)
 
 void process_visitor_left(struct process *process)
 {
-	uint32_t left = __atomic_sub_fetch(&process->visitors, 1, __ATOMIC_SEQ_CST);
-
-	if (unlikely(left == 0 && process_is_ending(process)))
+	if (unlikely(process_is_ending(process)))
 		finish_if_empty(process);
 }
 
@@ -287,6 +292,23 @@ struct process *process_at(uint32_t index)
 uint32_t process_count(void)
 {
 	return __atomic_load_n(&count, __ATOMIC_RELAXED);
+}
+
+uint64_t activations_busy(void)
+{
+	uint64_t total = 0;
+	struct list *link;
+
+	spin_lock(&processes_lock);
+	list_for_each(link, &processes) {
+		struct serving *serving =
+			__atomic_load_n(&list_entry(link, struct process, all_link)->serving, __ATOMIC_ACQUIRE);
+
+		if (serving != NULL)
+			total += serving_inside(serving) - serving_waiting(serving);
+	}
+	spin_unlock(&processes_lock);
+	return total;
 }
 
 uint64_t handles_count(void)

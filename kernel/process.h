@@ -30,7 +30,7 @@ struct process {
 	struct list threads;        /* [p] struct thread.process_link: threads whose home this is */
 	uint32_t thread_count;      /* [p] started and not reaped */
 	bool finishing;             /* [p] the last one out has begun to free handles and space */
-	uint32_t visitors;          /* [a] threads of others that are inside through an activation */
+	bool sealed;                /* [p] ENDING, and no CPU lets anybody in any more */
 	struct serving *serving;    /* [p] set once by the first door_create; see door.h */
 	struct list all_link;       /* [processes_lock] */
 	struct list finish_link;    /* [processes_lock] */
@@ -50,8 +50,9 @@ struct process *process_find(uint32_t pid);          /* with a reference, or NUL
 struct process *process_at(uint32_t index);
 uint32_t process_count(void);
 void process_describe(struct process *process, struct info_process *out);
-/* A visitor (counted in `visitors`) has left: the last one out of an ending process finishes its
- * end. Its space must not be loaded on this CPU by then. */
+uint64_t activations_busy(void); /* of all processes */
+/* A thread has left an activation (serving_cpu->inside does not count it any more): the last one out
+ * of an ending process finishes its end. Its space must not be loaded on this CPU by then. */
 void process_visitor_left(struct process *process);
 /* thread_reap's part: the same for home threads */
 void process_thread_ended(struct process *process);

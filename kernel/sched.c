@@ -22,6 +22,7 @@
  * I5  slice_end is DEADLINE_NEVER while no thread of the current one's priority waits: no tick then. */
 #include "kernel/sched.h"
 
+#include "kernel/door.h"
 #include "kernel/log.h"
 #include "kernel/trace.h"
 #include "mm/kernel_space.h"
@@ -261,19 +262,20 @@ void sched_set_space(struct thread *thread)
 	uint64_t state = arch_irq_save();
 	struct cpu *cpu = cpu_this();
 	struct space *space = thread->here != NULL ? thread->here->space : NULL;
-	struct space *old = cpu->space;
+	struct space_cpu *cell = space != NULL ? &space->cpu[cpu->index] : NULL;
+	struct space_cpu *old = cpu->cell;
 	uint64_t root = space != NULL ? space_root(space, cpu->index) : kernel_root();
 
-	if (space != old || root != cpu->root) {
+	if (cell != old || root != root_current()) {
 		/* Before its first translation can be cached; after a change made while it was away, flush. */
 		bool stale = space != NULL && space_enter(space, cpu->index);
 
 		arch_load_root(root);
 		if (stale)
 			tlb_local_all();
-		cpu->space = space;
-		if (old != NULL && space != old)
-			space_leave(old, cpu->index);
+		cpu->cell = cell;
+		if (old != NULL && cell != old)
+			space_cell_leave(old);
 	}
 	arch_irq_restore(state);
 }
@@ -365,9 +367,10 @@ void sched_reap(void)
 
 		arch_irq_restore(state);
 		if (link == NULL)
-			return;
+			break;
 		thread_reap(list_entry(link, struct thread, run_link));
 	}
+	doors_retire();
 }
 
 /* ---- changes from outside ---- */
@@ -493,7 +496,7 @@ void sched_start(void)
 		__atomic_store_n(&cpu->return_work, 0, __ATOMIC_RELAXED);
 		log_readers_wake();
 		sched_switch(); /* comes back when there is nothing to run */
-		if (list_is_empty(&cpu->dead) && __atomic_load_n(&cpu->ready, __ATOMIC_RELAXED) == 0) {
+		if (list_is_empty(&cpu->dead) && cpu->doors_retired == NULL && __atomic_load_n(&cpu->ready, __ATOMIC_RELAXED) == 0) {
 			arch_idle(); /* who queues after this look (I3) sends an interrupt, and they are off until we sleep */
 			account_time(cpu, cpu->idle, arch_clock_ns());
 		}

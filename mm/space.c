@@ -186,7 +186,7 @@ bool space_enter(struct space *space, uint32_t cpu)
 
 void space_leave(struct space *space, uint32_t cpu)
 {
-	__atomic_store_n(&space->cpu[cpu].active, 0, __ATOMIC_RELEASE);
+	space_cell_leave(&space->cpu[cpu]);
 }
 
 struct region_table *space_read_begin(struct space *space)

@@ -9,7 +9,9 @@
  * S2  whoever replaces the region table waits until every fault that may still read the old one is
  *     over (space_drain); from then on no fault installs anything outside the new table's regions.
  * S3  cpu[c].active is set before CPU c loads a root of this space and cleared after it has loaded
- *     another.
+ *     another. Between the store and the first translation there is a serialising instruction: a
+ *     fence of space_enter, or, where loading the root drops every entry anyway (no PCID), that very
+ *     load (SDM volume 3, 8.3): call_fast.S.
  * Units: addresses and lengths in bytes.
  * Owner: reference counted. space_destroy takes the memory away; the roots go with the last
  * reference.
@@ -74,6 +76,10 @@ uint64_t space_root(struct space *space, uint32_t cpu); /* physical address of t
  * nothing when it is active already. */
 bool space_enter(struct space *space, uint32_t cpu);
 /* Interrupts off, after another root was loaded. */
+static inline void space_cell_leave(struct space_cpu *cell)
+{
+	__atomic_store_n(&cell->active, 0, __ATOMIC_RELEASE);
+}
 void space_leave(struct space *space, uint32_t cpu);
 
 /* Map [offset, +bytes) of `vmo` (bytes rounded up; the range must lie inside it) at `hint` with

@@ -8,18 +8,16 @@
 #include "mm/revoke.h"
 
 #define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER)
-#define STEPS_PER_LOCK 64u /* interrupts are off that long */
+#define STEPS_PER_LOCK 2u /* runs of up to 512 pages: interrupts are off that long */
 #define FLUSH_PAGES_MAX 32u
 
-struct window_cpu {
-	struct spinlock lock;
-	struct window *list; /* under lock: open windows on this CPU */
-} ALIGNED(64);
+
 
 static struct window_cpu window_cpus[CPUS_MAX];
 
 enum step { STEP_FILLED,
 	STEP_NEEDS_TABLE,
+	STEP_NEEDS_DIRECTORY,
 	STEP_NEEDS_PAGE,
 	STEP_CLIENT_GONE,
 	STEP_SERVER_GONE };
@@ -35,7 +33,11 @@ void window_init_cpus(void)
 void window_init(struct window *window, uint32_t index)
 {
 	ASSERT(index < WINDOW_INDEXES);
-	*window = (struct window){ .index = index };
+	*window = (struct window){
+		.index = index,
+		.share = WINDOW_BASE + index * WINDOW_SHARE_BYTES,
+		.leaf_bits = PTE_PRESENT | PTE_USER | pagetable_nx(),
+	};
 }
 
 static uint64_t *window_slot(struct space *server, uint32_t cpu)
@@ -66,16 +68,18 @@ static enum step window_step(struct window *window, uint64_t done, uint64_t *ste
 	value = pte_load(pagetable_find(PADDR(window->client->root), from, &from_level));
 	if (!pte_is_leaf(value, from_level) || (window->writable && !(value & PTE_WRITE)))
 		return STEP_NEEDS_PAGE;
-	bits = PTE_PRESENT | PTE_USER | pagetable_nx() | (value & (PTE_PWT | PTE_PCD)) |
-		   (window->writable ? PTE_WRITE : 0);
+	bits = window->leaf_bits | (value & (PTE_PWT | PTE_PCD)) |
+	       (window->writable ? PTE_WRITE : 0);
 	entry = window_entry(window, to, &to_level);
 	if (pte_is_leaf(
 			pte_load(entry), to_level)) { /* never written over: its accessed bit would be lost */
 		*step_bytes = level_bytes(to_level);
 		return STEP_FILLED;
 	}
-	if (to_level == 2 && from_level >= 2 && !((from | to) & (LARGE_PAGE_SIZE - 1)) &&
-		window->bytes - done >= LARGE_PAGE_SIZE) {
+	if (to_level >= 2 && from_level >= 2 && !((from | to) & (LARGE_PAGE_SIZE - 1)) &&
+	    window->bytes - done >= LARGE_PAGE_SIZE && to - window->share >= LARGE_PAGE_SIZE) {
+		if (to_level > 2)
+			return STEP_NEEDS_DIRECTORY;
 		*step_bytes = LARGE_PAGE_SIZE;
 		bits |= PTE_LARGE;
 	} else if (to_level == 1) {
@@ -88,12 +92,37 @@ static enum step window_step(struct window *window, uint64_t done, uint64_t *ste
 	return STEP_FILLED;
 }
 
-/* The table for `address`; without the lock, which must not be held while memory is allocated. */
-static err_t window_table(struct space *server, uint32_t cpu, uint64_t address)
+/* More pages of the same two level-1 tables, without a walk for each: as many as are simple. */
+static uint64_t window_run(const struct window *window, uint64_t *done)
+{
+	const uint64_t kept = PTE_ADDRESS | PTE_PWT | PTE_PCD;
+	uint64_t wanted = PTE_PRESENT | (window->writable ? PTE_WRITE : 0);
+	uint64_t count = (window->bytes - *done) >> PAGE_SHIFT;
+	uint32_t from_slot = level_index(window->client_base + *done, 1);
+	uint32_t to_slot = level_index(window->base + *done, 1);
+	uint32_t from_level, to_level;
+	const uint64_t *from = pagetable_find(PADDR(window->client->root), window->client_base + *done, &from_level);
+	uint64_t *to = window_entry(window, window->base + *done, &to_level);
+	uint64_t i;
+
+	if (from_level != 1 || to_level != 1)
+		return 0;
+	for (i = 0; i < count && from_slot + i < PTES_PER_TABLE && to_slot + i < PTES_PER_TABLE; i++) {
+		uint64_t value = pte_load(&from[i]);
+
+		if ((value & wanted) != wanted || pte_load(&to[i]))
+			break;
+		__atomic_store_n(&to[i], (value & kept) | window->leaf_bits | wanted, __ATOMIC_RELAXED);
+	}
+	*done += i << PAGE_SHIFT;
+	return i;
+}
+
+/* The entry at `level` for `address`; without the lock, which must not be held while memory is allocated. */
+static err_t window_table(struct space *server, uint32_t cpu, uint64_t address, uint32_t level)
 {
 	uint64_t *entry;
-	err_t err = pagetable_ensure(
-		window_slot(server, cpu), 4, address, 1, server->account, TABLE_BITS, &entry);
+	err_t err = pagetable_ensure(window_slot(server, cpu), 4, address, level, server->account, TABLE_BITS, &entry);
 
 	return err == ERR_EXISTS ? OK : err; /* a large leaf: as good */
 }
@@ -130,6 +159,8 @@ static err_t window_fill(struct window *window, struct space *server, struct pag
 				break;
 			done += bytes;
 			pages++;
+			if (bytes == PAGE_SIZE)
+				pages += window_run(window, &done);
 		}
 		if (step == STEP_NEEDS_PAGE) {
 			client = window->client;
@@ -140,7 +171,9 @@ static err_t window_fill(struct window *window, struct space *server, struct pag
 		if (step == STEP_NEEDS_PAGE)
 			err = window_client_page(client, window->client_base + done, window->writable, request);
 		else if (step == STEP_NEEDS_TABLE)
-			err = window_table(server, window->cpu, window->base + done);
+			err = window_table(server, window->cpu, window->base + done, 1);
+		else if (step == STEP_NEEDS_DIRECTORY)
+			err = window_table(server, window->cpu, window->base + done, 2);
 		else if (step != STEP_FILLED)
 			err = step == STEP_CLIENT_GONE ? ERR_FAULT : ERR_BAD_STATE;
 		if (err != OK)
@@ -187,22 +220,42 @@ static err_t window_open(struct window *window, struct space *client, uint64_t b
 	}
 	window->client = client;
 	window->client_base = buffer;
-	window->base =
-		WINDOW_BASE + window->index * WINDOW_SHARE_BYTES + (buffer & (LARGE_PAGE_SIZE - 1));
+	window->base = window->share + (buffer & (LARGE_PAGE_SIZE - 1));
+	if ((window->base & (LARGE_PAGE_SIZE - 1)) + window->bytes >= LARGE_PAGE_SIZE)
+		window->base += LARGE_PAGE_SIZE;
 	window->open = true;
-	window->swept = false;
-	window->next = here->list;
-	window->link = &here->list;
-	if (window->next)
-		window->next->link = &window->next;
-	here->list = window;
+	window_enlist(window, here);
 	__atomic_fetch_add(&client->cpu[window->cpu].windows, 1, __ATOMIC_SEQ_CST);
 	spin_unlock_irq(&here->lock, state);
 	return OK;
 }
 
-err_t window_map(struct space *server, uint32_t cpu, struct window *window, struct space *client,
-	vaddr_t buffer, uint64_t bytes, bool writable, vaddr_t *out, struct pager_request *request)
+/* The level-2 entry for an address, or NULL. */
+static uint64_t *window_directory(const struct window *window, uint64_t address)
+{
+	uint64_t value = pte_load(window_slot(window->server, window->cpu));
+
+	if (!pte_is_table(value, 4))
+		return NULL;
+	value = pte_load(&pte_table(value)[level_index(address, 3)]);
+	return pte_is_table(value, 3) ? &pte_table(value)[level_index(address, 2)] : NULL;
+}
+
+/* For window_quick.c: the level-2 table of this window's part, and the level-1 table of its first 2 MiB if it is made. */
+static void window_remember_tables(struct window *window)
+{
+	uint64_t state = spin_lock_irq(&window->here->lock);
+	uint64_t *entry = window->server ? window_directory(window, window->share) : NULL;
+
+	if (entry)
+		window->directory = entry - level_index(window->share, 2);
+	if (entry && pte_is_table(pte_load(entry), 2))
+		window->table = pte_table(pte_load(entry));
+	spin_unlock_irq(&window->here->lock, state);
+}
+
+err_t window_map(struct space *server, uint32_t cpu, struct window *window, struct space *client, vaddr_t buffer,
+		 uint64_t bytes, bool writable, vaddr_t *out, struct pager_request *request)
 {
 	uint64_t first = buffer.v & ~PAGE_MASK;
 	err_t err;
@@ -216,6 +269,8 @@ err_t window_map(struct space *server, uint32_t cpu, struct window *window, stru
 	ASSERT(!window->open && cpu == cpu_current());
 	window->server = server;
 	window->cpu = cpu;
+	window->here = &window_cpus[cpu];
+	window->first = NULL;
 	window->writable = writable;
 	window->bytes = ((buffer.v + bytes + PAGE_MASK) & ~PAGE_MASK) - first;
 	err = window_open(window, client, first);
@@ -228,6 +283,8 @@ err_t window_map(struct space *server, uint32_t cpu, struct window *window, stru
 		window_unmap(window);
 		return err;
 	}
+	if (!window->table || !window->directory)
+		window_remember_tables(window);
 	*out = VADDR(window->base + (buffer.v & PAGE_MASK));
 	return OK;
 }
@@ -262,28 +319,24 @@ static void window_clear(
 		if (pte_is_leaf(pte_load(entry), level))
 			flush_note(flush, at, pte_exchange(entry, 0));
 		at = (at | (level_bytes(level) - 1)) + 1;
+		/* The rest of this table without a walk for each. */
+		for (entry++; level == 1 && at < end && level_index(at, 1); at += PAGE_SIZE, entry++)
+			if (pte_load(entry))
+				flush_note(flush, at, pte_exchange(entry, 0));
 	}
 }
 
-/* The level-2 entry for an address, or NULL. */
-static uint64_t *window_directory(const struct window *window, uint64_t address)
-{
-	uint64_t value = pte_load(window_slot(window->server, window->cpu));
-
-	if (!pte_is_table(value, 4))
-		return NULL;
-	value = pte_load(&pte_table(value)[level_index(address, 3)]);
-	return pte_is_table(value, 3) ? &pte_table(value)[level_index(address, 2)] : NULL;
-}
-
-/* Unlink all level-1 tables but the first, which the next call will want; they are chained through
- * their first entry, like in a batch. */
+/* Unlink all level-1 tables but that of the first 2 MiB, which the next call will want; they are chained through their first entry,
+ * like in a batch. */
 static uint64_t window_unlink_tables(struct window *window, struct window_flush *flush)
 {
 	uint64_t chain = 0;
 
-	for (uint64_t at = (window->base | (LARGE_PAGE_SIZE - 1)) + 1;
-		 at < window->base + window->bytes; at += LARGE_PAGE_SIZE) {
+	uint64_t first = window->base & ~(LARGE_PAGE_SIZE - 1);
+
+	if (first == window->share)
+		return 0;
+	for (uint64_t at = first; at < window->base + window->bytes; at += LARGE_PAGE_SIZE) {
 		uint64_t *entry = window_directory(window, at);
 		uint64_t old;
 
@@ -468,7 +521,7 @@ static err_t window_sink(struct space *server, uint32_t cpu, uint64_t address)
 	uint32_t level;
 	paddr_t frame;
 	bool used = false;
-	err_t err = window_table(server, cpu, address);
+	err_t err = window_table(server, cpu, address, 1);
 
 	if (err == OK)
 		err = frame_alloc_zeroed(NULL, &frame);
@@ -527,8 +580,8 @@ err_t window_fault(
 			return OK;
 		if (step == STEP_CLIENT_GONE)
 			return window_sink(server, cpu, address);
-		if (step == STEP_NEEDS_TABLE) {
-			err = window_table(server, cpu, address);
+		if (step == STEP_NEEDS_TABLE || step == STEP_NEEDS_DIRECTORY) {
+			err = window_table(server, cpu, address, step == STEP_NEEDS_TABLE ? 1 : 2);
 		} else {
 			err = window_client_page(client, client_address, writable, request);
 			if (err != OK && err != ERR_AGAIN)

@@ -256,6 +256,7 @@ static bool door_words(struct bench *b, uint64_t count)
 
 static unsigned char *window; /* WINDOW_BYTES, aligned to as much, so that large pages can serve */
 
+/* Touched page by page, an anonymous mapping is made of 4 KiB pages. */
 static bool make_window(struct bench *b)
 {
 	unsigned char *memory = mmap(NULL, 2 * WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -264,6 +265,29 @@ static bool make_window(struct bench *b)
 	b->memory = memory;
 	window = memory + (WINDOW_BYTES - (uintptr_t)memory % WINDOW_BYTES) % WINDOW_BYTES;
 	return one_server(b);
+}
+
+/* Populated at once, of 2 MiB ones. */
+static bool make_large_window(struct bench *b)
+{
+	handle_t vmo;
+	uint64_t address = 0;
+	err_t err = lintel_vmo_create(2 * WINDOW_BYTES, 0, &vmo);
+	if (err == OK)
+		err = lintel_space_map(lintel_process(), vmo, 0, 2 * WINDOW_BYTES, 0, SPACE_READ | SPACE_WRITE | SPACE_POPULATE, &address);
+	if (err != OK)
+		return fail(b, "mapping memory", err);
+	lintel_handle_close(vmo);
+	b->memory = (void *)(uintptr_t)address;
+	window = b->memory;
+	return one_server(b);
+}
+
+static void unmap_large_window(struct bench *b)
+{
+	stop_servers(b);
+	if (b->memory)
+		(void)!lintel_space_unmap(lintel_process(), (uintptr_t)b->memory, 2 * WINDOW_BYTES);
 }
 
 static void stop_with_window(struct bench *b)
@@ -360,7 +384,10 @@ static const struct row rows[] = {
 	  .setup = one_server, .body = door_words, .teardown = stop_servers },
 	WINDOW_ROW("door_win64", "64 B", 64, 2000),
 	WINDOW_ROW("door_win4k", "4 KiB", 4096, 2000),
-	WINDOW_ROW("door_win2m", "2 MiB", WINDOW_BYTES, 500),
+	{ .id = "door_win2m", .what = "door call and return with a window of 2 MiB", .argument = WINDOW_BYTES,
+	  .count = 500, .setup = make_large_window, .prepare = fill_window, .body = door_window,
+	  .teardown = unmap_large_window },
+	WINDOW_ROW("door_win2m_small", "2 MiB in small pages", WINDOW_BYTES, 500),
 	{ .id = "door_handle", .what = "door call and return with a handle", .count = 1000,
 	  .setup = one_server, .body = door_handle, .teardown = stop_servers },
 	{ .id = "door_nested", .what = "door call through a server to a second one", .count = 1000,

@@ -3,6 +3,7 @@
  * The program serves doors itself and calls them from its own threads; where a side has to die, it is a child: this
  * program again, told by argv[1] what to do. */
 #include "check.h"
+#include "raw_call.h"
 
 #include <kit/kit.h>
 #include <lintel/door_call.h>
@@ -18,6 +19,7 @@ enum request { /* word 0 of a call to this program's door */
 };
 
 static handle_t kept; /* what KEEP_HANDLE brought */
+static uint32_t sleeps_begun;
 static uint32_t sleeps_done;
 static uint32_t closed_badges;
 static uint64_t closed_badge;
@@ -56,6 +58,7 @@ static err_t dispatch(struct kit_call *call)
 	case GIVE_HANDLE:
 		return lintel_event_create(&call->out.handle[1]);
 	case SLEEP: {
+		__atomic_add_fetch(&sleeps_begun, 1, __ATOMIC_SEQ_CST);
 		err_t err = lintel_thread_sleep(lintel_clock_ns() + in[1]);
 
 		if (err == ERR_CANCELED) /* the caller has left; finish what was begun */
@@ -420,12 +423,13 @@ static void a_server_that_stores_into_a_read_only_window_dies_alone(void)
 
 static void a_client_that_dies_in_a_call(void)
 {
-	uint32_t before = sleeps_done;
+	uint32_t before = sleeps_done, begun = sleeps_begun;
 	handle_t process;
 	int32_t status;
 
 	CHECK_EQUAL(child_start("sleep", &process), OK);
-	pause_ns(30000000);
+	for (int i = 0; i < 10000 && __atomic_load_n(&sleeps_begun, __ATOMIC_SEQ_CST) == begun; i++)
+		pause_ns(1000000);
 	CHECK_EQUAL(lintel_process_kill(process, 5), OK);
 	CHECK_EQUAL(lintel_wait(process, DEADLINE_NEVER, &status), OK);
 	CHECK_EQUAL(status, 5);
@@ -433,6 +437,231 @@ static void a_client_that_dies_in_a_call(void)
 	for (int i = 0; i < 3000 && __atomic_load_n(&sleeps_done, __ATOMIC_SEQ_CST) == before; i++)
 		pause_ns(1000000);
 	CHECK_EQUAL(sleeps_done, before + 1);
+}
+
+/* ---- registers that carry no message ----
+ * Both sides fill every register that they have with a pattern; both find nothing but zeros and what they may see. */
+
+#define PATTERN 0xa5a5a5a5a5a5a5a5ull
+
+struct registers {
+	uint8_t fx[512]; /* FXSAVE: x87 from 32, vectors from 160 to 415 */
+	uint8_t high[16 * 16]; /* upper halves of the YMM registers */
+	uint64_t general[8];
+};
+struct registers seen_by_client __attribute__((aligned(64))); /* for the assembly */
+uint64_t register_pattern[4] __attribute__((aligned(32))) = { PATTERN, PATTERN, PATTERN, PATTERN };
+
+void register_entry(void);
+uint64_t register_check(const struct registers *registers);
+uint64_t register_call(uint64_t door);
+
+__asm__(".macro FILL_ALL\n"
+	".irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n vmovdqu register_pattern(%rip), %ymm\\n\n.endr\n"
+	".rept 8\n fldpi\n .endr\n"
+	".endm\n"
+	".macro SAVE_ALL base\n" /* r11 -> the structure */
+	"fxsave64 (%r11)\n"
+	".irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n vextractf128 $1, %ymm\\n, 512+16*\\n(%r11)\n.endr\n"
+	".endm\n"
+	".text\n"
+	/* The server's side: rdi is the badge, every word is sent as 0. */
+	"register_entry:\n"
+	"	subq $1024, %rsp\n"
+	"	movq %rsp, %r11\n"
+	"	SAVE_ALL\n"
+	"	orq %rsi, %rax; orq %rdx, %rax; orq %r10, %rax; orq %r8, %rax; orq %r9, %rax; orq %r12, %rax\n"
+	"	orq %r13, %rax; orq %rbx, %rax; orq %rbp, %rax; orq %r14, %rax; orq %r15, %rax\n"
+	"	movq %rax, 768(%r11)\n"
+	"	xorl %eax, %eax\n"
+	"	movq %rax, 776(%r11); movq %rax, 784(%r11); movq %rax, 792(%r11); movq %rax, 800(%r11)\n"
+	"	movq %rax, 808(%r11); movq %rax, 816(%r11); movq %rax, 824(%r11)\n"
+	"	movq %r11, %rdi\n"
+	"	call register_check\n"
+	"	movq %rax, %rsi\n"
+	"	FILL_ALL\n"
+	"	movq register_pattern(%rip), %rbx\n"
+	"	movq %rbx, %rbp; movq %rbx, %r14; movq %rbx, %r15; movq %rbx, %rcx; movq %rbx, %r11\n"
+	"	xorl %edi, %edi; xorl %edx, %edx; xorl %r10d, %r10d; xorl %r8d, %r8d; xorl %r9d, %r9d\n"
+	"	xorl %r12d, %r12d; xorl %r13d, %r13d\n"
+	"	movl $2, %eax\n" /* door_return */
+	"	syscall\n"
+	"	ud2\n"
+	/* uint64_t register_call(uint64_t door): what the server saw. */
+	"register_call:\n"
+	"	pushq %rbx; pushq %rbp; pushq %r12; pushq %r13; pushq %r14; pushq %r15\n"
+	"	FILL_ALL\n"
+	"	movq register_pattern(%rip), %rbx\n"
+	"	movq %rbx, %r14\n" /* addresses of no windows */
+	"	xorl %esi, %esi; xorl %edx, %edx; xorl %r10d, %r10d; xorl %r8d, %r8d; xorl %r9d, %r9d; xorl %r12d, %r12d\n"
+	"	xorl %r13d, %r13d; xorl %ebp, %ebp; xorl %r15d, %r15d\n"
+	"	movl $1, %eax\n" /* door_call */
+	"	syscall\n"
+	"	leaq seen_by_client(%rip), %r11\n"
+	"	SAVE_ALL\n"
+	"	movq %rax, 768(%r11); movq %rbx, 776(%r11); movq %rbp, 784(%r11); movq %r14, 792(%r11)\n"
+	"	movq %r15, 800(%r11); movq %rdi, 808(%r11); movq %r13, 816(%r11); movq %rdx, 824(%r11)\n"
+	"	movq %rsi, %rax\n"
+	"	popq %r15; popq %r14; popq %r13; popq %r12; popq %rbp; popq %rbx\n"
+	"	ret\n");
+
+/* All bits that should not be there. */
+uint64_t register_check(const struct registers *registers)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 32; i < 416; i++)
+		bits |= registers->fx[i];
+	for (size_t i = 0; i < sizeof(registers->high); i++)
+		bits |= (uint64_t)registers->high[i] << 8;
+	for (size_t i = 0; i < ARRAY_LEN(registers->general); i++)
+		bits |= registers->general[i];
+	return bits;
+}
+
+/* As a server of its own: nothing of kit's may touch the registers in between. */
+static err_t register_door(handle_t *door)
+{
+	err_t err = lintel_door_create((uintptr_t)register_entry, "registers", 9, door);
+
+	for (uint32_t cpu = 0; err == OK && cpu < kit_cpu_count(); cpu++) {
+		uint8_t *stack = malloc(65536);
+
+		if (stack == NULL)
+			return ERR_NO_MEMORY;
+		err = lintel_door_donate(*door, cpu, ((uintptr_t)stack + 65536) & ~63ull, (uintptr_t)stack);
+	}
+	return err;
+}
+
+static bool has_avx(void)
+{
+	uint32_t a = 1, b, c = 0, d;
+
+	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return (c >> 27 & 1) && (c >> 28 & 1);
+}
+
+static void registers_outside_the_message_are_zero(void)
+{
+	handle_t process, door;
+
+	if (!has_avx())
+		return;
+	__atomic_store_n(&kept, HANDLE_NONE, __ATOMIC_SEQ_CST);
+	CHECK_EQUAL(child_start("registers", &process), OK);
+	for (int i = 0; i < 5000 && __atomic_load_n(&kept, __ATOMIC_SEQ_CST) == HANDLE_NONE; i++)
+		pause_ns(1000000);
+	door = kept;
+	for (int i = 0; i < 200; i++) {
+		memset(&seen_by_client, 0, sizeof(seen_by_client)); /* FXSAVE leaves gaps */
+		CHECK_EQUAL(register_call(door), 0);
+		CHECK_EQUAL(register_check(&seen_by_client), 0);
+		if (i % 50 == 0)
+			pause_ns(1000000); /* another CPU, perhaps */
+	}
+	CHECK_EQUAL(lintel_process_kill(process, 0), OK);
+	CHECK_EQUAL(lintel_handle_close(door), OK);
+	CHECK_EQUAL(lintel_handle_close(process), OK);
+}
+
+/* ---- deaths at any step ---- */
+
+static uint32_t random_state = 1;
+
+static uint32_t random_below(uint32_t limit)
+{
+	random_state = random_state * 1664525u + 1013904223u;
+	return (random_state >> 8) % limit;
+}
+
+/* again: rdi = door; window 0 = 64 bytes of this page; door_call; jmp again. rsp keeps the door: it needs no stack. */
+static const uint8_t hammer_code[] = { 0x48, 0x89, 0xfc,                              /* mov rsp, rdi */
+									   0x48, 0x89, 0xe7,                              /* mov rdi, rsp */
+									   0xbb, 0x00, 0x00, 0x40, 0x00, 0xbd, 0x40, 0, 0, 0, /* rbx, rbp */
+									   0xb8, 0x01, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xea };
+
+static err_t hammer_start(handle_t *process)
+{
+	handle_t thread;
+	uint64_t theirs;
+	err_t err = bare_create(hammer_code, sizeof(hammer_code), process, &thread);
+
+	if (err != OK)
+		return err;
+	err = lintel_process_grant(*process, kit_door(), RIGHT_CALL, &theirs);
+	if (err == OK)
+		err = lintel_process_start(*process, thread, BARE_CODE, BARE_CODE, theirs);
+	(void)!lintel_handle_close(thread);
+	return err;
+}
+
+#define CLIENT_KILLS 200
+static void clients_that_die_at_any_step(void)
+{
+	struct door_message message = { .word = { RECURSE, 0 } };
+
+	for (int i = 0; i < CLIENT_KILLS; i++) {
+		handle_t process[3];
+		int32_t status;
+
+		for (size_t k = 0; k < ARRAY_LEN(process); k++)
+			CHECK_EQUAL(hammer_start(&process[k]), OK);
+		pause_ns(random_below(1500000));
+		for (size_t k = 0; k < ARRAY_LEN(process); k++) {
+			CHECK_EQUAL(lintel_process_kill(process[k], 4), OK);
+			CHECK_EQUAL(lintel_wait(process[k], DEADLINE_NEVER, &status), OK);
+			CHECK_EQUAL(lintel_handle_close(process[k]), OK);
+		}
+	}
+	CHECK_EQUAL(ask(&message), OK); /* every activation has come back */
+	CHECK_EQUAL(message.word[0], DOOR_DEPTH_MAX);
+}
+
+static void *hammer_until_dead(void *argument)
+{
+	const handle_t door = *(handle_t *)argument;
+	uint8_t buffer[100] = { 0 };
+
+	for (uint64_t i = 0;; i++) {
+		struct door_message message = { .word = { ECHO, i } };
+		err_t err;
+
+		if (i & 1)
+			message.window[0] = (struct door_window){ buffer, sizeof(buffer) };
+		err = door_call(door, i % 7 == 0 ? 1000000 : 0, &message);
+		if (err == ERR_PEER_DIED)
+			return NULL;
+		if (err != OK || message.word[1] != i + 1) {
+			printf("call %llu: error %d\n", (unsigned long long)i, (int)err);
+			return argument;
+		}
+	}
+}
+
+#define SERVER_KILLS 12
+static void servers_that_die_at_any_step(void)
+{
+	for (int i = 0; i < SERVER_KILLS; i++) {
+		pthread_t threads[3];
+		handle_t process, door;
+		int32_t status;
+
+		CHECK_EQUAL(child_server(&process, &door), OK);
+		for (size_t k = 0; k < ARRAY_LEN(threads); k++)
+			CHECK_EQUAL(pthread_create(&threads[k], NULL, hammer_until_dead, &door), 0);
+		pause_ns(random_below(4000000));
+		CHECK_EQUAL(lintel_process_kill(process, 6), OK);
+		for (size_t k = 0; k < ARRAY_LEN(threads); k++) {
+			void *failed;
+
+			CHECK_EQUAL(pthread_join(threads[k], &failed), 0);
+			CHECK(failed == NULL);
+		}
+		CHECK_EQUAL(lintel_wait(process, DEADLINE_NEVER, &status), OK);
+		CHECK_EQUAL(lintel_handle_close(door), OK);
+		CHECK_EQUAL(lintel_handle_close(process), OK);
+	}
 }
 
 /* ---- what the child does ---- */
@@ -449,6 +678,13 @@ static int child(const char *role)
 		if (door_call(parent, 0, &message) != OK)
 			return 91;
 		return kit_main(&server);
+	}
+	if (strcmp(role, "registers") == 0) {
+		message.word[0] = KEEP_HANDLE;
+		if (register_door(&message.handle[0]) != OK || door_call(parent, 0, &message) != OK)
+			return 94;
+		pause_ns(60000000000ull);
+		return 0;
 	}
 	return door_call(parent, 0, &message) == OK ? 92 : 93;
 }
@@ -488,5 +724,8 @@ int main(int argc, char **argv)
 	CHECK_RUN(a_server_that_is_killed_while_it_sleeps_in_a_call);
 	CHECK_RUN(a_server_that_stores_into_a_read_only_window_dies_alone);
 	CHECK_RUN(a_client_that_dies_in_a_call);
+	CHECK_RUN(registers_outside_the_message_are_zero);
+	CHECK_RUN(clients_that_die_at_any_step);
+	CHECK_RUN(servers_that_die_at_any_step);
 	return check.failed;
 }

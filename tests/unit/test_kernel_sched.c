@@ -217,6 +217,13 @@ void arch_load_root(uint64_t root)
 {
 	cpu_this()->root = root;
 }
+uint64_t root_current(void)
+{
+	return cpu_this()->root;
+}
+void doors_retire(void)
+{
+}
 void arch_fpu_save(void *area)
 {
 	(void)area;

@@ -20,8 +20,9 @@
  *   r15       length | WINDOW_WRITE        length | WINDOW_WRITE  0                0
  *   rsp       kept for the return          top of the activation  -                the caller's
  *   FS base   kept for the return          the activation's TLS   -                the caller's
- *   rcx, r11, flags, vector and x87 registers: zero (or initial) after every crossing. MXCSR and
- *   the x87 control word are the kernel's to restore: the caller finds its own again.
+ *   Flags, vector and x87 registers: zero (or initial) after every crossing; rcx and r11 hold the
+ *   receiver's own rip and flags, if anything. MXCSR and the x87 control word are the kernel's to
+ *   restore: the caller finds its own again.
  *
  * timeout_us is relative, 0 = no deadline. The caller's stub saves its own callee-saved registers.
  * The words and handles of a failed call (err_t is not the server's but the kernel's: BAD_HANDLE,

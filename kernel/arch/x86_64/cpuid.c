@@ -14,7 +14,8 @@ static char cpu_name[64];
 _Static_assert(FEATURE_SMAP == CPU_SMAP && FEATURE_FSGSBASE == CPU_FSGSBASE && FEATURE_ERMS == CPU_ERMS, "layout.h");
 _Static_assert(USER_LIMIT == USER_END, "layout.h");
 
-void syscall_entry(void); /* entry.S */
+void syscall_entry(void);      /* entry.S */
+void syscall_entry_fast(void); /* call_fast.S */
 
 static uint32_t feature_if(bool there, uint32_t feature)
 {
@@ -123,8 +124,11 @@ static uint64_t bit_if(uint32_t feature, uint64_t bit)
 
 static void syscall_load(void)
 {
+	const uint32_t needed = CPU_FSGSBASE | CPU_XSAVE;
+	bool fast = (arch_features & needed) == needed && !(arch_features & CPU_PCID);
+
 	msr_write(MSR_STAR, (uint64_t)SYSRET_BASE << 48 | (uint64_t)KERNEL_CS << 32);
-	msr_write(MSR_LSTAR, (uint64_t)syscall_entry);
+	msr_write(MSR_LSTAR, fast ? (uint64_t)syscall_entry_fast : (uint64_t)syscall_entry);
 	msr_write(MSR_FMASK, SYSCALL_FLAG_MASK);
 	msr_write(MSR_SYSENTER_CS, 0); /* sysenter: #GP */
 }

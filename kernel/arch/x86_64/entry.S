@@ -11,48 +11,11 @@
  *   mapped, user code cannot set debug registers, and single-stepping stops at syscall (flag mask).
  * - rip and rsp reach iretq and sysretq in a form that cannot fault with user GS base: see user_return.
  * - AC, which a user can set, would open user memory to the kernel: cleared at once (SMAP). DF too. */
+#include "kernel/arch/x86_64/frame.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/patch.h"
 
 	PATCH_LIST_BEGIN entry_patches
-
-/* In: the frame from `vector` up is on the stack. */
-.macro SAVE_REGISTERS
-	pushq	%rdi
-	pushq	%rsi
-	pushq	%rdx
-	pushq	%rcx
-	pushq	%rax
-	pushq	%r8
-	pushq	%r9
-	pushq	%r10
-	pushq	%r11
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
-.endm
-
-/* Out: rsp at `vector`. */
-.macro RESTORE_REGISTERS
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
-	popq	%r11
-	popq	%r10
-	popq	%r9
-	popq	%r8
-	popq	%rax
-	popq	%rcx
-	popq	%rdx
-	popq	%rsi
-	popq	%rdi
-.endm
 
 /* Hands GS to the user with base 0; eats rcx. */
 .macro GIVE_GS
@@ -70,6 +33,8 @@
 	.balign	64
 syscall_entry:
 	swapgs
+	.globl	syscall_entry_long
+syscall_entry_long:			/* from call_fast.S, after its swapgs */
 	movq	%rsp, %gs:CPU_USER_RSP
 	movq	%gs:CPU_KSTACK_TOP, %rsp
 	pushq	$USER_SS
@@ -80,8 +45,10 @@ syscall_entry:
 	pushq	%rax			/* the call's number */
 	pushq	$VECTOR_SYSCALL
 	SAVE_REGISTERS
-	xorl	%ebp, %ebp		/* ends the kernel's chain of frames */
 	movq	%rsp, %rdi
+	.globl	syscall_entry_framed
+syscall_entry_framed:			/* from call_fast.S: rdi and rsp at the frame */
+	xorl	%ebp, %ebp		/* ends the kernel's chain of frames */
 	sti
 	call	syscall_dispatch
 	cli

@@ -18,18 +18,18 @@
 enum fpu_method { FPU_FXSAVE, FPU_XSAVE, FPU_XSAVEOPT };
 
 static enum fpu_method method;   /* [I] */
-static uint64_t components;      /* [I] XCR0 */
-static struct {
+uint64_t fpu_components;             /* [I] XCR0 */
+struct fpu_state_initial {
 	uint16_t control;        /* x87 */
 	uint8_t pad0[22];
 	uint32_t mxcsr;
 	uint8_t pad1[LEGACY_BYTES - 28];
 	uint64_t present;        /* XSAVE header: 0 = every component is in its initial state */
 	uint8_t pad2[56];
-} initial ALIGNED(64) = { .control = INITIAL_X87_CONTROL, .mxcsr = INITIAL_MXCSR };
+} fpu_initial ALIGNED(64) = { .control = INITIAL_X87_CONTROL, .mxcsr = INITIAL_MXCSR };
 
-_Static_assert(offsetof(__typeof__(initial), mxcsr) == 24, "Intel SDM volume 1, table 10-2");
-_Static_assert(sizeof(initial) == LEGACY_BYTES + 64, "Intel SDM volume 1, 13.4");
+_Static_assert(offsetof(__typeof__(fpu_initial), mxcsr) == 24, "Intel SDM volume 1, table 10-2");
+_Static_assert(sizeof(fpu_initial) == LEGACY_BYTES + 64, "Intel SDM volume 1, 13.4");
 
 void fpu_detect(void)
 {
@@ -39,13 +39,13 @@ void fpu_detect(void)
 	if (!(arch_features & CPU_XSAVE))
 		return;
 	id = cpuid_read(13, 0);
-	components = XCR0_X87 | XCR0_SSE;
+	fpu_components = XCR0_X87 | XCR0_SSE;
 	if (arch_features & CPU_AVX && id.eax & XCR0_AVX)
-		components |= XCR0_AVX;
+		fpu_components |= XCR0_AVX;
 	else
 		arch_features &= ~(uint32_t)(CPU_AVX | CPU_AVX2 | CPU_AVX512);
 	if (arch_features & CPU_AVX512 && (id.eax & XCR0_AVX512) == XCR0_AVX512)
-		components |= XCR0_AVX512;
+		fpu_components |= XCR0_AVX512;
 	else
 		arch_features &= ~(uint32_t)CPU_AVX512;
 	method = FPU_XSAVE;
@@ -58,7 +58,7 @@ void fpu_detect(void)
 void fpu_load_control(void)
 {
 	if (method != FPU_FXSAVE) {
-		__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)components), "d"((uint32_t)(components >> 32)));
+		__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)fpu_components), "d"((uint32_t)(fpu_components >> 32)));
 		ASSERT(cpuid_read(13, 0).ebx <= FPU_AREA_BYTES_MAX);
 	}
 	__asm__ volatile("fninit");
@@ -67,17 +67,17 @@ void fpu_load_control(void)
 
 void fpu_area_init(void *area)
 {
-	const uint64_t *from = (const uint64_t *)(const void *)&initial;
+	const uint64_t *from = (const uint64_t *)(const void *)&fpu_initial;
 	uint64_t *to = area;
 
 	ASSERT(((uint64_t)area & 63) == 0);
-	for (uint32_t i = 0; i < sizeof(initial) / sizeof(*to); i++)
+	for (uint32_t i = 0; i < sizeof(fpu_initial) / sizeof(*to); i++)
 		to[i] = from[i];
 }
 
 static inline uint32_t mask_low(void)
 {
-	return (uint32_t)components;
+	return (uint32_t)fpu_components;
 }
 
 void arch_fpu_save(void *area)
@@ -108,7 +108,7 @@ void fpu_switch(void *old_area, void *new_area)
 
 void arch_fpu_clear(void)
 {
-	arch_fpu_load(&initial);
+	arch_fpu_load(&fpu_initial);
 }
 
 uint64_t arch_fpu_control(void)

@@ -27,6 +27,15 @@
 #define CPU_RETURN_WORK 32
 
 /* struct trap_frame */
+#define FRAME_R15 0
+#define FRAME_R14 8
+#define FRAME_RBP 32
+#define FRAME_RBX 40
+#define FRAME_R10 56
+#define FRAME_R9 64
+#define FRAME_R8 72
+#define FRAME_RDX 96
+#define FRAME_RSI 104
 #define FRAME_RCX 88
 #define FRAME_RAX 80
 #define FRAME_VECTOR 120

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* call_fast.h - what entry.S and call_fast.S know of the kernel's structures. Plain numbers; call_fast.c asserts each. */
+#pragma once
+
+/* enum syscall_number */
+#define NUMBER_NULL 0
+#define NUMBER_DOOR_CALL 1
+#define NUMBER_DOOR_RETURN 2
+
+/* struct cpu, by GS; more in layout.h */
+#define CPU_CURRENT 24
+#define CPU_INDEX 36
+#define CPU_CELL 40
+#define CPU_DOOR_CALLS 48
+#define CPU_SYSTEM_CALLS 856
+
+/* struct thread, struct process */
+#define THREAD_HERE 136
+#define THREAD_ACTIVATION 144
+#define THREAD_DEPTH 152
+#define PROCESS_SLOTS 144 /* handles.pages */
+#define PROCESS_STATE 184
+#define STATE_ENDING 2
+#define DEPTH_MAX 16
+
+/* struct handle_slot, struct door (an object is its first member) */
+#define SLOT_OBJECT 0
+#define SLOT_RIGHTS 8
+#define SLOT_GENERATION 12
+#define SLOT_IS_DOOR 0x40000000
+#define DOOR_SERVING 64
+#define DOOR_ENTRY 72
+#define DOOR_BADGE 120
+
+/* struct serving, struct serving_cpu, struct space_cpu */
+#define SERVING_CPU 8
+#define HERE_FREE 0
+#define HERE_CALLS 8
+#define HERE_INSIDE 16
+#define HERE_WAITERS 40
+#define CELL_ROOT 0
+#define CELL_ACTIVE 8
+
+/* struct activation */
+#define ACTIVATION_NEXT 0
+#define ACTIVATION_HERE 8
+#define ACTIVATION_SERVER 16
+#define ACTIVATION_CELL 24
+#define ACTIVATION_STACK 32
+#define ACTIVATION_TLS 40
+#define ACTIVATION_THREAD 48
+#define ACTIVATION_OUTER 56
+#define ACTIVATION_CALLER 64
+#define ACTIVATION_CALLER_CELL 72
+#define ACTIVATION_DOOR 80
+#define ACTIVATION_RIP 88
+#define ACTIVATION_RSP 96
+#define ACTIVATION_FS 104
+#define ACTIVATION_MXCSR 112
+#define ACTIVATION_X87 116
+#define ACTIVATION_SPECIAL 120
+#define SPECIAL_IS_WINDOWS 4

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* call_quick.c - the windows of call_fast.S. Interrupts off; the activation is not yet, or no more, on the free list. */
+#include "kernel/cpu.h"
+#include "kernel/door.h"
+
+#include "kernel/call_quick.h"
+
+bool call_quick_map(struct activation *activation, struct trap_frame *frame, struct process *caller)
+{
+	struct space *server = activation->server->space, *client = caller->space;
+	uint64_t length0 = frame->rbp & ~WINDOW_WRITE, length1 = frame->r15 & ~WINDOW_WRITE;
+	uint64_t base0 = 0, base1 = 0;
+
+	if (server == client) /* no root is loaded on the way in, and the window may not be in this one */
+		return false;
+	if (length0 != 0 && !window_map_quick(server, &activation->window[0], client, frame->rbx, length0,
+					      frame->rbp & WINDOW_WRITE, &base0))
+		return false;
+	if (length1 != 0 && !window_map_quick(server, &activation->window[1], client, frame->r14, length1,
+					      frame->r15 & WINDOW_WRITE, &base1)) {
+		if (length0 != 0)
+			window_unmap(&activation->window[0]); /* nobody could touch it: no flush */
+		return false;
+	}
+	frame->rbx = base0;
+	frame->r14 = base1;
+	return true;
+}
+
+bool call_quick_unmap(struct activation *activation)
+{
+	if (activation->cell == activation->caller_cell)
+		return false;
+	for (uint32_t i = 0; i < DOOR_WINDOWS; i++)
+		if (activation->window[i].open && !window_unmap_quick(&activation->window[i]))
+			return false;
+	return true;
+}
