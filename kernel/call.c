@@ -17,7 +17,8 @@
  * Ends that are not a return, all taken at the border to user mode (door_unwind), where the thread holds nothing in the
  * kernel and its whole user context is in the frame:
  *   - The server dies: the thread leaves its activations up to the last living caller, which gets ERR_PEER_DIED.
- *   - The deadline passes: the server's side goes on in a thread of its own, made ready when the call began (the orphan),
+ *   - The deadline passes: the server's side goes on in a thread of its own, made ready when the call began (the
+ *   orphan),
  *     which takes the frame and the activations over; the caller goes back with ERR_TIMED_OUT.
  *   - The caller dies: nothing happens until the server returns; then the results are dropped and the thread ends.
  *
@@ -27,9 +28,9 @@
  * I4  A free activation has kind RETURN_CALL, no orphan, no open window and `special` 0, save for SPECIAL_DYING.
  *
  * This is the long way: the one that handles everything, and the reference. Calls and returns without handles, windows
- * and deadlines, through a door that is found at once, into a server that lives and has a free activation, take the short
- * way, arch/x86_64/call_fast.S, which does the same in a few dozen instructions or, before it has changed anything,
- * comes here. */
+ * and deadlines, through a door that is found at once, into a server that lives and has a free activation, take the
+ * short way, arch/x86_64/call_fast.S, which does the same in a few dozen instructions or, before it has changed
+ * anything, comes here. */
 #include "kernel/cpu.h"
 #include "kernel/door.h"
 #include "kernel/fault.h"
@@ -137,6 +138,11 @@ static void enter(struct thread *thread, struct activation *activation, struct d
 	frame->rax = 0;
 	frame->rcx = 0;
 	frame->r11 = 0;
+	/* Whoever ended the server after it was seen alive, and before `here` named it, nudged nobody: we were on our way.
+	 * The round that seals it came to this CPU, so the state is seen (process.c, I1). Found by tests/model. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(process_is_ending(activation->server)))
+		thread_pend(thread, PENDING_PEER_DIED);
 }
 
 /* Leave the innermost activation: windows down, home again, activation and orphan back. The frame is not touched; the
@@ -164,7 +170,8 @@ static void leave(struct thread *thread)
 	}
 	object_ref(&server->object); /* the door did that; it can go from here on */
 	activation->kind = RETURN_CALL; /* I4 */
-	activation->door = NULL; /* a round that comes after this does not count us, and SPECIAL_CLOSING tells of one before */
+	/* a round that comes after this does not count us, and SPECIAL_CLOSING tells of one before */
+	activation->door = NULL;
 	special = __atomic_fetch_and(&activation->special, SPECIAL_DYING, __ATOMIC_RELAXED);
 	activation_give(activation);
 	visit_end(server);

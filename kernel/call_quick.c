@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* call_quick.c - the windows of call_fast.S. Interrupts off; the activation is not yet, or no more, on the free list. */
+/* call_quick.c - the windows of call_fast.S. Interrupts off; the activation is not yet, or no more, on the free list.
+ * */
 #include "kernel/cpu.h"
 #include "kernel/door.h"
 

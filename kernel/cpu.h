@@ -32,7 +32,7 @@ struct cpu {
 	/* gs:32  [a] enum return_work; checked before every return to user mode */
 	uint32_t return_work;
 	uint32_t index;           /* gs:36  [I] */
-	struct space_cpu *cell;   /* gs:40  of the space whose root is loaded (its process keeps it), NULL: the kernel's own */
+	struct space_cpu *cell;   /* gs:40  of the space whose root is loaded (its process keeps it); NULL: the kernel's */
 	uint64_t door_calls;      /* gs:48 */
 	uint32_t apic_id;         /* [I] */
 	uint32_t node;            /* [I] */

@@ -75,7 +75,8 @@ const struct object_class door_class = {
 	.destroy = door_destroy,
 };
 
-static err_t door_alloc(struct process *server, struct door *master, uint64_t entry, const char *name, struct door **out)
+static err_t door_alloc(struct process *server, struct door *master, uint64_t entry, const char *name,
+			struct door **out)
 {
 	struct door *door = pool_alloc(&door_pool);
 

@@ -3,7 +3,8 @@
  * abi/include/lintel/door.h; the life of a call is told at the top of door.c.
  * Locks: [v] serving_cpu->starved.lock (rank WAIT; one a CPU, so calls on other CPUs never meet it)
  *        [c] that CPU only, with interrupts off (else a round of serving_seal or retire.c may come in between)
- *        [m] master->lock  [D] doors_lock  [I] immutable after create  [o] only the thread that is in the activation. */
+ *        [m] master->lock  [D] doors_lock  [I] immutable after create  [o] only the thread that is in the activation.
+ *        */
 #pragma once
 
 #include "kernel/thread.h"
@@ -12,7 +13,7 @@
 #include <lintel/door.h>
 
 struct door {
-	struct object object;      /* the master, or one badge of it: a badge is closed when its last handle and call are gone */
+	struct object object;      /* the master, or one badge of it: closed when its last handle and call are gone */
 	struct process *server;    /* [I] reference */
 	struct serving *serving;   /* [I] server->serving */
 	uint64_t entry;            /* [I] */

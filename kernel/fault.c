@@ -74,7 +74,7 @@ void fault_handle(struct trap_frame *frame, vaddr_t address, enum access access)
 
 	if (err == ERR_AGAIN)
 		err = door_call_pager(frame, false);
-	if (err == ERR_CANCELED) /* being ended, or a deadline: user_return_work sees to it, then the access is made again */
+	if (err == ERR_CANCELED) /* being ended, or a deadline: user_return_work sees to it, then it is tried again */
 		return;
 	if (err != OK)
 		fault_refused(frame, address, err);

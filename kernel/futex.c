@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* futex.c - sleepers in hashed queues, by the VMO and offset of their word.
  *
- * The order that loses no wake-up: the sleeper queues itself, then reads the word, then sleeps. Who changes the word and
- * then wakes either finds the sleeper in the queue, or has changed the word before the sleeper reads it. */
+ * The order that loses no wake-up: the sleeper queues itself, then reads the word, then sleeps. Who changes the word
+ * and then wakes either finds the sleeper in the queue, or has changed the word before the sleeper reads it. */
 #include "kernel/futex.h"
 
 #include "kernel/cpu.h"

@@ -53,12 +53,14 @@ MUST_USE err_t handle_rights(struct handle_table *table, handle_t handle, uint32
 /* What a copy with `wanted` rights may have: ERR_ARGS for unknown bits, ERR_DENIED for more than `have`. */
 MUST_USE err_t handle_narrow(uint32_t have, uint32_t wanted, uint32_t *out);
 
-/* Move (doors): take checks the RIGHT_TRANSFER of up to DOOR_HANDLES handles and removes them all or none; *out holds the
- * handle's own reference and count, which put hands on (or drops with handle_drop). */
+/* Move (doors): take checks the RIGHT_TRANSFER of up to DOOR_HANDLES handles and removes them all or none; *out holds
+ * the handle's own reference and count, which put hands on (or drops with handle_drop). */
 struct handle_moved {
 	struct object *object; /* NULL: none */
 	uint32_t rights;
 };
-MUST_USE err_t handle_take(struct handle_table *table, const handle_t *handles, uint32_t count, struct handle_moved *out);
-MUST_USE err_t handle_put(struct handle_table *table, const struct handle_moved *moved, uint32_t count, handle_t *out); /* all or none */
+MUST_USE err_t handle_take(struct handle_table *table, const handle_t *handles, uint32_t count,
+			   struct handle_moved *out);
+MUST_USE err_t handle_put(struct handle_table *table, const struct handle_moved *moved, uint32_t count,
+			  handle_t *out); /* all or none */
 void handle_drop(const struct handle_moved *moved, uint32_t count);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* init_load.c - find bin/init in the boot archive (POSIX.1-1988 ustar), load it (ELF64, System V ABI chapter 5) and give
- * it the root resource, the archive and the system page. Everything else is loaded by user mode. */
+/* init_load.c - find bin/init in the boot archive (POSIX.1-1988 ustar), load it (ELF64, System V ABI chapter 5) and
+ * give it the root resource, the archive and the system page. Everything else is loaded by user mode. */
 #include "kernel/init_load.h"
 
 #include "kernel/log.h"

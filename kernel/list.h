@@ -46,7 +46,8 @@ static inline struct list *list_take_first(struct list *list)
 	return first;
 }
 #define list_entry(element, type, member) container_of(element, type, member)
-#define list_for_each(position, list) for ((position) = (list)->next; (position) != (list); (position) = (position)->next)
+#define list_for_each(position, list) \
+	for ((position) = (list)->next; (position) != (list); (position) = (position)->next)
 #define list_for_each_safe(position, following, list)                            \
 	for ((position) = (list)->next, (following) = (position)->next; (position) != (list); \
 	     (position) = (following), (following) = (position)->next)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* lock.c - spin locks (mm/port.h). Whoever waits with interrupts off still answers TLB rounds: the holder may be waiting
- * for this very CPU. Waiters read until the lock looks free and only then try to take it, so they share its line. */
+/* lock.c - spin locks (mm/port.h). Whoever waits with interrupts off still answers TLB rounds: the holder may be
+ * waiting for this very CPU. Waiters read until the lock looks free and only then try to take it, so they share its
+ * line. */
 #include "kernel/arch.h"
 #include "kernel/lock_check.h"
 #include "kernel/round.h"

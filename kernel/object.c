@@ -2,8 +2,8 @@
 /* object.c - references, handle counts, signals, and waiting for signals.
  *
  * I1  Every handle holds a reference, so on_last_handle always finds a living object.
- * I2  A reference is only ever copied from one that exists, or taken by object_try_ref under a lock that destroy() needs
- *     to take the object off a list: nothing comes back from zero. */
+ * I2  A reference is only ever copied from one that exists, or taken by object_try_ref under a lock that destroy()
+ *     needs to take the object off a list: nothing comes back from zero. */
 #include "kernel/object.h"
 
 #include "kernel/cpu.h"

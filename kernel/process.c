@@ -5,8 +5,8 @@
  *      '------process_end, or its last handle is closed--------^
  *
  * ENDING: no thread can be added or started, no door entered; home threads are pended PENDING_KILL, callers inside
- * PENDING_PEER_DIED; each goes when it comes to its border to user mode. Whoever goes last finishes: handles closed, space
- * taken down, SIGNAL_TERMINATED. So no memory goes while anybody executes in it.
+ * PENDING_PEER_DIED; each goes when it comes to its border to user mode. Whoever goes last finishes: handles closed,
+ * space taken down, SIGNAL_TERMINATED. So no memory goes while anybody executes in it.
  *
  * I1  thread_count cannot leave 0 once the process is ENDING, nor can the number inside once it is sealed: serving_seal
  *     stores the state, then makes every CPU take a round. A caller at the door counts itself and then looks at the
@@ -15,8 +15,8 @@
  *     fence or a shared counter.
  * I2  `finishing` is set once, under the lock, by whoever finds the process sealed and both counts at 0. Who leaves
  *     takes itself off before it takes the lock, so that of two who leave at once the second sees both gone.
- * I3  Finishing closes handles, which can end and finish further processes. They are queued and taken in a loop, so that
- *     a chain of processes that hold each other costs no stack.
+ * I3  Finishing closes handles, which can end and finish further processes. They are queued and taken in a loop, so
+ *     that a chain of processes that hold each other costs no stack.
  * I4  The list of processes holds no references: who finds one there takes it with object_try_ref. */
 #include "kernel/cpu.h"
 #include "kernel/door.h"

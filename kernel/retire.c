@@ -2,8 +2,10 @@
 /* retire.c - the end of doors. A call holds no reference on its door: that would be two writes to a line that every CPU
  * writes. So when a door's last reference goes, two questions are left, and one round of all CPUs answers both:
  *   - May a CPU still be reading the door (handle.h, L2)? It had interrupts off, and is done when it answers.
- *   - Is a call that came through it still under way? Each CPU looks at its own activations of that server, counts those
- *     in door->retired_users and marks them SPECIAL_CLOSING, so that they leave by the long way and count themselves off.
+ *   - Is a call that came through it still under way? Each CPU looks at its own activations of that server, counts
+ *   those
+ *     in door->retired_users and marks them SPECIAL_CLOSING, so that they leave by the long way and count themselves
+ *     off.
  * Only then is the badge closed: the server may forget its session.
  *
  * Retiring is put off until the CPU that dropped the reference passes its border to user mode (RETURN_REAP), where no

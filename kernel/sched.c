@@ -10,14 +10,15 @@
  *   RUNNING  -> READY     sched_finish, when it was only preempted
  *   RUNNING  -> ENDED     the thread itself (thread_exit)
  *
- * I1  A thread is in a run queue only while it is READY and its registers are saved. The saving is what on_cpu tells: it
- *     is cleared in sched_finish(), on the next thread's stack. A preempted thread is queued there and not before; a
+ * I1  A thread is in a run queue only while it is READY and its registers are saved. The saving is what on_cpu tells:
+ *     it is cleared in sched_finish(), on the next thread's stack. A preempted thread is queued there and not before; a
  *     thread that blocks and is woken from another CPU while it is still on its way out makes the waker spin on on_cpu.
  *     That CPU has interrupts off and needs none of the waker's locks (of rank WAIT at most), so the spin is short.
  * I2  thread->queue says in which CPU's queue a thread is, and is written under that queue's lock only: with that lock
  *     held, a thread->queue that names it is the truth.
- * I3  After a CPU has taken a new current thread it looks at its queue and at thread->pending once more (review()), behind
- *     a full barrier; who queues or pends does its write, then a barrier, then looks at the CPU. So one sees the other.
+ * I3  After a CPU has taken a new current thread it looks at its queue and at thread->pending once more (review()),
+ *     behind a full barrier; who queues or pends does its write, then a barrier, then looks at the CPU. So one sees
+ *     the other.
  * I4  At most one queue lock is held at a time.
  * I5  slice_end is DEADLINE_NEVER while no thread of the current one's priority waits: no tick then. */
 #include "kernel/sched.h"
@@ -496,7 +497,8 @@ void sched_start(void)
 		__atomic_store_n(&cpu->return_work, 0, __ATOMIC_RELAXED);
 		log_readers_wake();
 		sched_switch(); /* comes back when there is nothing to run */
-		if (list_is_empty(&cpu->dead) && cpu->doors_retired == NULL && __atomic_load_n(&cpu->ready, __ATOMIC_RELAXED) == 0) {
+		if (list_is_empty(&cpu->dead) && cpu->doors_retired == NULL &&
+		    __atomic_load_n(&cpu->ready, __ATOMIC_RELAXED) == 0) {
 			arch_idle(); /* who queues after this look (I3) sends an interrupt, and they are off until we sleep */
 			account_time(cpu, cpu->idle, arch_clock_ns());
 		}

@@ -15,7 +15,8 @@
 
 #define LOG_LINE_MAX 256
 
-/* Registers that are neither results nor preserved by the calling convention: nothing of the kernel's leaves in them. */
+/* Registers that are neither results nor preserved by the calling convention: nothing of the kernel's leaves in them.
+ * */
 static void registers_clear(struct trap_frame *frame)
 {
 	frame->rdi = frame->rsi = 0;

@@ -25,8 +25,8 @@ static uint32_t rights_needed(uint32_t flags)
 	       (flags & SPACE_EXECUTE ? RIGHT_READ | RIGHT_EXECUTE : 0);
 }
 
-err_t sys_space_map(handle_t process, handle_t vmo_handle, uint64_t offset, uint64_t size, uint64_t hint, uint32_t flags,
-		    uint64_t *result)
+err_t sys_space_map(handle_t process, handle_t vmo_handle, uint64_t offset, uint64_t size, uint64_t hint,
+		    uint32_t flags, uint64_t *result)
 {
 	struct handle_table *table = &thread_current()->here->handles;
 	struct object *object;

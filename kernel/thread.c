@@ -6,7 +6,8 @@
  * rest afterwards (sched_finish puts it on cpu->dead; sched_reap calls thread_reap).
  *
  * I1  A thread is on home->threads from creation until it ends or, if it never started, is freed.
- * I2  home->thread_count counts those that were started and have not been reaped; each of them holds a reference on itself. */
+ * I2  home->thread_count counts those that were started and have not been reaped; each of them holds a reference on
+ * itself. */
 #include "kernel/cpu.h"
 #include "kernel/door.h"
 #include "kernel/sched.h"
@@ -171,7 +172,8 @@ static void prepare(struct thread *thread, uint64_t fs_base)
 	__atomic_store_n(&thread->state, THREAD_BLOCKED, __ATOMIC_SEQ_CST);
 }
 
-static err_t start(struct thread *thread, uint32_t states, uint64_t entry, uint64_t stack, uint64_t tls, uint64_t argument)
+static err_t start(struct thread *thread, uint32_t states, uint64_t entry, uint64_t stack, uint64_t tls,
+		   uint64_t argument)
 {
 	struct process *home = thread->home;
 	err_t err = ERR_BAD_STATE;

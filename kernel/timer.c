@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* timer.c - one-shot timers, a list by deadline for each CPU; the hardware is set for the first of them or the end of the
- * time slice, whichever comes first, and stopped when there is neither.
+/* timer.c - one-shot timers, a list by deadline for each CPU; the hardware is set for the first of them or the end of
+ * the time slice, whichever comes first, and stopped when there is neither.
  *
  * I1  A timer that is armed is on the list of cpus[timer->cpu]; its cpu changes only while it is disarmed.
  * I2  The list is sorted, equal deadlines in the order of arming. Most deadlines lie later than all others, so that the

@@ -107,6 +107,22 @@ static err_t system_check(handle_t handle, uint32_t right)
 	return err;
 }
 
+/* On each CPU. Calls that take the short way are not seen by the dispatcher; while tracing is on, none does. So tracing
+ * that is off costs the short way nothing. */
+static void calls_route(void *argument)
+{
+	arch_calls_short(!*(const bool *)argument);
+}
+
+static void calls_route_all(bool traced)
+{
+	uint64_t state = arch_irq_save();
+
+	calls_route(&traced);
+	arch_irq_restore(state);
+	tlb_round((struct cpu_set){ UINT64_MAX }, calls_route, &traced);
+}
+
 err_t sys_trace_control(handle_t resource, uint32_t on)
 {
 	err_t err = system_check(resource, RIGHT_MANAGE);
@@ -124,6 +140,7 @@ err_t sys_trace_control(handle_t resource, uint32_t on)
 		for (uint32_t cpu = 0; cpu < cpu_count(); cpu++)
 			__atomic_store_n(&rings[cpu].written, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&trace_is_on, on, __ATOMIC_SEQ_CST);
+	calls_route_all(on);
 	spin_unlock(&control);
 	return OK;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* wait.c - sleeping and waking.
  *
- * The rule against lost wake-ups. A sleep has four reasons to end, each a word that is set before sched_ready() is tried:
- * wake_flag (a waker), sleep_expired (the timer), pending (thread_must_unwind). The sleeper stores state = BLOCKED and
- * only then reads the four; whoever ends the sleep writes its word and only then reads the state. Both orders are
- * sequentially consistent, so one of the two sees the other: either the sleeper finds its reason and does not go, or the
- * waker finds it BLOCKED and makes it READY. If both see, the waker's compare-and-swap decides: the sleeper takes itself
- * back (BLOCKED -> RUNNING) or finds that it is READY already, and then must really switch, as it will be queued.
+ * The rule against lost wake-ups. A sleep has four reasons to end, each a word that is set before sched_ready() is
+ * tried: wake_flag (a waker), sleep_expired (the timer), pending (thread_must_unwind). The sleeper stores state =
+ * BLOCKED and only then reads the four; whoever ends the sleep writes its word and only then reads the state. Both
+ * orders are sequentially consistent, so one of the two sees the other: either the sleeper finds its reason and does
+ * not go, or the waker finds it BLOCKED and makes it READY. If both see, the waker's compare-and-swap decides: the
+ * sleeper takes itself back (BLOCKED -> RUNNING) or finds that it is READY already, and then must really switch, as
+ * it will be queued.
  *
  * I1  A thread's waiters are all on queues between wait_enqueue and wait_cancel, and on its own kernel stack.
  * I2  wake_flag is false while the thread has no waiter: wait_cancel clears it with the last possible waker gone. */

@@ -21,11 +21,12 @@ enum lock_rank {
 	LOCK_RANKS
 };
 
-/* A spin lock, not fair: a queue of waiters makes every hand-over wait for one particular CPU, and where CPUs are virtual
- * that one may not be running. Critical sections are short, and what is hot is per CPU.
+/* A spin lock, not fair: a queue of waiters makes every hand-over wait for one particular CPU, and where CPUs are
+ * virtual that one may not be running. Critical sections are short, and what is hot is per CPU.
  * The plain pair is for locks that no interrupt handler takes; interrupts stay as they are, so a holder can answer
  * TLB-shootdown IPIs. Locks of rank WAIT and above are taken with interrupts off (the _irq pair).
- * The kernel is not preempted inside itself: a spin lock's holder is never descheduled. Nothing sleeps or logs under one. */
+ * The kernel is not preempted inside itself: a spin lock's holder is never descheduled. Nothing sleeps or logs under
+ * one. */
 struct TA_CAP("spinlock") spinlock {
 	uint32_t taken;  /* [a] */
 	uint8_t rank;    /* [I] enum lock_rank */

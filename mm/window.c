@@ -241,7 +241,8 @@ static uint64_t *window_directory(const struct window *window, uint64_t address)
 	return pte_is_table(value, 3) ? &pte_table(value)[level_index(address, 2)] : NULL;
 }
 
-/* For window_quick.c: the level-2 table of this window's part, and the level-1 table of its first 2 MiB if it is made. */
+/* For window_quick.c: the level-2 table of this window's part, and the level-1 table of its first 2 MiB if it is
+ * made. */
 static void window_remember_tables(struct window *window)
 {
 	uint64_t state = spin_lock_irq(&window->here->lock);
@@ -326,8 +327,8 @@ static void window_clear(
 	}
 }
 
-/* Unlink all level-1 tables but that of the first 2 MiB, which the next call will want; they are chained through their first entry,
- * like in a batch. */
+/* Unlink all level-1 tables but that of the first 2 MiB, which the next call will want; they are chained through
+ * their first entry, like in a batch. */
 static uint64_t window_unlink_tables(struct window *window, struct window_flush *flush)
 {
 	uint64_t chain = 0;

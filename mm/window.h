@@ -76,8 +76,8 @@ MUST_USE err_t window_map(struct space *server, uint32_t cpu, struct window *win
  * torn down): one. A closed window is no error. */
 void window_unmap(struct window *window);
 
-/* The same for small buffers that need no memory and no fault, with interrupts off: false, and nothing has changed, if it
- * is not that simple. Unmapping flushes nothing: the caller drops the server's translations on this CPU next. */
+/* The same for small buffers that need no memory and no fault, with interrupts off: false, and nothing has changed,
+ * if it is not that simple. Unmapping flushes nothing: the caller drops the server's translations on this CPU next. */
 MUST_USE bool window_map_quick(struct space *server, struct window *window, struct space *client, uint64_t buffer,
 			       uint64_t bytes, bool writable, uint64_t *out);
 MUST_USE bool window_unmap_quick(struct window *window);

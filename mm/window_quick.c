@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* window_quick.c - the common windows in a few dozen instructions: a buffer of a few pages, or of a few large pages and
- * aligned like them, that are all there, in one table of the client, shown through a table that the window has had since
- * an earlier call. Everything else returns false, with nothing changed, and takes window.c's way; the result is the
- * same, and so are W1, W2 and the list.
+ * aligned like them, that are all there, in one table of the client, shown through a table that the window has had
+ * since an earlier call. Everything else returns false, with nothing changed, and takes window.c's way; the result is
+ * the same, and so are W1, W2 and the list.
  *
  * Interrupts are off, and the lock is only tried: who waited for it would have to answer rounds, which its caller
  * (kernel/arch/x86_64/call_fast.S) must not. It is this CPU's own; only a revocation of such a client can hold it. */
@@ -67,8 +67,8 @@ ONE_LEVEL bool entries_fill(const struct window *window, uint64_t *to, uint64_t 
 }
 
 /* [buffer, +count units) as leaves of that level, into `to`. */
-ONE_LEVEL bool map_at(struct space *server, struct window *window, struct space *client, uint64_t buffer, uint64_t count,
-		      bool writable, uint64_t *to, uint32_t level)
+ONE_LEVEL bool map_at(struct space *server, struct window *window, struct space *client, uint64_t buffer,
+		      uint64_t count, bool writable, uint64_t *to, uint32_t level)
 {
 	struct window_cpu *here = window->here;
 	uint32_t *windows = &client->cpu[window->cpu].windows;

@@ -274,7 +274,8 @@ static bool make_large_window(struct bench *b)
 	uint64_t address = 0;
 	err_t err = lintel_vmo_create(2 * WINDOW_BYTES, 0, &vmo);
 	if (err == OK)
-		err = lintel_space_map(lintel_process(), vmo, 0, 2 * WINDOW_BYTES, 0, SPACE_READ | SPACE_WRITE | SPACE_POPULATE, &address);
+		err = lintel_space_map(lintel_process(), vmo, 0, 2 * WINDOW_BYTES, 0,
+							   SPACE_READ | SPACE_WRITE | SPACE_POPULATE, &address);
 	if (err != OK)
 		return fail(b, "mapping memory", err);
 	lintel_handle_close(vmo);

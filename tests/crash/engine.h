@@ -59,6 +59,7 @@ struct promise {
 	const struct call *call[CLIENTS]; /* under way */
 	bool full[CLIENTS];
 	uint64_t full_bytes[CLIENTS];
+	int32_t target[CLIENTS]; /* of a write: the node when it began; its name may be another one since */
 };
 void promise_make(struct promise *p, const struct model *m);
 void promise_free(struct promise *p);

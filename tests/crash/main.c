@@ -27,8 +27,8 @@
 
 #define JOBS_MAX 64
 
-uint32_t random_states = 40;
-uint32_t states_limit = 1500;
+uint32_t random_states = 16;
+uint32_t states_limit = 300;
 
 static struct options {
 	uint64_t states;
@@ -181,7 +181,8 @@ static bool run_slice(uint64_t job)
 		const struct base *base = &bases[random_next(&r) % 8 < 5 ? 0 : random_next(&r) % bases_count];
 		if (random_next(&r) % 3 == 0)
 			random_sequence(&s, random_next(&r) >> 16, 1);
-		else if (!short_sequence(&s, base, random_next(&r) % (random_next(&r) % 4 == 0 ? operations_count + 1 : short_count())))
+		else if (!short_sequence(&s, base, random_next(&r) % (random_next(&r) % 4 == 0 ? operations_count + 1
+				: short_count())))
 			continue;
 		if (!one(&s))
 			return false;
@@ -195,8 +196,8 @@ static void tell(const char *what)
 {
 	const double seconds = now_s() - started;
 
-	printf("crash: %s%llu images (%.0f a second, %.0f s), %llu states at %llu moments of %llu sequences, %llu mounted, "
-			"%llu used, %llu cuts in recovery\n", what, (unsigned long long)counts->images,
+	printf("crash: %s%llu images (%.0f a second, %.0f s), %llu states at %llu moments of %llu sequences, "
+			"%llu mounted, %llu used, %llu cuts in recovery\n", what, (unsigned long long)counts->images,
 			(double)counts->images / seconds, seconds, (unsigned long long)counts->tried,
 			(unsigned long long)counts->points, (unsigned long long)counts->sequences,
 			(unsigned long long)counts->mounts, (unsigned long long)counts->uses, (unsigned long long)counts->recoveries);

@@ -72,17 +72,18 @@ static uint32_t model_links(const struct model *m, const struct model_name *name
 	return links;
 }
 
-static const struct model_node *torn_node(const struct model *m, const struct call *c, uint32_t client)
+int32_t call_target(const struct model *m, const struct call *call, uint32_t client)
 {
-	if (c == NULL)
-		return NULL;
-	switch (c->kind) {
+	const struct model_node *n = NULL;
+
+	switch (call->kind) {
 	case CALL_WRITE: case CALL_APPEND: case CALL_MAPPED_STORE:
-		return model_find(m, c->a);
+		n = model_find(m, call->a);
+		return n != NULL && n->type == FS_TYPE_FILE ? (int32_t)(n - m->node) : -1;
 	case CALL_FILE_WRITE:
-		return m->file[client] >= 0 ? &m->node[m->file[client]] : NULL;
+		return m->file[client];
 	default:
-		return NULL;
+		return -1;
 	}
 }
 
@@ -130,10 +131,10 @@ static bool identities_match(const struct model *m, const struct finding *found,
 	return true;
 }
 
-bool model_matches(const struct model *m, const struct call *torn, uint32_t client, const struct finding *found,
+bool model_matches(const struct model *m, const struct call *torn, int32_t node, const struct finding *found,
 		char why[300])
 {
-	const struct model_node *target = torn_node(m, torn, client);
+	const struct model_node *target = torn != NULL && node >= 0 ? &m->node[node] : NULL;
 
 	for (uint32_t i = 0; i < m->names || i < found->count; i++) {
 		const int order = i == m->names ? 1 : i == found->count ? -1 : strcmp(m->name[i].path, found->entry[i].path);

@@ -89,6 +89,9 @@ struct finding {
 	struct found entry[MODEL_NAMES + 8];
 };
 
-/* Is it this? `torn` (NULL: nothing): a write of this client is under way and may have come part of the way. */
-bool model_matches(const struct model *m, const struct call *torn, uint32_t client, const struct finding *found,
+/* The node that a write is for, as names are now; -1: it is no write, or there is none. */
+int32_t call_target(const struct model *m, const struct call *call, uint32_t client);
+/* Is it this? `torn` (NULL: nothing) is a write to the node `target` that is under way and may have come
+ * part of the way. */
+bool model_matches(const struct model *m, const struct call *torn, int32_t target, const struct finding *found,
 		char why[300]);

@@ -71,6 +71,7 @@ void promise_begin(struct promise *p, uint32_t client, const struct call *call, 
 	p->call[client] = call;
 	p->full[client] = full;
 	p->full_bytes[client] = full_bytes;
+	p->target[client] = call_target(&p->candidate[0].model, call, client);
 	for (uint32_t i = 0; i < p->count; i++)
 		for (uint32_t c = 0; c < CLIENTS; c++)
 			if (p->call[c] != NULL && p->candidate[i].steps[c] < call_steps(p->call[c]))
@@ -129,6 +130,19 @@ uint64_t promise_hash(const struct promise *p)
 	return sum;
 }
 
+/* Does a write under way explain what is found? It looks its path up when it begins, or a little later. */
+static bool torn_matches(const struct promise *p, const struct candidate *candidate, uint32_t c,
+		const struct finding *found, char why[300])
+{
+	const struct call *torn = candidate->steps[c] == 0 ? p->call[c] : NULL;
+
+	if (torn == NULL)
+		return false;
+	const int32_t now = call_target(&candidate->model, torn, c);
+	return model_matches(&candidate->model, torn, now, found, why) ||
+			(p->target[c] != now && model_matches(&candidate->model, torn, p->target[c], found, why));
+}
+
 bool promise_matches(const struct promise *p, const struct finding *found, char why[300])
 {
 	char one[300];
@@ -137,13 +151,11 @@ bool promise_matches(const struct promise *p, const struct finding *found, char 
 	why[0] = 0;
 	for (uint32_t i = 0; i < p->count; i++) {
 		const struct candidate *candidate = &p->candidate[i];
-		for (uint32_t c = 0; c < CLIENTS; c++) {
-			const struct call *torn = candidate->steps[c] == 0 ? p->call[c] : NULL;
-			if (c != 0 && torn == NULL)
-				continue;
-			if (model_matches(&candidate->model, torn, c, found, one))
+		if (model_matches(&candidate->model, NULL, -1, found, one))
+			return true;
+		for (uint32_t c = 0; c < CLIENTS; c++)
+			if (torn_matches(p, candidate, c, found, one))
 				return true;
-		}
 		if (at < 200)
 			at += (size_t)snprintf(why + at, 300 - at, "%s%.140s", at != 0 ? "; nor: " : "", one);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* check.h - what a guest test prints: `ok NAME` or `not ok NAME: why`, one line each; main returns the number that failed.
- * A test is a function without arguments that uses CHECK; the first failed CHECK ends it. */
+/* check.h - what a guest test prints: `ok NAME` or `not ok NAME: why`, one line each; main returns the number that
+ * failed. A test is a function without arguments that uses CHECK; the first failed CHECK ends it. */
 #pragma once
 
 #include <stdarg.h>

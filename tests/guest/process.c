@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* process.c - processes: start, status, kill at any moment, faults, grants, ceilings, chains. The children are a page of
- * machine code each (raw_call.h). */
+/* process.c - processes: start, status, kill at any moment, faults, grants, ceilings, chains. The children are a page
+ * of machine code each (raw_call.h). */
 #include "check.h"
 #include "raw_call.h"
 

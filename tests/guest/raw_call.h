@@ -32,9 +32,10 @@ __attribute__((unused)) static struct raw_result raw_call(uint64_t number, const
 #define BARE_LOOP { 0xeb, 0xfe }
 #define BARE_FAULT { 0x31, 0xc0, 0x8b, 0x00 }                  /* xor eax, eax; mov eax, [rax] */
 #define BARE_INVALID { 0x0f, 0x0b }                            /* ud2 */
+/* again: mov rdi, RDI; mov eax, NUMBER; syscall; jmp again */
 #define BARE_CALL(NUMBER, RDI)                                                                    \
 	{ 0x48, 0xc7, 0xc7, (RDI) & 0xff, (RDI) >> 8 & 0xff, (RDI) >> 16 & 0xff, (RDI) >> 24 & 0xff, \
-	  0xb8, (NUMBER), 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf0 }    /* again: mov rdi, RDI; mov eax, NUMBER; syscall; jmp again */
+	  0xb8, (NUMBER), 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf0 }
 
 /* A process with that code at BARE_CODE and one thread that has not started; both handles are the caller's. */
 __attribute__((unused)) static err_t bare_create(const void *code, size_t bytes, handle_t *process, handle_t *thread)

@@ -37,7 +37,8 @@ err_t door_call(handle_t door, uint32_t timeout_us, struct door_message *message
 	return err;
 }
 
-static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *file, uint64_t *size,
+static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *file,
+					 uint64_t *size,
 	uint32_t *type, uint64_t *inode)
 {
 	(void)call;
@@ -76,7 +77,8 @@ static err_t op_setattr_path(struct kit_call *call, const char *name, const stru
 	return attr->size == 12345 && attr->mtime == 99 ? OK : ERR_ARGS;
 }
 
-static err_t op_read(struct kit_call *call, uint64_t file, uint64_t offset, void *data, size_t data_bytes, uint64_t *done)
+static err_t op_read(struct kit_call *call, uint64_t file, uint64_t offset, void *data, size_t data_bytes,
+					 uint64_t *done)
 {
 	(void)call;
 	(void)offset;

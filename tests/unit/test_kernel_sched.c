@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_kernel_sched.c - the scheduler, waiting, timers and the life of threads, run for real on this machine: each CPU is
- * a pthread whose GS base is its struct cpu, so that races between CPUs happen as they do on the metal. Interrupts are
- * flags that are looked at wherever the kernel would have them on. A hang is a lost wake-up.
+/* test_kernel_sched.c - the scheduler, waiting, timers and the life of threads, run for real on this machine: each
+ * CPU is a pthread whose GS base is its struct cpu, so that races between CPUs happen as they do on the metal.
+ * Interrupts are flags that are looked at wherever the kernel would have them on. A hang is a lost wake-up.
  * link: */
 #define _GNU_SOURCE
 #include <asm/prctl.h>
@@ -531,7 +531,8 @@ static uint32_t spinning;
 static void spinner(uint64_t me)
 {
 	__atomic_add_fetch(&spinning, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&spinning, __ATOMIC_SEQ_CST) < 4 || spins[me] < 3) { /* all must get a turn, without yielding */
+	/* All must get a turn, without yielding. */
+	while (__atomic_load_n(&spinning, __ATOMIC_SEQ_CST) < 4 || spins[me] < 3) {
 		host_deliver();
 		host_user();
 		spins[me]++;

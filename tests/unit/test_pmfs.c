@@ -355,15 +355,11 @@ static void test_refusals(void **state)
 	device_mount(&d); /* the second superblock */
 	file_expect(&d, "f", "hello");
 	device_unmount(&d);
+	assert_memory_equal(d.base, d.base + 4096, 256); /* the first one is mended */
+	d.base[100] ^= 1;
 	d.base[4096 + 100] ^= 1;
 	refuse(&d, ERR_CORRUPT, "superblocks");
 	device_end(&d);
-}
-
-static void device_quiet(void *context, const char *line)
-{
-	(void)context;
-	device_log(line);
 }
 
 /* Every single bit of the metadata that is in use: flipped, it is detected at mount, by check, or
@@ -414,6 +410,35 @@ static void test_flipped_bits(void **state)
 	free(image);
 	device_end(&d);
 	print_message("%u flips detected, %u harmless (second copies, journals, data, unused bytes)\n", detected, harmless);
+}
+
+/* A write over holes that finds room for its blocks, but not for the tree over them. */
+static void test_full_in_the_middle(void **state)
+{
+	static char data[MIB];
+	struct inode *inode, *filler;
+	uint64_t done, end;
+	struct device d;
+
+	(void)state;
+	for (uint64_t room = 0; room < 12; room++) {
+		device_make(&d, 4 * MIB);
+		device_mount(&d);
+		for (uint64_t at = 0; at < 3; at++)
+			file_put(&d, "f", at * 8192, "x", 1);
+		assert_int_equal(pmfs_open(d.fs, "z", FS_OPEN_WRITE | FS_OPEN_CREATE, 0644, &filler), OK);
+		for (uint64_t at = 0; pmfs_blocks_free(d.fs) > room; at += done) {
+			const uint64_t most = (pmfs_blocks_free(d.fs) - room) * 4096;
+			assert_int_equal(pmfs_write(d.fs, filler, at, false, data, most < MIB ? most : MIB, &done, &end), OK);
+		}
+		pmfs_close(d.fs, filler);
+		assert_int_equal(pmfs_open(d.fs, "f", FS_OPEN_WRITE, 0644, &inode), OK);
+		assert_int_equal(pmfs_write(d.fs, inode, 10, false, data, 60000, &done, &end), OK);
+		assert_true(done >= 4086 && done <= 60000);
+		pmfs_close(d.fs, inode);
+		device_remount(&d);
+		device_end(&d);
+	}
 }
 
 static err_t store_all(void *context, const struct pmfs_run *run)
@@ -502,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_many_extents), cmocka_unit_test(test_big_directory),
 		cmocka_unit_test(test_unlinked_open), cmocka_unit_test(test_full), cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_flipped_bits),
+		cmocka_unit_test(test_full_in_the_middle),
 		cmocka_unit_test(test_mapped_past_the_end), cmocka_unit_test(test_damage_has_a_path),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import matplotlib  # noqa: E402
 
 matplotlib.use("svg")
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot, ticker  # noqa: E402
 
 from bench import report, store, tables  # noqa: E402
 
@@ -30,6 +30,9 @@ def draw_ratios(table, folder):
     axes.barh([table.what[row] for row in rows], [ratio - 1 for ratio in ratios], left=1,
               color=[LINTEL if ratio >= 1 else WORSE for ratio in ratios])
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"x{value:g}"))
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
     axes.axvline(1, color="black", linewidth=0.8)
     low, high = min(ratios + [1]), max(ratios + [1])
     axes.set_xlim(low / 1.5, high * 2)

@@ -88,7 +88,7 @@ def try_fetch(folder, log, private_lists):
     options = apt_options(folder, private_lists)
     if private_lists:
         result = run_apt(["apt-get", *options, "-q", "update"], folder, log)
-        if result.returncode or "Failed to fetch" in result.stderr:
+        if result.returncode or "ailed to " in result.stderr:
             return first_error(result)
     kernel = kernel_package(options, folder, log)
     if not kernel:
@@ -101,8 +101,8 @@ def try_fetch(folder, log, private_lists):
 
 
 def first_error(result):
-    errors = [line for line in result.stderr.splitlines() if line.startswith("E:")]
-    return errors[0][2:].strip() if errors else last_line(result.stderr)
+    errors = [line for line in result.stderr.splitlines() if line.startswith(("E:", "W: Failed", "Err:"))]
+    return errors[0].partition(":")[2].strip() if errors else last_line(result.stderr)
 
 
 def fetch(folder, tell):

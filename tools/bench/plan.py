@@ -77,8 +77,6 @@ def lintel_job(name, groups, rows="", quick=False, mode="exact"):
 
 def linux_job(name, variant, groups, places=(), rows="", quick=False, mode="exact", more=""):
     lines = ["mount_xfs 1" if place == "xfs" and len(places) > 1 else f"mount_{place}" for place in places]
-    if "boot" in groups:
-        lines.insert(0, "boot_facts")
     tree = " --tree /tree.tar" if "programs" in groups else ""
     lines.append("bench " + bench_words(groups, rows, quick) + places_of(places) + tree)
     return Job(name, "linux", variant, "\n".join(lines) + "\n", tuple(groups), mode, LINUX_SECONDS, more)

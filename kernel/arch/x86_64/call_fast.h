@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* call_fast.h - what entry.S and call_fast.S know of the kernel's structures. Plain numbers; call_fast.c asserts each. */
+/* call_fast.h - what entry.S and call_fast.S know of the kernel's structures. Plain numbers; call_fast.c asserts
+ * each. */
 #pragma once
 
 /* enum syscall_number */

@@ -122,13 +122,18 @@ static uint64_t bit_if(uint32_t feature, uint64_t bit)
 	return arch_features & feature ? bit : 0;
 }
 
-static void syscall_load(void)
+void arch_calls_short(bool allowed)
 {
 	const uint32_t needed = CPU_FSGSBASE | CPU_XSAVE;
-	bool fast = (arch_features & needed) == needed && !(arch_features & CPU_PCID);
+	bool able = (arch_features & needed) == needed && !(arch_features & CPU_PCID);
 
+	msr_write(MSR_LSTAR, able && allowed ? (uint64_t)syscall_entry_fast : (uint64_t)syscall_entry);
+}
+
+static void syscall_load(void)
+{
 	msr_write(MSR_STAR, (uint64_t)SYSRET_BASE << 48 | (uint64_t)KERNEL_CS << 32);
-	msr_write(MSR_LSTAR, fast ? (uint64_t)syscall_entry_fast : (uint64_t)syscall_entry);
+	arch_calls_short(true);
 	msr_write(MSR_FMASK, SYSCALL_FLAG_MASK);
 	msr_write(MSR_SYSENTER_CS, 0); /* sysenter: #GP */
 }

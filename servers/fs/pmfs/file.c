@@ -181,9 +181,9 @@ static bool change_has_news(const struct change *c, const struct inode *inode)
 	return c->allocated_count != 0 || c->next[0].size != inode->now.size;
 }
 
-/* One change's worth. An overwrite inside the file changes no metadata but the time, which is
- * written later. */
-static err_t write_step(struct inode *inode, uint64_t offset, const uint8_t *data, uint64_t bytes, uint64_t *done)
+/* One change's worth, all of it or nothing; with ERR_NO_SPACE, *done is what could have been. An
+ * overwrite inside the file changes no metadata but the time, which is written later. */
+static err_t write_try(struct inode *inode, uint64_t offset, const uint8_t *data, uint64_t bytes, uint64_t *done)
 {
 	struct pmfs *fs = inode->fs;
 	struct change c;
@@ -193,7 +193,7 @@ static err_t write_step(struct inode *inode, uint64_t offset, const uint8_t *dat
 	err_t err = offset > next->size ? tail_clear(inode, &c, next->size, offset) : OK;
 	if (err == OK)
 		err = write_some(inode, &c, offset, data, bytes, done);
-	if (err != OK && (*done == 0 || err != ERR_NO_SPACE)) {
+	if (err != OK) { /* the tree may be half changed: none of it counts */
 		if (c.wrote)
 			pm_fence(&fs->pm);
 		change_abort(&c);
@@ -210,7 +210,22 @@ static err_t write_step(struct inode *inode, uint64_t offset, const uint8_t *dat
 		inode->times_dirty = true;
 		change_abort(&c);
 	}
-	return err;
+	return OK;
+}
+
+/* Where there is not enough space for all: as much as there is space for, and ERR_NO_SPACE. */
+static err_t write_step(struct inode *inode, uint64_t offset, const uint8_t *data, uint64_t bytes, uint64_t *done)
+{
+	err_t err = write_try(inode, offset, data, bytes, done);
+	bool less = false;
+
+	while (err == ERR_NO_SPACE && *done != 0) {
+		less = true;
+		err = write_try(inode, offset, data, *done, done);
+	}
+	if (err != OK)
+		*done = 0;
+	return err == OK && less ? ERR_NO_SPACE : err;
 }
 
 static uint32_t blocks_of_size(uint64_t size)

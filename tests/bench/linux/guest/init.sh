@@ -87,6 +87,7 @@ mount_pass() {
 	wait_mounted /pass fuse_passthrough
 }
 
+boot_facts
 load_modules
 . /job.sh
 finish
