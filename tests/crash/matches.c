@@ -87,11 +87,16 @@ int32_t call_target(const struct model *m, const struct call *call, uint32_t cli
 	}
 }
 
-static bool entry_matches(const struct model *m, uint32_t i, const struct call *torn, const struct model_node *target,
-		const struct found *f, char why[300])
+static bool entry_matches(const struct model *m, uint32_t i, const struct torn torn[CLIENTS], const struct found *f,
+		char why[300])
 {
 	const struct model_node *n = &m->node[m->name[i].node];
+	const struct call *call = NULL;
 	const char *what = NULL;
+
+	for (uint32_t c = 0; c < CLIENTS; c++)
+		if (torn[c].call != NULL && torn[c].node == (int32_t)m->name[i].node)
+			call = torn[c].call;
 
 	if (f->st.type != n->type)
 		what = "type";
@@ -99,9 +104,9 @@ static bool entry_matches(const struct model *m, uint32_t i, const struct call *
 		what = "links";
 	else if (f->st.mode != n->mode)
 		what = "mode";
-	else if (n->mtime_known && !n->late && f->st.mtime != n->mtime && n != target)
+	else if (n->mtime_known && !n->late && f->st.mtime != n->mtime && call == NULL)
 		what = "time";
-	else if (n->type != FS_TYPE_DIRECTORY && n == target && torn_matches(n, torn, f))
+	else if (n->type != FS_TYPE_DIRECTORY && call != NULL && torn_matches(n, call, f))
 		return true;
 	else if (n->type != FS_TYPE_DIRECTORY && f->st.size != n->size)
 		what = "size";
@@ -131,11 +136,9 @@ static bool identities_match(const struct model *m, const struct finding *found,
 	return true;
 }
 
-bool model_matches(const struct model *m, const struct call *torn, int32_t node, const struct finding *found,
+bool model_matches(const struct model *m, const struct torn torn[CLIENTS], const struct finding *found,
 		char why[300])
 {
-	const struct model_node *target = torn != NULL && node >= 0 ? &m->node[node] : NULL;
-
 	for (uint32_t i = 0; i < m->names || i < found->count; i++) {
 		const int order = i == m->names ? 1 : i == found->count ? -1 : strcmp(m->name[i].path, found->entry[i].path);
 		if (order != 0) {
@@ -143,7 +146,7 @@ bool model_matches(const struct model *m, const struct call *torn, int32_t node,
 					order < 0 ? m->name[i].path : found->entry[i].path);
 			return false;
 		}
-		if (!entry_matches(m, i, torn, target, &found->entry[i], why))
+		if (!entry_matches(m, i, torn, &found->entry[i], why))
 			return false;
 	}
 	return identities_match(m, found, why);

@@ -91,7 +91,11 @@ struct finding {
 
 /* The node that a write is for, as names are now; -1: it is no write, or there is none. */
 int32_t call_target(const struct model *m, const struct call *call, uint32_t client);
-/* Is it this? `torn` (NULL: nothing) is a write to the node `target` that is under way and may have come
- * part of the way. */
-bool model_matches(const struct model *m, const struct call *torn, int32_t target, const struct finding *found,
+/* A write that is under way and may have come part of the way. NULL: none. */
+struct torn {
+	const struct call *call;
+	int32_t node;
+};
+/* Is it this? */
+bool model_matches(const struct model *m, const struct torn torn[CLIENTS], const struct finding *found,
 		char why[300]);

@@ -130,17 +130,18 @@ uint64_t promise_hash(const struct promise *p)
 	return sum;
 }
 
-/* Does a write under way explain what is found? It looks its path up when it begins, or a little later. */
-static bool torn_matches(const struct promise *p, const struct candidate *candidate, uint32_t c,
+/* A write looks its path up when it begins, or a little later: bit c says which for client c. */
+static bool candidate_matches(const struct promise *p, const struct candidate *candidate, uint32_t later,
 		const struct finding *found, char why[300])
 {
-	const struct call *torn = candidate->steps[c] == 0 ? p->call[c] : NULL;
+	struct torn torn[CLIENTS];
 
-	if (torn == NULL)
-		return false;
-	const int32_t now = call_target(&candidate->model, torn, c);
-	return model_matches(&candidate->model, torn, now, found, why) ||
-			(p->target[c] != now && model_matches(&candidate->model, torn, p->target[c], found, why));
+	for (uint32_t c = 0; c < CLIENTS; c++) {
+		torn[c] = (struct torn) { .call = candidate->steps[c] == 0 ? p->call[c] : NULL, .node = p->target[c] };
+		if (torn[c].call != NULL && (later >> c & 1))
+			torn[c].node = call_target(&candidate->model, torn[c].call, c);
+	}
+	return model_matches(&candidate->model, torn, found, why);
 }
 
 bool promise_matches(const struct promise *p, const struct finding *found, char why[300])
@@ -151,10 +152,8 @@ bool promise_matches(const struct promise *p, const struct finding *found, char 
 	why[0] = 0;
 	for (uint32_t i = 0; i < p->count; i++) {
 		const struct candidate *candidate = &p->candidate[i];
-		if (model_matches(&candidate->model, NULL, -1, found, one))
-			return true;
-		for (uint32_t c = 0; c < CLIENTS; c++)
-			if (torn_matches(p, candidate, c, found, one))
+		for (uint32_t later = 0; later < 1u << CLIENTS; later++)
+			if (candidate_matches(p, candidate, later, found, one))
 				return true;
 		if (at < 200)
 			at += (size_t)snprintf(why + at, 300 - at, "%s%.140s", at != 0 ? "; nor: " : "", one);

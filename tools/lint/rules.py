@@ -35,3 +35,8 @@ COLUMNS_MAX = 120  # with TABs four wide; 100 is the aim
 TEXT_SUFFIXES = NEEDS_SPDX + (".md", ".txt")
 GENERATED = ("docs/syscalls.md", "docs/protocols.md", "abi/golden/", "LICENSES/", "tests/unit/data/")
 UNFINISHED = r"\b(TODO|FIXME|XXX|HACK)\b"
+
+# docs/reading-order.txt: which files it must name.
+READING_ORDER = "docs/reading-order.txt"
+READ_SUFFIXES = (".c", ".h", ".S", ".ld", ".def", ".proto", ".pml", ".cfg", ".manifest")
+READ_NOT = ("docs/", "tests/unit/data/")

@@ -128,6 +128,20 @@ def check_file(path):
         yield from check_includes(path, lines)
 
 
+def check_reading_order(files):
+    """docs/reading-order.txt names every source file once, and no other."""
+    listed = [line for line in read_lines(rules.READING_ORDER) if line and line[0] != "#" and " " not in line]
+    wanted = {path for path in files if path.endswith(rules.READ_SUFFIXES) and not path.startswith(rules.READ_NOT)}
+    for path in sorted(wanted - set(listed)):
+        yield f"{rules.READING_ORDER}:1: {path} is missing"
+    for path in sorted(set(listed) - wanted):
+        yield f"{rules.READING_ORDER}:{read_lines(rules.READING_ORDER).index(path) + 1}: there is no {path}"
+    for path in sorted({path for path in listed if listed.count(path) > 1}):
+        yield f"{rules.READING_ORDER}:1: {path} stands there twice"
+
+
 def check_all():
-    for path in project_files():
+    files = project_files()
+    for path in files:
         yield from check_file(path)
+    yield from check_reading_order(files)
