@@ -32,14 +32,20 @@ def unit_program(options, source):
     return os.path.join(options.build, "test/unit", os.path.basename(source)[:-2])
 
 
+def unit_environment(source):
+    """A test whose head says `asan: OPTION=VALUE` runs with that instead of the usual."""
+    with open(source, encoding="utf-8") as file:
+        own = re.search(r"^ \* asan: (\S+)", file.read(2000), re.M)
+    return dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", UBSAN_OPTIONS="print_stacktrace=1",
+                ASAN_OPTIONS=own.group(1) if own else "detect_stack_use_after_return=1")
+
+
 def run_unit(options, results):
     sources = sorted(glob.glob("tests/unit/test_*.c"))
     for source in sources:  # a program of the last time must not stand in for one that no longer builds
         with contextlib.suppress(FileNotFoundError):
             os.unlink(unit_program(options, source))
     build(results, options, ["-k", "unit-tests"])
-    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", ASAN_OPTIONS="detect_stack_use_after_return=1",
-                       UBSAN_OPTIONS="print_stacktrace=1")
     for source in sources:
         program = unit_program(options, source)
         name = os.path.basename(program)
@@ -47,7 +53,7 @@ def run_unit(options, results):
             results.fail(name, "does not build")
             continue
         started = time.monotonic()
-        status, output = run_program([program], program + ".log", UNIT_SECONDS, environment)
+        status, output = run_program([program], program + ".log", UNIT_SECONDS, unit_environment(source))
         passed = len(re.findall(r"^ok \d", output, re.M))
         broken = re.findall(r"^not ok \d+ - (.*)$", output, re.M)
         for test in broken:
