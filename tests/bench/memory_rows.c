@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #define PAGE_BYTES 4096u
-#define MAPS_MAX 64u
+#define MAPS_MAX 2048u
 #define LARGE_BYTES (2u << 20)
 #define LARGE_PAGES (LARGE_BYTES / PAGE_BYTES)
 

@@ -52,7 +52,7 @@ struct candidate {
 	uint32_t steps[CLIENTS];
 	err_t answer[CLIENTS];
 };
-#define CANDIDATES_MAX 24
+#define CANDIDATES_MAX 96
 struct promise {
 	uint32_t count;
 	struct candidate *candidate; /* CANDIDATES_MAX of them */

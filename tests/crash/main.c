@@ -113,7 +113,9 @@ static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest
 	for (uint32_t c = 0; c < s->clients; c++) {
 		s->length[c] = shortest + (uint32_t)(random_next(&r) % (s->clients > 1 ? 2 : 4));
 		for (uint32_t i = 0; i < s->length[c]; i++)
-			s->operation[c][i] = choose(s->base, &r);
+			do { /* stores through a mapping are ordered with the other client's writes by nobody */
+				s->operation[c][i] = choose(s->base, &r);
+			} while (s->clients > 1 && strstr(s->operation[c][i]->name, "mapped") != NULL);
 	}
 	s->first = s->clients == 1 && s->length[0] > 2 ? s->length[0] - 2 : 0;
 }
@@ -200,7 +202,8 @@ static void tell(const char *what)
 			"%llu mounted, %llu used, %llu cuts in recovery\n", what, (unsigned long long)counts->images,
 			(double)counts->images / seconds, seconds, (unsigned long long)counts->tried,
 			(unsigned long long)counts->points, (unsigned long long)counts->sequences,
-			(unsigned long long)counts->mounts, (unsigned long long)counts->uses, (unsigned long long)counts->recoveries);
+			(unsigned long long)counts->mounts, (unsigned long long)counts->uses,
+			(unsigned long long)counts->recoveries);
 	fflush(stdout);
 }
 

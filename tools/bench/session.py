@@ -93,7 +93,12 @@ class Session:
         if part is not None:
             self.measurements += part["measurements"]
             self.facts.setdefault(job.variant, {}).update(part["facts"])
-            self.commands.setdefault(f"{job.variant}, {job.mode}", " ".join(command))
+            self.commands.setdefault(f"{job.variant}, {job.mode}", self.portable(command))
+
+    def portable(self, command):
+        """The command without this machine's folders."""
+        line = " ".join(command)
+        return line.replace(packages.cache_folder(), "CACHE").replace(self.folder, "BUILD/bench").replace(self.build, "BUILD")
 
     def boot(self, job, place, command, key):
         """The part, kept; after a failure what there is, not kept."""
