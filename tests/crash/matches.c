@@ -91,12 +91,15 @@ static bool entry_matches(const struct model *m, uint32_t i, const struct torn t
 		char why[300])
 {
 	const struct model_node *n = &m->node[m->name[i].node];
-	const struct call *call = NULL;
+	bool writing = false, halfway = false; /* the inode's lock lets only one write at a time */
 	const char *what = NULL;
 
-	for (uint32_t c = 0; c < CLIENTS; c++)
-		if (torn[c].call != NULL && torn[c].node == (int32_t)m->name[i].node)
-			call = torn[c].call;
+	for (uint32_t c = 0; c < CLIENTS && n->type == FS_TYPE_FILE; c++) {
+		if (torn[c].call == NULL || torn[c].node != (int32_t)m->name[i].node)
+			continue;
+		writing = true;
+		halfway |= torn_matches(n, torn[c].call, f);
+	}
 
 	if (f->st.type != n->type)
 		what = "type";
@@ -104,9 +107,9 @@ static bool entry_matches(const struct model *m, uint32_t i, const struct torn t
 		what = "links";
 	else if (f->st.mode != n->mode)
 		what = "mode";
-	else if (n->mtime_known && !n->late && f->st.mtime != n->mtime && call == NULL)
+	else if (n->mtime_known && !n->late && f->st.mtime != n->mtime && !writing)
 		what = "time";
-	else if (n->type != FS_TYPE_DIRECTORY && call != NULL && torn_matches(n, call, f))
+	else if (halfway)
 		return true;
 	else if (n->type != FS_TYPE_DIRECTORY && f->st.size != n->size)
 		what = "size";

@@ -2,7 +2,7 @@
 /* test_kernel_sched.c - the scheduler, waiting, timers and the life of threads, run for real on this machine: each
  * CPU is a pthread whose GS base is its struct cpu, so that races between CPUs happen as they do on the metal.
  * Interrupts are flags that are looked at wherever the kernel would have them on. A hang is a lost wake-up.
- * Its threads change from one of the machine's stacks to another, which the sanitizer's copies of frames do not survive:
+ * Its threads change from one of the machine's stacks to another, which the sanitizer's own frames do not survive:
  * asan: detect_stack_use_after_return=0
  * link: */
 #define _GNU_SOURCE
