@@ -1,14 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # checks.mk - lint, licences, sizes.
 
-SOURCE_FILES = $(shell find abi boot kernel mm libc servers drivers tests -name '*.[ch]' | sort)
-
-lint: $(GEN)/stamp ## include directions, licences' headers, format, thread safety, cppcheck, ABI goldens
+lint: $(GEN)/stamp ## include directions, licences' headers, text, thread safety, cppcheck, ABI goldens
 	$(Q)tools/doctor --install run lint
 	$(Q)tools/lint/all --build $(BUILD)
-
-format: ## rewrites the sources as .clang-format says
-	$(Q)clang-format -i $(SOURCE_FILES)
 
 license-check: $(KERNEL) $(PROGRAM_FILES) ## proves that no GPL file is in a server; writes the image's SBOM
 	$(Q)python3 -B tools/license_check.py --build $(BUILD) --sbom $(BUILD)/sbom.spdx.json kernel $(PROGRAMS)
@@ -16,4 +11,4 @@ license-check: $(KERNEL) $(PROGRAM_FILES) ## proves that no GPL file is in a ser
 size: $(KERNEL) $(PROGRAM_FILES) ## code and data by room, by object and by program
 	$(Q)python3 -B tools/size.py --build $(BUILD) --kernel $(KERNEL) $(PROGRAM_FILES)
 
-.PHONY: lint format license-check size
+.PHONY: lint license-check size
