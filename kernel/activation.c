@@ -17,6 +17,7 @@
 static struct pool activation_pool;
 static struct pool serving_pool;
 static struct pool serving_cpu_pool;
+static uint64_t calls_ended[CPUS_MAX]; /* [a] */
 
 void activation_init(void)
 {
@@ -52,7 +53,8 @@ void serving_free(struct serving *serving)
 		struct serving_cpu *there = serving->cpu[i];
 		struct activation *following;
 
-		ASSERT(there->inside == 0 && list_is_empty(&there->starved.waiters));
+		ASSERT(there->arrived == there->left && list_is_empty(&there->starved.waiters));
+		__atomic_add_fetch(&calls_ended[i], there->arrived, __ATOMIC_RELAXED);
 		for (struct activation *activation = there->all; activation != NULL; activation = following) {
 			following = activation->all_next;
 			pool_free(&activation_pool, activation);
@@ -140,13 +142,13 @@ err_t activation_take(struct door *door, uint64_t deadline, struct activation **
 		spin_unlock_irq(&here->starved.lock, state);
 		return ERR_PEER_DIED;
 	}
-	here->calls++;
 	if (here->free == NULL) {
 		here->free = here->donated;
 		here->donated = NULL;
 	}
 	activation = here->free;
 	if (activation == NULL) {
+		here->crowded = 1;
 		wait_enqueue(&here->starved, &waiter);
 		spin_unlock_irq(&here->starved.lock, state);
 		return activation_wait(door, &waiter, deadline, out);
@@ -167,6 +169,7 @@ void activation_give(struct activation *activation)
 
 	activation->thread = NULL;
 	hand_over(here, activation, here->sealed ? &none : &here->free);
+	here->crowded = !list_is_empty(&here->starved.waiters);
 	spin_unlock_irq(&here->starved.lock, state);
 }
 
@@ -184,7 +187,7 @@ static void seal_here(void *argument)
 	for (struct activation *a = __atomic_load_n(&here->all, __ATOMIC_ACQUIRE); a != NULL; a = a->all_next) {
 		__atomic_or_fetch(&a->special, SPECIAL_DYING, __ATOMIC_RELAXED);
 		/* Deeper in: it hears of it when it comes back here (call.c, leave). */
-		if (a->thread != NULL && a->thread->here == serving->process) {
+		if (a->thread != NULL && thread_here(a->thread) == serving->process) {
 			object_ref(&a->thread->object);
 			a->nudged = a->thread;
 		}
@@ -217,12 +220,20 @@ void serving_seal(struct serving *serving)
 
 /* ---- counts ---- */
 
+/* Never too few: who arrives between the two looks is counted, and looks again when it leaves (process.c, I1, I2). */
+static uint32_t inside_there(const struct serving_cpu *there)
+{
+	uint64_t left = __atomic_load_n(&there->left, __ATOMIC_SEQ_CST);
+
+	return (uint32_t)(__atomic_load_n(&there->arrived, __ATOMIC_SEQ_CST) - left);
+}
+
 uint32_t serving_inside(const struct serving *serving)
 {
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < cpu_count(); i++)
-		sum += __atomic_load_n(&serving->cpu[i]->inside, __ATOMIC_SEQ_CST);
+		sum += inside_there(serving->cpu[i]);
 	return sum;
 }
 
@@ -251,14 +262,19 @@ void serving_describe(struct serving *serving, uint32_t cpu, struct info_activat
 {
 	struct serving_cpu *there = serving->cpu[cpu];
 	uint32_t waiting = waiting_there(there);
-	uint32_t inside = __atomic_load_n(&there->inside, __ATOMIC_RELAXED);
+	uint32_t inside = inside_there(there);
 
 	*out = (struct info_activation){
-		.calls = there->calls,
+		.calls = there->arrived,
 		.activations = there->activations,
 		.activations_busy = inside > waiting ? inside - waiting : 0,
 		.waiting = waiting,
 	};
+}
+
+uint64_t door_calls_ended(uint32_t cpu)
+{
+	return __atomic_load_n(&calls_ended[cpu], __ATOMIC_RELAXED);
 }
 
 uint64_t activations_count(void)

@@ -22,9 +22,9 @@
  *     which takes the frame and the activations over; the caller goes back with ERR_TIMED_OUT.
  *   - The caller dies: nothing happens until the server returns; then the results are dropped and the thread ends.
  *
- * I1  thread->here is home if thread->activation is NULL, else thread->activation->server.
+ * I1  A thread is in its home if thread->activation is NULL, else in thread->activation->server (thread_here).
  * I2  thread->depth counts the activations in the chain plus one while a call is being made; depth > 0 pins the thread.
- * I3  A process that somebody is inside of (serving_cpu->inside) keeps its space, its tables and its activations.
+ * I3  A process that somebody is inside of (serving_cpu->arrived, left) keeps its space, its tables and its activations.
  * I4  A free activation has kind RETURN_CALL, no orphan, no open window and `special` 0, save for SPECIAL_DYING.
  *
  * This is the long way: the one that handles everything, and the reference. Calls and returns without handles, windows
@@ -51,22 +51,27 @@ void call_init(void)
 
 /* ---- entering and leaving ---- */
 
-/* Pinned: nobody else writes this count. The compiler must not move it past the look at the state (process.c, I1). */
-static void inside_count(struct serving_cpu *here, int32_t change)
+struct process *thread_here(const struct thread *thread)
 {
-	__atomic_store_n(&here->inside, here->inside + (uint32_t)change, __ATOMIC_RELEASE);
+	return likely(thread->activation == NULL) ? thread->home : thread->activation->server;
+}
+
+/* Pinned: nobody else writes these counts. The compiler must not move it past the look at the state (process.c, I1). */
+static void count_up(uint64_t *count)
+{
+	__atomic_store_n(count, *count + 1, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 static void visit_end(struct process *server)
 {
-	inside_count(server->serving->cpu[cpu_current()], -1);
+	count_up(&server->serving->cpu[cpu_current()]->left);
 	process_visitor_left(server);
 }
 
 static err_t visit_begin(struct process *server)
 {
-	inside_count(server->serving->cpu[cpu_current()], 1);
+	count_up(&server->serving->cpu[cpu_current()]->arrived);
 	if (likely(!process_is_ending(server)))
 		return OK;
 	visit_end(server);
@@ -118,7 +123,6 @@ static void enter(struct thread *thread, struct activation *activation, struct d
 	if (kind != RETURN_CALL)
 		special_set(activation, SPECIAL_KIND);
 	activation->outer = thread->activation;
-	activation->caller = thread->here;
 	activation->caller_cell = cpu_this()->cell;
 	activation->rip = frame->rip;
 	activation->rsp = frame->rsp;
@@ -126,8 +130,6 @@ static void enter(struct thread *thread, struct activation *activation, struct d
 	activation->fpu_control = arch_fpu_control();
 	activation->expired = false;
 	thread->activation = activation;
-	thread->here = activation->server;
-	cpu_this()->door_calls++;
 	sched_set_space(thread);
 	arch_fs_base_set(activation->tls);
 	arch_fpu_clear();
@@ -138,7 +140,7 @@ static void enter(struct thread *thread, struct activation *activation, struct d
 	frame->rax = 0;
 	frame->rcx = 0;
 	frame->r11 = 0;
-	/* Whoever ended the server after it was seen alive, and before `here` named it, nudged nobody: we were on our way.
+	/* Whoever ended the server after it was seen alive, and before the activation named us, nudged nobody: we were on our way.
 	 * The round that seals it came to this CPU, so the state is seen (process.c, I1). Found by tests/model. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (unlikely(process_is_ending(activation->server)))
@@ -164,7 +166,6 @@ static void leave(struct thread *thread)
 		window_unmap(&activation->window[i]);
 	thread->activation = activation->outer;
 	if (activation->kind != RETURN_ORPHAN) {
-		thread->here = activation->caller;
 		sched_set_space(thread);
 		arch_fs_base_set(activation->fs);
 	}
@@ -180,7 +181,7 @@ static void leave(struct thread *thread)
 		door_user_left(door);
 	object_unref(&server->object);
 	/* A caller that died meanwhile is unwound, or ends, before it runs another instruction. */
-	if (process_is_ending(thread->here))
+	if (process_is_ending(thread_here(thread)))
 		thread_pend(thread, PENDING_PEER_DIED);
 }
 
@@ -280,7 +281,7 @@ static err_t windows_map(struct thread *thread, struct activation *activation, c
 			err = ERR_ARGS;
 		else
 			err = window_map(activation->server->space, activation->cpu, &activation->window[i],
-					 thread->here->space, VADDR(request[i].address), bytes,
+					 thread_here(thread)->space, VADDR(request[i].address), bytes,
 					 request[i].length & WINDOW_WRITE, &out[i], &thread->pager_request);
 		if (err != OK) {
 			while (i-- > 0)
@@ -304,7 +305,7 @@ static err_t orphan_prepare(struct activation *activation, uint64_t timeout_us)
 
 static err_t call(struct trap_frame *frame, struct thread *thread, struct door *door, uint64_t timeout_us)
 {
-	struct process *caller = thread->here;
+	struct process *caller = thread_here(thread);
 	const struct window_request request[DOOR_WINDOWS] = { { frame->rbx, frame->rbp }, { frame->r14, frame->r15 } };
 	uint64_t deadline = timeout_us == 0 ? DEADLINE_NEVER : arch_clock_ns() + timeout_us * 1000;
 	struct activation *activation;
@@ -356,7 +357,7 @@ void sys_door_call(struct trap_frame *frame)
 	handle_t handle = (handle_t)frame->rdi;
 	uint64_t timeout_us = frame->rdi >> 32;
 	struct object *object;
-	err_t err = handle_get(&thread->here->handles, handle, OBJECT_DOOR, RIGHT_CALL, &object);
+	err_t err = handle_get(&process_here()->handles, handle, OBJECT_DOOR, RIGHT_CALL, &object);
 
 	if (err == OK) {
 		err = call(frame, thread, container_of(object, struct door, object), timeout_us);
@@ -420,8 +421,9 @@ void sys_door_return(struct trap_frame *frame)
 
 	if (activation == NULL) {
 		err = ERR_BAD_STATE;
-	} else if (activation->kind == RETURN_CALL && !process_is_ending(activation->caller)) {
-		err = handles_move(&activation->server->handles, frame->r13, &activation->caller->handles, &handles);
+	} else if (activation->kind == RETURN_CALL && !process_is_ending(activation_caller(activation))) {
+		err = handles_move(&activation->server->handles, frame->r13, &activation_caller(activation)->handles,
+				   &handles);
 		if (err == ERR_LIMIT || err == ERR_NO_MEMORY) { /* the caller's fault: it has no room for them */
 			result = err;
 			words_clear(frame);
@@ -519,24 +521,20 @@ static void split(struct trap_frame *frame, struct thread *thread, struct activa
 {
 	struct thread *orphan = last->orphan;
 	struct activation *outer = last->outer;
-	struct process *caller = last->caller;
 	uint64_t rip = last->rip, rsp = last->rsp, fs = last->fs;
 	uint64_t control = last->fpu_control;
 
 	last->orphan = NULL;
 	last->kind = RETURN_ORPHAN;
 	special_set(last, SPECIAL_KIND);
-	last->caller = last->server; /* nobody goes there; call_fast.S looks at it before it sees the kind */
 	last->outer = NULL;
 	orphan->activation = thread->activation;
-	orphan->here = thread->here;
 	for (struct activation *a = orphan->activation; a != NULL; a = a->outer) {
 		__atomic_store_n(&a->thread, orphan, __ATOMIC_RELEASE);
 		orphan->depth++;
 	}
 	thread->depth -= orphan->depth;
 	thread->activation = outer;
-	thread->here = caller;
 
 	thread_pend(orphan, PENDING_DEADLINE); /* it looks itself whether a call further in has expired too */
 	thread_start_as(orphan, frame, arch_fs_base());
@@ -548,7 +546,7 @@ static void split(struct trap_frame *frame, struct thread *thread, struct activa
 	words_clear(frame);
 	arch_fpu_clear();
 	arch_fpu_control_set(control);
-	if (process_is_ending(thread->here))
+	if (process_is_ending(thread_here(thread)))
 		thread_pend(thread, PENDING_PEER_DIED);
 }
 
@@ -558,7 +556,7 @@ void door_unwind(struct trap_frame *frame)
 	struct activation *expired;
 
 	arch_irq_enable();
-	while (thread->activation != NULL && process_is_ending(thread->here))
+	while (thread->activation != NULL && process_is_ending(thread_here(thread)))
 		unwind_one(frame, thread);
 	expired = outermost_expired(thread);
 	if (expired != NULL)

@@ -6,9 +6,9 @@
 
 #include "kernel/call_quick.h"
 
-bool call_quick_map(struct activation *activation, struct trap_frame *frame, struct process *caller)
+bool call_quick_map(struct activation *activation, struct trap_frame *frame)
 {
-	struct space *server = activation->server->space, *client = caller->space;
+	struct space *server = activation->server->space, *client = process_here()->space;
 	uint64_t length0 = frame->rbp & ~WINDOW_WRITE, length1 = frame->r15 & ~WINDOW_WRITE;
 	uint64_t base0 = 0, base1 = 0;
 

@@ -33,7 +33,6 @@ struct cpu {
 	uint32_t return_work;
 	uint32_t index;           /* gs:36  [I] */
 	struct space_cpu *cell;   /* gs:40  of the space whose root is loaded (its process keeps it); NULL: the kernel's */
-	uint64_t door_calls;      /* gs:48 */
 	uint32_t apic_id;         /* [I] */
 	uint32_t node;            /* [I] */
 	uint64_t root;            /* CR3 as loaded, address part */

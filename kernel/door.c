@@ -213,7 +213,7 @@ err_t door_describe_cpu(uint32_t index, uint32_t cpu, struct info_activation *ou
 static err_t master_get(handle_t handle, struct door **out)
 {
 	struct object *object;
-	err_t err = handle_get(&thread_current()->here->handles, handle, OBJECT_DOOR, RIGHT_SERVE, &object);
+	err_t err = handle_get(&process_here()->handles, handle, OBJECT_DOOR, RIGHT_SERVE, &object);
 
 	if (err == OK)
 		*out = container_of(object, struct door, object);
@@ -223,7 +223,7 @@ static err_t master_get(handle_t handle, struct door **out)
 static err_t door_give(struct door *door, uint32_t rights, uint64_t *result)
 {
 	handle_t handle;
-	err_t err = handle_add(&thread_current()->here->handles, &door->object, rights, &handle);
+	err_t err = handle_add(&process_here()->handles, &door->object, rights, &handle);
 
 	object_unref(&door->object);
 	if (err == OK)
@@ -233,7 +233,7 @@ static err_t door_give(struct door *door, uint32_t rights, uint64_t *result)
 
 err_t sys_door_create(uint64_t entry, const char __user *name, uint64_t name_length, uint64_t *result)
 {
-	struct process *server = thread_current()->here;
+	struct process *server = process_here();
 	char text[sizeof(((struct door *)0)->name)] = { 0 };
 	struct door *door;
 	err_t err;
@@ -302,7 +302,7 @@ err_t sys_door_donate(handle_t handle, uint32_t cpu, uint64_t stack, uint64_t tl
 	err = master_get(handle, &master);
 	if (err != OK)
 		return err;
-	if (master->server != thread_current()->here) {
+	if (master->server != process_here()) {
 		err = ERR_DENIED; /* a stack of one process is no place for a thread in another */
 	} else {
 		/* Before it can be used up: who then finds none says so again. And who is not helped by it still waits. */

@@ -61,8 +61,7 @@ struct activation { /* call_fast.S knows the members up to `special` by their of
 	uint64_t tls;               /* [I] FS base at entry */
 	struct thread *thread;      /* [c] who is in it, NULL: free */
 	struct activation *outer;   /* [o] the call that the thread was in when it made this one */
-	struct process *caller;     /* [o] where it goes back to; its home or the outer activation keeps it */
-	struct space_cpu *caller_cell; /* [o] and its space, on this CPU */
+	struct space_cpu *caller_cell; /* [o] the caller's space, on this CPU; it stays while the thread can go back there */
 	struct door *door;          /* [o] no reference: retire.c */
 	uint64_t rip, rsp, fs;      /* [o] RETURN_CALL: the caller's */
 	uint64_t fpu_control;       /* [o] MXCSR | x87 control word << 32 */
@@ -81,8 +80,9 @@ struct activation { /* call_fast.S knows the members up to `special` by their of
 
 struct serving_cpu { /* call_fast.S knows the members up to `starved` by their offsets */
 	struct activation *free;     /* [c] last returned first */
-	uint64_t calls;              /* [c] */
-	uint32_t inside;             /* [c] threads in a call to this server, or on their way in; others read it */
+	uint64_t arrived;            /* [c] calls to this server, ... */
+	uint64_t left;               /* [c] ... and how many are over; the others are inside, or on their way in */
+	uint32_t crowded;            /* [c] 1: `starved` may have waiters, so the next activation may be theirs */
 	bool sealed;                 /* [c] the server is ending: `free` stays empty */
 	struct wait_queue starved;   /* callers that wait for an activation, first come first. Only this CPU adds to it */
 	struct activation *donated;  /* [v] by other CPUs, on their way to `free` */
@@ -100,6 +100,12 @@ MUST_USE err_t activation_take(struct door *door, uint64_t deadline, struct acti
 void activation_give(struct activation *activation);
 MUST_USE err_t activation_donate(struct serving *serving, uint32_t cpu, uint64_t stack, uint64_t tls);
 uint64_t activations_count(void);                /* donated, of all processes */
+uint64_t door_calls_ended(uint32_t cpu);         /* calls that were made there to servers that are gone */
+/* Where the innermost call goes back to; whoever dropped out of it (RETURN_ORPHAN) has nobody there. */
+static inline struct process *activation_caller(const struct activation *activation)
+{
+	return activation->outer != NULL ? activation->outer->server : activation->thread->home;
+}
 
 void activation_init(void);
 MUST_USE err_t serving_create(struct process *process, struct serving **out);

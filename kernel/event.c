@@ -46,7 +46,7 @@ err_t sys_event_create(uint64_t *result)
 
 	if (err != OK)
 		return err;
-	err = handle_add(&thread_current()->here->handles, &event->object, EVENT_RIGHTS, &handle);
+	err = handle_add(&process_here()->handles, &event->object, EVENT_RIGHTS, &handle);
 	object_unref(&event->object);
 	if (err == OK)
 		*result = handle;
@@ -60,7 +60,7 @@ err_t sys_event_signal(handle_t handle, uint32_t clear, uint32_t set)
 
 	if ((clear | set) & ~(uint32_t)SIGNAL_USER_MASK)
 		return ERR_ARGS;
-	err = handle_get(&thread_current()->here->handles, handle, OBJECT_EVENT, RIGHT_SIGNAL, &object);
+	err = handle_get(&process_here()->handles, handle, OBJECT_EVENT, RIGHT_SIGNAL, &object);
 	if (err != OK)
 		return err;
 	object_signal(object, clear, set);

@@ -27,7 +27,7 @@ static const char *exception_name(uint64_t vector)
 static void process_ends(struct trap_frame *frame, const char *what)
 {
 	struct thread *thread = thread_current();
-	struct process *process = thread->here;
+	struct process *process = thread_here(thread);
 
 	log_line("%s[%u] thread %u: %s, rip 0x%lx rsp 0x%lx", process->name, process->pid, thread->tid, what, frame->rip,
 		 frame->rsp);
@@ -63,7 +63,7 @@ err_t fault_resolve(vaddr_t address, enum access access)
 		return ERR_FAULT;
 	thread->fault_address = address.v;
 	trace_event(TRACE_FAULT, access, address.v);
-	err = space_fault(thread->here->space, address, access, &thread->pager_request);
+	err = space_fault(thread_here(thread)->space, address, access, &thread->pager_request);
 	trace_event(TRACE_FAULT_END, access, (uint64_t)(int64_t)err);
 	return err;
 }

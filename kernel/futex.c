@@ -30,7 +30,7 @@ static err_t key_of(uint64_t word, struct futex_key *out)
 {
 	if (word % 4 != 0 || !address_is_user(word, 4))
 		return ERR_ARGS;
-	return space_futex_key(thread_current()->here->space, VADDR(word), out);
+	return space_futex_key(process_here()->space, VADDR(word), out);
 }
 
 err_t futex_wake(uint64_t word, uint32_t count, uint32_t *woken)

@@ -8,11 +8,16 @@
 
 #include "mm/frame.h"
 
-static struct handle_slot no_slots[HANDLE_SLOTS_PER_PAGE]; /* L3: nobody writes it */
+static struct handle_door no_doors[HANDLE_SLOTS_PER_PAGE]; /* L3: nobody writes it */
 
 static struct handle_slot *slot_at(const struct handle_table *table, uint32_t index)
 {
-	return &table->pages[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
+	return &table->pages->slots[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
+}
+
+static struct handle_door *door_at(const struct handle_table *table, uint32_t index)
+{
+	return &table->pages->doors[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
 }
 
 static handle_t handle_of(uint32_t index, const struct handle_slot *slot)
@@ -25,7 +30,7 @@ err_t handle_table_init(struct handle_table *table, struct account *account)
 	paddr_t frame;
 	err_t err;
 
-	_Static_assert(HANDLE_PAGES * sizeof(void *) <= PAGE_SIZE, "one page of pointers");
+	_Static_assert(sizeof(struct handle_pages) <= PAGE_SIZE, "one page of pointers");
 	spin_init(&table->lock, LOCK_RANK_PROCESS);
 	table->slots = table->used = table->first_free = table->last_free = 0;
 	table->closed = false;
@@ -34,7 +39,7 @@ err_t handle_table_init(struct handle_table *table, struct account *account)
 	if (err == OK)
 		table->pages = phys_to_virt(frame);
 	for (uint32_t page = 0; err == OK && page < HANDLE_PAGES; page++)
-		table->pages[page] = no_slots;
+		table->pages->doors[page] = no_doors;
 	return err;
 }
 
@@ -50,16 +55,22 @@ static void push_free(struct handle_table *table, uint32_t index) TA_EXCL(table-
 
 static err_t grow(struct handle_table *table) TA_EXCL(table->lock)
 {
-	uint32_t first = table->slots;
-	paddr_t frame;
+	uint32_t first = table->slots, page = first / HANDLE_SLOTS_PER_PAGE;
+	paddr_t slots, doors;
 	err_t err;
 
 	if (first > HANDLES_MAX)
 		return ERR_LIMIT;
-	err = frame_alloc_zeroed(table->account, &frame);
+	err = frame_alloc_zeroed(table->account, &slots);
 	if (err != OK)
 		return err;
-	__atomic_store_n(&table->pages[first / HANDLE_SLOTS_PER_PAGE], phys_to_virt(frame), __ATOMIC_RELEASE);
+	err = frame_alloc_zeroed(table->account, &doors);
+	if (err != OK) {
+		frame_free(table->account, slots);
+		return err;
+	}
+	table->pages->slots[page] = phys_to_virt(slots);
+	__atomic_store_n(&table->pages->doors[page], phys_to_virt(doors), __ATOMIC_RELEASE);
 	table->slots += HANDLE_SLOTS_PER_PAGE;
 	for (uint32_t index = first; index < table->slots; index++) {
 		slot_at(table, index)->generation = 1;
@@ -94,10 +105,14 @@ static handle_t fill(struct handle_table *table, struct object *object, uint32_t
 
 	table->first_free = slot->next_free;
 	slot->next_free = 0;
-	if (object->class->type == OBJECT_DOOR && (rights & RIGHT_CALL))
-		rights |= SLOT_DOOR;
-	__atomic_store_n(&slot->object, object, __ATOMIC_RELEASE); /* L1 */
-	__atomic_store_n(&slot->rights, rights, __ATOMIC_RELEASE);
+	slot->object = object;
+	slot->rights = rights;
+	if (object->class->type == OBJECT_DOOR && (rights & RIGHT_CALL)) { /* L1 */
+		struct handle_door *door = door_at(table, index);
+
+		__atomic_store_n(&door->door, object, __ATOMIC_RELEASE);
+		__atomic_store_n(&door->handle, handle_of(index, slot), __ATOMIC_RELEASE);
+	}
 	table->used++;
 	return handle_of(index, slot);
 }
@@ -118,11 +133,10 @@ static struct object *empty(struct handle_table *table, uint32_t index) TA_EXCL(
 	struct handle_slot *slot = slot_at(table, index);
 	struct object *object = slot->object;
 
-	uint16_t next = slot->generation == UINT16_MAX ? 1 : (uint16_t)(slot->generation + 1);
-
-	__atomic_store_n(&slot->rights, 0, __ATOMIC_RELEASE); /* L1 */
-	__atomic_store_n(&slot->generation, next, __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->object, NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&door_at(table, index)->handle, HANDLE_NONE, __ATOMIC_RELEASE); /* L1 */
+	slot->generation = slot->generation == UINT16_MAX ? 1 : (uint16_t)(slot->generation + 1);
+	slot->rights = 0;
+	slot->object = NULL;
 	table->used--;
 	push_free(table, index);
 	return object;
@@ -193,7 +207,7 @@ err_t handle_rights(struct handle_table *table, handle_t handle, uint32_t *type,
 	slot = find(table, handle);
 	if (slot != NULL) {
 		*type = slot->object->class->type;
-		*rights = slot->rights & ~SLOT_DOOR;
+		*rights = slot->rights;
 	}
 	spin_unlock(&table->lock);
 	return slot != NULL ? OK : ERR_BAD_HANDLE;
@@ -243,7 +257,7 @@ err_t handle_take(struct handle_table *table, const handle_t *handles, uint32_t 
 		out[i] = (struct handle_moved){ .object = NULL };
 		if (handles[i] == HANDLE_NONE)
 			continue;
-		out[i].rights = find(table, handles[i])->rights & ~SLOT_DOOR;
+		out[i].rights = find(table, handles[i])->rights;
 		out[i].object = empty(table, handles[i] & ((1u << HANDLE_INDEX_BITS) - 1));
 	}
 	spin_unlock(&table->lock);
@@ -296,8 +310,10 @@ void handle_table_clear(struct handle_table *table)
 	spin_lock(&table->lock);
 	table->slots = table->first_free = 0; /* from here on nothing is found */
 	spin_unlock(&table->lock);
-	for (uint32_t page = 0; page < slots / HANDLE_SLOTS_PER_PAGE; page++)
-		frame_free(table->account, virt_to_phys(table->pages[page]));
+	for (uint32_t page = 0; page < slots / HANDLE_SLOTS_PER_PAGE; page++) {
+		frame_free(table->account, virt_to_phys(table->pages->doors[page]));
+		frame_free(table->account, virt_to_phys(table->pages->slots[page]));
+	}
 	frame_free(table->account, virt_to_phys(table->pages));
 	table->pages = NULL;
 }

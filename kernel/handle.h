@@ -8,27 +8,37 @@
 
 #define HANDLES_MAX 65535u /* a table grows by pages up to this; index 0 is never used */
 
-/* 16 bytes, four a cache line. A slot never moves and its page stays until the process ends, so that call_fast.S can
- * look a door up without the lock: generation, rights, object, and the generation again.
- * L1  emptying: rights 0, generation + 1, object NULL. Filling: object, then rights. So between two looks that find the
- *     generation of the handle, rights with SLOT_DOOR stand beside the door that they were given with.
- * L2  a door is freed only after every CPU has taken a round since its last handle went (retire.c), and who reads
- *     without the lock has interrupts off: the door that it finds stays until it is done.
- * L3  pages that are not there are `no_slots`, a page of zeros: a look-up needs no bound. */
-#define SLOT_DOOR (1u << 30) /* in slot->rights: the object is a door, and RIGHT_CALL is among them */
 struct handle_slot {
 	struct object *object; /* [h] NULL: free */
-	uint32_t rights;       /* [h], SLOT_DOOR */
+	uint32_t rights;       /* [h] */
 	uint16_t generation;   /* [h] counts up at every close, skipping 0: a stale handle finds nothing */
 	uint16_t next_free;    /* [h] the free list is a FIFO: a number comes back as late as possible */
 };
 _Static_assert(sizeof(struct handle_slot) == 16, "four slots a cache line");
+
+/* Beside each slot, in a page like the slot's: its door, for call_fast.S, which looks it up without the lock. Neither
+ * moves, and their pages stay until the process ends.
+ * L1  `handle` is the slot's while that is a door that may be called, else HANDLE_NONE. Filling: door, then handle.
+ *     Emptying: handle. So between two looks that find the handle, `door` is the one that it was given with.
+ * L2  a door is freed only after every CPU has taken a round since its last handle went (retire.c), and who reads
+ *     without the lock has interrupts off: the door that it finds stays until it is done.
+ * L3  pages that are not there are `no_doors`, a page of zeros: a look-up needs no bound. */
+struct handle_door {
+	uint64_t handle;    /* [h] 64 bits, to be compared with handle | timeout_us << 32 */
+	struct object *door; /* [h] */
+};
+_Static_assert(sizeof(struct handle_door) == sizeof(struct handle_slot), "found at the same offset");
 #define HANDLE_SLOTS_PER_PAGE (PAGE_SIZE / sizeof(struct handle_slot))
 #define HANDLE_PAGES ((HANDLES_MAX + HANDLE_SLOTS_PER_PAGE) / HANDLE_SLOTS_PER_PAGE)
 
+struct handle_pages { /* [h], only ever set */
+	struct handle_slot *slots[HANDLE_PAGES];
+	struct handle_door *doors[HANDLE_PAGES];
+};
+
 struct handle_table {
 	struct spinlock lock;
-	struct handle_slot **pages; /* [I] one page of pointers to pages of slots; the entries: [h], only ever set */
+	struct handle_pages *pages; /* [I] NULL: cleared */
 	uint32_t slots;             /* [h] in the pages that are there */
 	uint32_t used;              /* [h], read freely */
 	uint32_t first_free;        /* [h] 0: none */
@@ -37,6 +47,10 @@ struct handle_table {
 	struct account *account;    /* [I] who pays for the pages */
 };
 
+static inline void *handle_table_doors(struct handle_table *table) /* for struct space_cpu */
+{
+	return table->pages->doors;
+}
 MUST_USE err_t handle_table_init(struct handle_table *table, struct account *account);
 void handle_table_clear(struct handle_table *table); /* closes everything; frees the pages; repeats harmlessly */
 

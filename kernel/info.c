@@ -75,7 +75,7 @@ static err_t describe_cpu(uint32_t index, struct info_cpu *out)
 		.node = cpu->node,
 		.idle_ns = counters->idle_ns,
 		.system_calls = counters->system_calls,
-		.door_calls = cpu->door_calls,
+		.door_calls = door_calls_of(index),
 		.faults = counters->faults,
 		.switches = counters->switches,
 		.interrupts = counters->interrupts,

@@ -77,7 +77,7 @@ static err_t interrupt_create(uint32_t gsi, uint32_t flags, struct interrupt **o
 	object_init(&interrupt->object, &interrupt_class);
 	interrupt->gsi = gsi;
 	if (arch_line_is_log(gsi))
-		log_hand_over(thread_current()->here->pid);
+		log_hand_over(process_here()->pid);
 	__atomic_store_n(&lines[gsi].interrupt, interrupt, __ATOMIC_SEQ_CST);
 	*out = interrupt;
 	return OK;
@@ -99,7 +99,7 @@ err_t sys_interrupt_create(handle_t handle, uint32_t gsi, uint32_t flags, uint64
 	err = interrupt_create(gsi, flags, &interrupt);
 	if (err != OK)
 		return err;
-	err = handle_add(&thread_current()->here->handles, &interrupt->object, INTERRUPT_RIGHTS, &made);
+	err = handle_add(&process_here()->handles, &interrupt->object, INTERRUPT_RIGHTS, &made);
 	if (err == OK) {
 		arch_line_mask(gsi, false);
 		*result = made;
@@ -111,7 +111,7 @@ err_t sys_interrupt_create(handle_t handle, uint32_t gsi, uint32_t flags, uint64
 err_t sys_interrupt_acknowledge(handle_t handle)
 {
 	struct object *object;
-	err_t err = handle_get(&thread_current()->here->handles, handle, OBJECT_INTERRUPT, RIGHT_MANAGE, &object);
+	err_t err = handle_get(&process_here()->handles, handle, OBJECT_INTERRUPT, RIGHT_MANAGE, &object);
 
 	if (err != OK)
 		return err;

@@ -78,7 +78,7 @@ err_t sys_log_read(handle_t handle, uint64_t position, char __user *text, uint64
 	object_unref(&system->object);
 	if (length == 0)
 		return ERR_ARGS;
-	log_shown(thread_current()->here->pid, position);
+	log_shown(process_here()->pid, position);
 	for (;;) {
 		log_copy(&position, copy, length < LOG_READ_MAX ? length : LOG_READ_MAX, &bytes, &next);
 		if (bytes > 0)

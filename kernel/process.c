@@ -125,6 +125,8 @@ static void end_from(struct process *process, int32_t status, enum process_state
 	}
 	process->exit_status = status;
 	__atomic_store_n(&process->state, PROCESS_ENDING, __ATOMIC_SEQ_CST);
+	for (uint32_t cpu = 0; process->space != NULL && cpu < cpu_count(); cpu++)
+		__atomic_store_n(&process->space->cpu[cpu].ending, 1, __ATOMIC_SEQ_CST);
 	tell_threads(process);
 	spin_unlock(&process->lock);
 	door_server_died(process);
@@ -235,6 +237,8 @@ err_t process_create(struct process *creator, const char *name, uint64_t limit_p
 	err = space_create(process->account, &process->space);
 	if (err != OK)
 		goto clear_handles;
+	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++)
+		process->space->cpu[cpu].doors = handle_table_doors(&process->handles);
 	enlist(process);
 	*out = process;
 	return OK;
@@ -306,6 +310,23 @@ uint64_t activations_busy(void)
 
 		if (serving != NULL)
 			total += serving_inside(serving) - serving_waiting(serving);
+	}
+	spin_unlock(&processes_lock);
+	return total;
+}
+
+uint64_t door_calls_of(uint32_t cpu)
+{
+	uint64_t total = door_calls_ended(cpu);
+	struct list *link;
+
+	spin_lock(&processes_lock);
+	list_for_each(link, &processes) {
+		struct serving *serving =
+			__atomic_load_n(&list_entry(link, struct process, all_link)->serving, __ATOMIC_ACQUIRE);
+
+		if (serving != NULL)
+			total += serving->cpu[cpu]->arrived;
 	}
 	spin_unlock(&processes_lock);
 	return total;

@@ -51,7 +51,8 @@ struct process *process_at(uint32_t index);
 uint32_t process_count(void);
 void process_describe(struct process *process, struct info_process *out);
 uint64_t activations_busy(void); /* of all processes */
-/* A thread has left an activation (serving_cpu->inside does not count it any more): the last one out
+uint64_t door_calls_of(uint32_t cpu); /* made there, refused ones too */
+/* A thread has left an activation (serving_cpu->left counts it): the last one out
  * of an ending process finishes its end. Its space must not be loaded on this CPU by then. */
 void process_visitor_left(struct process *process);
 /* thread_reap's part: the same for home threads */

@@ -61,7 +61,7 @@ err_t resource_get(handle_t handle, uint32_t rights, enum resource_kind kind, ui
 		   struct resource **out)
 {
 	struct object *object;
-	err_t err = handle_get(&thread_current()->here->handles, handle, OBJECT_RESOURCE, rights, &object);
+	err_t err = handle_get(&process_here()->handles, handle, OBJECT_RESOURCE, rights, &object);
 
 	if (err != OK)
 		return err;
@@ -69,7 +69,7 @@ err_t resource_get(handle_t handle, uint32_t rights, enum resource_kind kind, ui
 	if (resource_covers(*out, kind, base, length))
 		return OK;
 	log_refusal("pid %u: resource of kind %u [0x%lx, +0x%lx) does not cover kind %u [0x%lx, +0x%lx)",
-		    thread_current()->here->pid, (*out)->kind, (*out)->base, (*out)->length, kind, base, length);
+		    process_here()->pid, (*out)->kind, (*out)->base, (*out)->length, kind, base, length);
 	object_unref(object);
 	return ERR_DENIED;
 }
@@ -107,7 +107,7 @@ err_t sys_resource_create(handle_t parent, uint32_t kind, uint64_t base, uint64_
 	err = resource_create(kind, base, length, &resource);
 	if (err != OK)
 		return err;
-	err = handle_add(&thread_current()->here->handles, &resource->object, RESOURCE_RIGHTS, &handle);
+	err = handle_add(&process_here()->handles, &resource->object, RESOURCE_RIGHTS, &handle);
 	object_unref(&resource->object);
 	if (err == OK)
 		*result = handle;

@@ -30,7 +30,7 @@ static void users_mark(void *argument)
 {
 	for (struct door *door = argument; door != NULL; door = door->retired_next) {
 		struct serving_cpu *here = door->serving->cpu[cpu_current()];
-		struct activation *a = here->inside == 0 ? NULL : __atomic_load_n(&here->all, __ATOMIC_ACQUIRE);
+		struct activation *a = here->arrived == here->left ? NULL : __atomic_load_n(&here->all, __ATOMIC_ACQUIRE);
 
 		for (; a != NULL; a = a->all_next) {
 			if (a->thread == NULL || a->door != door)

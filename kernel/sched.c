@@ -262,7 +262,8 @@ void sched_set_space(struct thread *thread)
 {
 	uint64_t state = arch_irq_save();
 	struct cpu *cpu = cpu_this();
-	struct space *space = thread->here != NULL ? thread->here->space : NULL;
+	struct process *here = thread_here(thread);
+	struct space *space = here != NULL ? here->space : NULL;
 	struct space_cpu *cell = space != NULL ? &space->cpu[cpu->index] : NULL;
 	struct space_cpu *old = cpu->cell;
 	uint64_t root = space != NULL ? space_root(space, cpu->index) : kernel_root();

@@ -23,7 +23,7 @@ void sched_reprioritise(struct thread *thread, uint32_t priority);
 /* thread->affinity has changed: move it if it waits in a wrong queue */
 void sched_apply_affinity(struct thread *thread);
 uint64_t sched_allowed(void);           /* mask of the CPUs that run threads (the low 64) */
-/* load the root for thread->here (NULL: the kernel's) on this CPU if it is another */
+/* load the root for thread_here(thread) (NULL: the kernel's) on this CPU if it is another */
 void sched_set_space(struct thread *thread);
 /* free the threads that ended on this CPU. Interrupts on, nothing held */
 void sched_reap(void);

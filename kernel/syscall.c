@@ -71,7 +71,7 @@ err_t sys_null(void)
 err_t sys_debug_log(const char __user *text, uint64_t length)
 {
 	char line[LOG_LINE_MAX + 1];
-	struct process *process = thread_current()->here;
+	struct process *process = process_here();
 	err_t err;
 
 	if (length > LOG_LINE_MAX)

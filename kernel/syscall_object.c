@@ -6,7 +6,7 @@
 
 static struct handle_table *table_here(void)
 {
-	return &thread_current()->here->handles;
+	return &process_here()->handles;
 }
 
 err_t sys_handle_close(handle_t handle)

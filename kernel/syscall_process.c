@@ -12,7 +12,7 @@
 static err_t process_get(handle_t handle, uint32_t rights, struct process **out)
 {
 	struct object *object;
-	err_t err = handle_get(&thread_current()->here->handles, handle, OBJECT_PROCESS, rights, &object);
+	err_t err = handle_get(&process_here()->handles, handle, OBJECT_PROCESS, rights, &object);
 
 	if (err == OK)
 		*out = container_of(object, struct process, object);
@@ -35,7 +35,7 @@ err_t sys_process_create(handle_t creator_handle, const char __user *name, uint6
 	object_unref(&creator->object);
 	if (err != OK)
 		return err;
-	err = handle_add(&thread_current()->here->handles, &process->object, PROCESS_RIGHTS, &handle);
+	err = handle_add(&process_here()->handles, &process->object, PROCESS_RIGHTS, &handle);
 	object_unref(&process->object);
 	if (err == OK)
 		*result = handle;
@@ -45,7 +45,7 @@ err_t sys_process_create(handle_t creator_handle, const char __user *name, uint6
 /* A handle of ours into the table of a process that has not started. */
 static err_t grant(struct process *process, handle_t handle, uint32_t rights, handle_t *out)
 {
-	struct handle_table *ours = &thread_current()->here->handles;
+	struct handle_table *ours = &process_here()->handles;
 	struct object *object;
 	uint32_t type, have, narrowed;
 	err_t err = handle_rights(ours, handle, &type, &have);
@@ -92,14 +92,14 @@ err_t sys_process_start(handle_t process_handle, handle_t thread_handle, uint64_
 	err = process_get(process_handle, RIGHT_MANAGE, &process);
 	if (err != OK)
 		return err;
-	err = handle_get(&thread_current()->here->handles, thread_handle, OBJECT_THREAD, RIGHT_MANAGE, &object);
+	err = handle_get(&process_here()->handles, thread_handle, OBJECT_THREAD, RIGHT_MANAGE, &object);
 	if (err != OK)
 		goto drop_process;
 	thread = container_of(object, struct thread, object);
 	if (thread->home == process) {
 		err = thread_start_in(thread, PROCESS_CREATED, entry, stack, 0, argument);
 	} else {
-		log_refusal("pid %u: process_start: thread %u is of another process", thread_current()->here->pid,
+		log_refusal("pid %u: process_start: thread %u is of another process", process_here()->pid,
 			    thread->tid);
 		err = ERR_ARGS;
 	}
@@ -111,7 +111,7 @@ drop_process:
 
 err_t sys_process_exit(int32_t status)
 {
-	process_end(thread_current()->here, status);
+	process_end(process_here(), status);
 	return OK; /* to nobody: the thread ends, or leaves this process, at the border to user mode */
 }
 
@@ -156,7 +156,7 @@ err_t sys_process_open(handle_t resource_handle, uint32_t pid, uint64_t *result)
 	process = process_find(pid);
 	if (process == NULL)
 		return ERR_NOT_FOUND;
-	err = handle_add(&thread_current()->here->handles, &process->object, PROCESS_RIGHTS, &handle);
+	err = handle_add(&process_here()->handles, &process->object, PROCESS_RIGHTS, &handle);
 	object_unref(&process->object);
 	if (err == OK)
 		*result = handle;

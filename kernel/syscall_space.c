@@ -10,7 +10,7 @@
 static err_t space_get(handle_t handle, struct space **out)
 {
 	struct object *object;
-	err_t err = handle_get(&thread_current()->here->handles, handle, OBJECT_PROCESS, RIGHT_MANAGE, &object);
+	err_t err = handle_get(&process_here()->handles, handle, OBJECT_PROCESS, RIGHT_MANAGE, &object);
 
 	if (err != OK)
 		return err;
@@ -28,7 +28,7 @@ static uint32_t rights_needed(uint32_t flags)
 err_t sys_space_map(handle_t process, handle_t vmo_handle, uint64_t offset, uint64_t size, uint64_t hint,
 		    uint32_t flags, uint64_t *result)
 {
-	struct handle_table *table = &thread_current()->here->handles;
+	struct handle_table *table = &process_here()->handles;
 	struct object *object;
 	struct space *space;
 	uint32_t type, rights;

@@ -11,7 +11,7 @@
 static err_t thread_get(handle_t handle, struct thread **out)
 {
 	struct object *object;
-	err_t err = handle_get(&thread_current()->here->handles, handle, OBJECT_THREAD, RIGHT_MANAGE, &object);
+	err_t err = handle_get(&process_here()->handles, handle, OBJECT_THREAD, RIGHT_MANAGE, &object);
 
 	if (err == OK)
 		*out = container_of(object, struct thread, object);
@@ -20,7 +20,7 @@ static err_t thread_get(handle_t handle, struct thread **out)
 
 err_t sys_thread_create(handle_t process_handle, const char __user *name, uint64_t name_length, uint64_t *result)
 {
-	struct handle_table *table = &thread_current()->here->handles;
+	struct handle_table *table = &process_here()->handles;
 	char text[KERNEL_NAME_BYTES];
 	struct object *object;
 	struct thread *thread;
@@ -72,7 +72,7 @@ err_t sys_thread_exit(uint64_t clear)
 			err = futex_wake(clear, 1, &woken);
 	}
 	if (err != OK)
-		log_refusal("pid %u: thread_exit: nobody hears of it at 0x%lx", thread_current()->here->pid, clear);
+		log_refusal("pid %u: thread_exit: nobody hears of it at 0x%lx", process_here()->pid, clear);
 	thread_exit();
 }
 

@@ -114,7 +114,7 @@ err_t thread_create(struct process *home, const char *name, struct thread **out)
 	err = stack_alloc(thread, home->account);
 	if (err != OK)
 		goto free_block;
-	thread->home = thread->here = home;
+	thread->home = home;
 	thread->tid = __atomic_fetch_add(&next_tid, 1, __ATOMIC_RELAXED);
 	thread->cpu = cpu_current();
 	if (creator->home != NULL) /* not on the way up: priority is inherited, so that nobody can raise it by creating */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernel/arch.h"
+#include "kernel/cpu.h"
 #include "kernel/process.h"
 
 struct activation;
@@ -31,8 +32,6 @@ struct thread {
 	char name[32];               /* [I] */
 
 	struct process *home;        /* [I] reference */
-	/* [o] where it executes; home unless in a door call; kept alive by the activation */
-	struct process *here;
 	struct activation *activation; /* [o] innermost door call that it is in, or NULL */
 	uint32_t depth;              /* [o] number of activations it is in */
 	struct list process_link;    /* [p] home->threads */
@@ -60,6 +59,21 @@ struct thread {
 	struct pager_request pager_request; /* [o] filled by space_fault on ERR_AGAIN */
 	uint64_t fault_address;      /* [o] */
 };
+
+/* Where it executes: home, or the server of the innermost door call that it is in, whose activation keeps it alive.
+ * NULL: an idle thread. For the thread itself, or with interrupts off on the CPU that it is pinned to. */
+struct process *thread_here(const struct thread *thread);
+static inline uint32_t pid_here(const struct thread *thread)
+{
+	const struct process *here = thread_here(thread);
+
+	return here != NULL ? here->pid : 0;
+}
+/* Whose handles, space and accounts the current thread acts on. */
+static inline struct process *process_here(void)
+{
+	return thread_here(thread_current());
+}
 
 void thread_init(void); /* once, after mm_init */
 /* A thread that has not started; the reference is the caller's. Charged to its home. ERR_BAD_STATE:

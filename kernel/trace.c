@@ -45,7 +45,7 @@ void trace_write(enum trace_kind kind, uint32_t detail, uint64_t value)
 	*record_at(ring, position) = (struct trace_record){
 		.time_ns = arch_clock_ns(),
 		.thread = thread->tid,
-		.process = thread->here != NULL ? thread->here->pid : 0,
+		.process = pid_here(thread),
 		.kind = kind,
 		.detail = detail,
 		.value = value,

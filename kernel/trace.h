@@ -18,7 +18,7 @@ static inline void trace_event(enum trace_kind kind, uint32_t detail, uint64_t v
 		trace_write(kind, detail, value);
 }
 
-/* Before `here` becomes the server, and after it is the caller again: both in the caller's name. */
+/* Before the thread is in the server, and after it is in the caller again: both in the caller's name. */
 static inline void trace_door(const struct process *server, uint64_t word0)
 {
 	trace_event(TRACE_DOOR, server->pid, word0);
@@ -40,5 +40,5 @@ static inline void trace_process(const struct process *process)
 static inline void trace_switch(const struct thread *next)
 {
 	if (unlikely(__atomic_load_n(&trace_is_on, __ATOMIC_RELAXED)))
-		trace_write(TRACE_SWITCH, next->tid, next->here != NULL ? next->here->pid : 0);
+		trace_write(TRACE_SWITCH, next->tid, pid_here(next));
 }

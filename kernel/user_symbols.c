@@ -45,7 +45,7 @@ static bool function_peek(const struct table *table, uint32_t index, uint32_t *o
  * any other wrong table. */
 static bool table_open(struct table *table)
 {
-	struct process *process = thread_current()->here;
+	struct process *process = process_here();
 
 	table->address = __atomic_load_n(&process->symbols, __ATOMIC_RELAXED);
 	table->bytes = __atomic_load_n(&process->symbols_bytes, __ATOMIC_RELAXED);
@@ -106,7 +106,7 @@ err_t sys_process_symbols(handle_t handle, uint64_t address, uint64_t bytes)
 
 	if (!address_is_user(address, bytes))
 		return ERR_ARGS;
-	err = handle_get(&thread_current()->here->handles, handle, OBJECT_PROCESS, RIGHT_MANAGE, &object);
+	err = handle_get(&process_here()->handles, handle, OBJECT_PROCESS, RIGHT_MANAGE, &object);
 	if (err != OK)
 		return err;
 	process = container_of(object, struct process, object);

@@ -71,7 +71,7 @@ static err_t vmo_give(struct vmo *vmo, uint32_t rights, uint64_t *result)
 
 	if (err != OK)
 		return err;
-	err = handle_add(&thread_current()->here->handles, &object->object, rights, &handle);
+	err = handle_add(&process_here()->handles, &object->object, rights, &handle);
 	object_unref(&object->object);
 	if (err == OK)
 		*result = handle;
@@ -81,7 +81,7 @@ static err_t vmo_give(struct vmo *vmo, uint32_t rights, uint64_t *result)
 static err_t vmo_get(handle_t handle, uint32_t rights, struct vmo_object **out)
 {
 	struct object *object;
-	err_t err = handle_get(&thread_current()->here->handles, handle, OBJECT_VMO, rights, &object);
+	err_t err = handle_get(&process_here()->handles, handle, OBJECT_VMO, rights, &object);
 
 	if (err == OK)
 		*out = container_of(object, struct vmo_object, object);
@@ -90,7 +90,7 @@ static err_t vmo_get(handle_t handle, uint32_t rights, struct vmo_object **out)
 
 static struct account *caller_account(void)
 {
-	return thread_current()->here->account;
+	return process_here()->account;
 }
 
 err_t sys_vmo_create(uint64_t size, uint32_t flags, uint64_t *result)
@@ -108,7 +108,7 @@ err_t sys_vmo_create_pager(uint64_t size, handle_t pager, uint64_t key, uint64_t
 {
 	struct object *object;
 	struct vmo *vmo;
-	err_t err = handle_get(&thread_current()->here->handles, pager, OBJECT_DOOR, RIGHT_CALL, &object);
+	err_t err = handle_get(&process_here()->handles, pager, OBJECT_DOOR, RIGHT_CALL, &object);
 
 	if (err != OK)
 		return err;

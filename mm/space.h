@@ -35,13 +35,13 @@ enum access { ACCESS_READ,
 
 struct space_cpu {            /* one line a CPU; written by its CPU, by others only where said */
 	uint64_t root;            /* [a] root page of this CPU: the master until the space serves */
-	uint32_t active;          /* [a] S3 */
+	uint32_t active;          /* [a] S3: not 0 */
+	uint32_t ending;          /* the kernel's: nobody may come back here by the short way (kernel/process.c) */
+	void *doors;              /* the kernel's: where call_fast.S finds the doors of our handles (kernel/handle.h) */
+	uint32_t windows;         /* [a] windows on this CPU that show our pages */
 	uint32_t used;            /* [a] it was active at some time: entries under a PCID may have stayed */
 	uint32_t stale;           /* [a] set by others: flush when it enters next */
-	uint32_t windows;         /* [a] windows on this CPU that show our pages */
 	uint64_t sequence;        /* [a] odd while a fault reads the region table here */
-	uint64_t pcid_generation; /* the kernel's, for its own bookkeeping of PCIDs */
-	uint32_t pcid;            /* likewise */
 } ALIGNED(64);
 
 struct space {

@@ -32,18 +32,17 @@ door_call:
 	movl %edi, %edi
 	shlq $32, %rsi
 	orq %rsi, %rdi               /* handle | timeout_us << 32 */
-	movq %rdx, %r11
-	movq 0(%r11), %rsi           /* words */
-	movq 8(%r11), %rdx
-	movq 16(%r11), %r10
-	movq 24(%r11), %r8
-	movq 32(%r11), %r9
-	movq 40(%r11), %r12
-	movq 48(%r11), %r13          /* handles */
-	movq 56(%r11), %rbx          /* window 0 */
-	movq 64(%r11), %rbp
-	movq 72(%r11), %r14          /* window 1 */
-	movq 80(%r11), %r15
+	movq 0(%rdx), %rsi           /* words */
+	movq 16(%rdx), %r10
+	movq 24(%rdx), %r8
+	movq 32(%rdx), %r9
+	movq 40(%rdx), %r12
+	movq 48(%rdx), %r13          /* handles */
+	movq 56(%rdx), %rbx          /* window 0 */
+	movq 64(%rdx), %rbp
+	movq 72(%rdx), %r14          /* window 1 */
+	movq 80(%rdx), %r15
+	movq 8(%rdx), %rdx
 	movl $SYSCALL_DOOR_CALL, %eax
 	syscall
 	popq %rcx

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* entry.S - the server's side of a door call: registers (abi/include/lintel/door.h) -> struct kit_call on the
- * activation's stack -> kit_enter() -> door_return. Offsets are asserted in main.c.
+ * activation's stack -> kit_dispatch() -> door_return. Offsets are asserted in main.c.
  *
  * rsp at entry is the top of the activation, 16-byte aligned; nothing has to be kept for anybody. */
 
@@ -12,6 +12,7 @@
 #define OUT_HANDLES 144
 #define CALL_BYTES 192 /* sizeof(struct kit_call), rounded up to 16 */
 #define REPLY_INTERNAL -31 /* ERR_INTERNAL */
+#define SYSCALL_DOOR_RETURN 2
 
 	.text
 	.globl kit_entry
@@ -30,17 +31,13 @@ kit_entry:
 	movq	%rbp, IN_WINDOWS+8(%rsp)
 	movq	%r14, IN_WINDOWS+16(%rsp)
 	movq	%r15, IN_WINDOWS+24(%rsp)
-	xorl	%eax, %eax
-	movq	%rax, OUT_WORDS+0(%rsp)
-	movq	%rax, OUT_WORDS+8(%rsp)
-	movq	%rax, OUT_WORDS+16(%rsp)
-	movq	%rax, OUT_WORDS+24(%rsp)
-	movq	%rax, OUT_WORDS+32(%rsp)
-	movq	%rax, OUT_WORDS+40(%rsp)
-	movq	%rax, OUT_HANDLES(%rsp)
+	movaps	%xmm0, OUT_WORDS+0(%rsp) /* 0, as every register that carries no message */
+	movaps	%xmm0, OUT_WORDS+16(%rsp)
+	movaps	%xmm0, OUT_WORDS+32(%rsp)
+	movaps	%xmm0, OUT_HANDLES(%rsp)
 	xorl	%ebp, %ebp		/* the end of the backtrace */
 	movq	%rsp, %rdi
-	call	kit_enter
+	call	*kit_dispatch(%rip)
 	movslq	%eax, %rdi
 	movq	OUT_WORDS+0(%rsp), %rsi
 	movq	OUT_WORDS+8(%rsp), %rdx
@@ -49,7 +46,8 @@ kit_entry:
 	movq	OUT_WORDS+32(%rsp), %r9
 	movq	OUT_WORDS+40(%rsp), %r12
 	movq	OUT_HANDLES(%rsp), %r13
-	call	reply
+	movl	$SYSCALL_DOOR_RETURN, %eax /* the window registers mean nothing here: the kernel clears them */
+	syscall
 
 	/* Refused: a handle in the reply is not ours to give. Say so to the caller, without it. */
 	movq	$REPLY_INTERNAL, %rdi
@@ -60,15 +58,9 @@ kit_entry:
 	xorl	%r9d, %r9d
 	xorl	%r12d, %r12d
 	xorl	%r13d, %r13d
-	call	reply
+	movl	$SYSCALL_DOOR_RETURN, %eax
+	syscall
 	ud2
 	.size kit_entry, . - kit_entry
-
-	.type reply, @function
-reply:					/* the window registers mean nothing here: the kernel clears them */
-	movl	kit_door_return_number(%rip), %eax
-	syscall
-	ret
-	.size reply, . - reply
 
 	.section .note.GNU-stack, "", @progbits

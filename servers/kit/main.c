@@ -25,11 +25,11 @@ _Static_assert(offsetof(struct kit_call, out.word) == 96, "OUT_WORDS");
 _Static_assert(offsetof(struct kit_call, out.handle) == 144, "OUT_HANDLES");
 _Static_assert(sizeof(struct kit_call) <= 192, "CALL_BYTES");
 _Static_assert(ERR_INTERNAL == -31, "REPLY_INTERNAL");
+_Static_assert(SYSCALL_door_return == 2, "SYSCALL_DOOR_RETURN");
 
-void kit_entry(void);                          /* entry.S */
-err_t kit_enter(struct kit_call *call);        /* for entry.S */
-extern const uint32_t kit_door_return_number;
-const uint32_t kit_door_return_number = SYSCALL_door_return;
+void kit_entry(void); /* entry.S */
+extern err_t (*kit_dispatch)(struct kit_call *call);
+err_t (*kit_dispatch)(struct kit_call *call); /* for entry.S: the server's */
 
 static struct {
 	const struct kit_server *server;
@@ -40,13 +40,7 @@ static struct {
 
 /* In an activation: the CPU + 1, once somebody asked. An activation belongs to one CPU for good. */
 static _Thread_local uint32_t activation_cpu;
-static _Thread_local bool in_activation;
-
-err_t kit_enter(struct kit_call *call)
-{
-	in_activation = true;
-	return kit.server->dispatch(call);
-}
+static _Thread_local bool in_activation; /* set by activation_donate */
 
 handle_t kit_door(void)
 {
@@ -115,6 +109,7 @@ static err_t activation_donate(uint32_t cpu)
 
 	if (err != OK)
 		return err;
+	*(bool *)((char *)tls + ((char *)&in_activation - (char *)__builtin_thread_pointer())) = true;
 	err = lintel_door_donate(kit.door, cpu, (uintptr_t)stack, (uintptr_t)tls);
 	if (err != OK)
 		tls_destroy(tls);
@@ -144,6 +139,7 @@ static uint32_t activations_wanted(void)
 err_t kit_prepare(const struct kit_server *server)
 {
 	kit.server = server;
+	kit_dispatch = server->dispatch;
 	kit.cpus = kit_cpu_count();
 	err_t err = lintel_door_create((uintptr_t)kit_entry, server->name, strlen(server->name), &kit.door);
 	if (err != OK)

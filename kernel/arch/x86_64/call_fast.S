@@ -6,9 +6,11 @@
  * Rules
  * - Interrupts are off from `syscall` to `sysret`. That is the only lock: rounds (handle.h L2, process.c I1) and the
  *   scheduler come before it or after it. Nothing here is written that another CPU writes, or reads other than to end
- *   a process, to revoke memory or to count.
- * - Up to "point of no return" nothing is changed but registers, and syscall_entry_long gets them back: a call without
- *   handles and windows has rbp, r13 and r15 0, and rbx and r14 mean nothing; a return has nothing in r13.
+ *   a process, to revoke memory or to count. Nor is cpu->return_work looked at: whoever has work for us from outside
+ *   sends an interrupt, and that comes after `sysret`; what we had ourselves was done before we last left.
+ * - Up to "point of no return" nothing is changed but registers and what is dead in a free activation, and
+ *   syscall_entry_long gets them back: a call without handles and windows has rbp, r13 and r15 0, and rbx and r14 mean
+ *   nothing; a return has nothing in r13, rbx, rbp, r14 and r15. The user's flags end with every crossing (lintel/door.h).
  * - rsp stays the user's: no instruction here can fault (every pointer is the kernel's own; FS bases are canonical, since
  *   they come from rdfsbase or from door_donate's check), NMI and machine check have stacks of their own.
  * - rcx and r11 leave as sysret wants them: the receiver's own rip and flags. */
@@ -16,84 +18,71 @@
 #include "kernel/arch/x86_64/frame.h"
 #include "kernel/arch/x86_64/layout.h"
 
-/* All vector and x87 state initial, MXCSR and control word too. Eats eax and edx. */
+#define USER_FLAGS (FLAG_IF | FLAG_FIXED)
+
+/* All vector and x87 state initial, MXCSR and control word too. XRSTOR takes edx:eax AND XCR0 (SDM volume 1, 13.8), and
+ * XCR0 has no high half here: edx does not matter. Eats eax. */
 .macro CLEAR_FPU
-	movl	fpu_components(%rip), %eax
-	xorl	%edx, %edx
+	movl	$-1, %eax
 	xrstor64 fpu_initial(%rip)
 .endm
 
 /* From the space of the cell `from` to that of `to`, on this CPU. S3 of mm/space.h: mov to cr3 is serialising and, without
- * PCIDs, drops what was cached. A call to oneself changes nothing. Eats rax. */
+ * PCIDs, drops what was cached. A call to oneself counts twice in between. Eats rax. */
 .macro SWITCH_ROOT from, to
-	cmpq	\from, \to
-	je	1f
-	movl	$1, CELL_ACTIVE(\to)
+	incl	CELL_ACTIVE(\to)
 	movq	CELL_ROOT(\to), %rax
 	movq	%rax, %cr3
-	movl	$0, CELL_ACTIVE(\from)
+	decl	CELL_ACTIVE(\from)
 	movq	\to, %gs:CPU_CELL
-1:
 .endm
 
-/* In: edi the handle, eax the same. Out: rbx door, rbp activation (still on the list), r13 serving_cpu, r14 caller,
- * r15 thread. Eats rax; to `long` if anything is uncommon. */
+/* In: edi the handle. Out: rbx door, r14 the caller's cell, rax serving_cpu, r11 activation (still on the list). To
+ * `long` if anything is uncommon, a deadline too: then rdi is more than a handle (handle.h, L1-L3). */
 .macro LOOK_UP long
-	/* The door: page, slot and generation of the handle (handle.h, L1-L3). */
+	movl	%edi, %eax
+	movq	%gs:CPU_CELL, %r14
 	movzbl	%ah, %ebx
-	movzbl	%al, %ebp
-	shrl	$16, %eax
-	movq	%gs:CPU_CURRENT, %r15
-	movq	THREAD_HERE(%r15), %r14
-	movq	PROCESS_SLOTS(%r14), %r13
-	movq	(%r13, %rbx, 8), %r13
-	shll	$4, %ebp
-	addq	%rbp, %r13
-	cmpw	%ax, SLOT_GENERATION(%r13)
+	movq	CELL_DOORS(%r14), %r11
+	movzbl	%al, %eax
+	movq	(%r11, %rbx, 8), %r11
+	shll	$4, %eax
+	addq	%r11, %rax
+	cmpq	%rdi, SLOT_HANDLE(%rax)
 	jne	\long
-	testl	$SLOT_IS_DOOR, SLOT_RIGHTS(%r13)
-	jz	\long
-	movq	SLOT_OBJECT(%r13), %rbx
-	cmpw	%ax, SLOT_GENERATION(%r13)
+	movq	SLOT_DOOR(%rax), %rbx
+	cmpq	%rdi, SLOT_HANDLE(%rax)
 	jne	\long
 
 	/* An activation. If the server is ending, or somebody waits for one, there is none. */
-	movq	DOOR_SERVING(%rbx), %r13
 	movl	%gs:CPU_INDEX, %eax
-	movq	SERVING_CPU(%r13, %rax, 8), %r13
-	movq	HERE_FREE(%r13), %rbp
-	testq	%rbp, %rbp
+	movq	DOOR_SERVING(%rbx), %r11
+	movq	SERVING_CPU(%r11, %rax, 8), %rax
+	movq	HERE_FREE(%rax), %r11
+	testq	%r11, %r11
 	jz	\long
-	cmpl	$DEPTH_MAX, THREAD_DEPTH(%r15)
-	jae	\long
 .endm
 
-/* From there into the server, but for the message, rip, rsp and the vector registers. Eats rax, r13, r14. */
+/* From there into the server, but for the message, rip, rsp and the vector registers. In: rcx thread. Eats rax, rcx,
+ * rdi. */
 .macro ENTER
-	movq	ACTIVATION_NEXT(%rbp), %rax
-	movq	%rax, HERE_FREE(%r13)
-	incl	HERE_INSIDE(%r13)
-	incq	HERE_CALLS(%r13)
-	incq	%gs:CPU_DOOR_CALLS
-	incl	THREAD_DEPTH(%r15)
-	movq	THREAD_ACTIVATION(%r15), %rax
-	movq	%rax, ACTIVATION_OUTER(%rbp)
-	movq	%rbp, THREAD_ACTIVATION(%r15)
-	movq	ACTIVATION_SERVER(%rbp), %rax
-	movq	%rax, THREAD_HERE(%r15)
-	movq	%r15, ACTIVATION_THREAD(%rbp)
-	movq	%r14, ACTIVATION_CALLER(%rbp)
-	movq	%rbx, ACTIVATION_DOOR(%rbp)
-	rdfsbase %rax
-	movq	%rax, ACTIVATION_FS(%rbp)
-	stmxcsr	ACTIVATION_MXCSR(%rbp)
-	fnstcw	ACTIVATION_X87(%rbp)
-
-	movq	%gs:CPU_CELL, %r14
-	movq	ACTIVATION_CELL(%rbp), %r13
-	movq	%r14, ACTIVATION_CALLER_CELL(%rbp)
-	SWITCH_ROOT %r14, %r13
-	movq	ACTIVATION_TLS(%rbp), %rax
+	incl	THREAD_DEPTH(%rcx)
+	movq	ACTIVATION_NEXT(%r11), %rdi
+	movq	%rdi, HERE_FREE(%rax)
+	incq	HERE_ARRIVED(%rax)
+	movq	THREAD_ACTIVATION(%rcx), %rdi
+	movq	%rdi, ACTIVATION_OUTER(%r11)
+	movq	%r11, THREAD_ACTIVATION(%rcx)
+	movq	%rcx, ACTIVATION_THREAD(%r11)
+	movq	%rbx, ACTIVATION_DOOR(%r11)
+	movq	%r14, ACTIVATION_CALLER_CELL(%r11)
+	rdfsbase %rdi
+	movq	%rdi, ACTIVATION_FS(%r11)
+	stmxcsr	ACTIVATION_MXCSR(%r11)
+	fnstcw	ACTIVATION_X87(%r11)
+	movq	ACTIVATION_CELL(%r11), %rdi
+	SWITCH_ROOT %r14, %rdi
+	movq	ACTIVATION_TLS(%r11), %rax
 	wrfsbase %rax
 .endm
 
@@ -109,60 +98,49 @@ syscall_entry_fast:
 	orq	%rbp, %rax
 	orq	%r15, %rax
 	jnz	call_with_more
-	cmpl	$0, %gs:CPU_RETURN_WORK
-	jne	call_long
-	movl	%edi, %eax
-	cmpq	%rax, %rdi		/* a deadline */
-	jne	call_long
-
+call_look_up:
 	LOOK_UP call_long
+	movq	%rcx, ACTIVATION_RIP(%r11)
+	movq	%gs:CPU_CURRENT, %rcx
+	cmpl	$DEPTH_MAX, THREAD_DEPTH(%rcx)
+	jae	call_too_deep
 
 	/* ---- point of no return ---- */
-	movq	%rcx, ACTIVATION_RIP(%rbp)
-	movq	%rsp, ACTIVATION_RSP(%rbp)
+call_enter:
+	movq	%rsp, ACTIVATION_RSP(%r11)
 	ENTER
-	movq	%rdx, %r13
+call_leave_kernel:
 	CLEAR_FPU
-	movq	%r13, %rdx
-
 	movq	DOOR_ENTRY(%rbx), %rcx
 	movq	DOOR_BADGE(%rbx), %rdi
-	movq	ACTIVATION_STACK(%rbp), %rsp
-	movl	$(FLAG_IF | FLAG_FIXED), %r11d
+	movq	ACTIVATION_STACK(%r11), %rsp
+	movl	$USER_FLAGS, %r11d
 	xorl	%eax, %eax
 	xorl	%ebx, %ebx
-	xorl	%ebp, %ebp
-	xorl	%r13d, %r13d
 	xorl	%r14d, %r14d
-	xorl	%r15d, %r15d
 	swapgs
 	wrgsbase %rax
 	sysretq
 
+call_too_deep:
+	movq	ACTIVATION_RIP(%r11), %rcx
 call_long:
 	xorl	%ebx, %ebx
-	xorl	%ebp, %ebp
-	xorl	%r13d, %r13d
 	xorl	%r14d, %r14d
-	xorl	%r15d, %r15d
 call_not_quick:
 	movl	$NUMBER_DOOR_CALL, %eax
+	movl	$USER_FLAGS, %r11d
 	jmp	syscall_entry_long
 
 /* With windows: C maps them, on the kernel's stack and with a whole frame, so that the long way can take over. */
 call_with_more:
 	testq	%r13, %r13		/* handles */
 	jnz	call_not_quick
-	cmpl	$0, %gs:CPU_RETURN_WORK
-	jne	call_not_quick
-	movl	%edi, %eax
-	cmpq	%rax, %rdi
-	jne	call_not_quick
 	movq	%rsp, %gs:CPU_USER_RSP
 	movq	%gs:CPU_KSTACK_TOP, %rsp
 	pushq	$USER_SS
 	pushq	%gs:CPU_USER_RSP
-	pushq	%r11
+	pushq	$USER_FLAGS
 	pushq	$USER_CS
 	pushq	%rcx
 	pushq	$NUMBER_DOOR_CALL
@@ -170,26 +148,34 @@ call_with_more:
 	SAVE_REGISTERS
 	movq	$NUMBER_DOOR_CALL, FRAME_RAX(%rsp)
 	LOOK_UP call_framed
-	movq	%rbp, %rdi
+	movq	%r11, %rbp
+	movq	%rax, %r12
+	movq	%r11, %rdi
 	movq	%rsp, %rsi
-	movq	%r14, %rdx
+	movq	%gs:CPU_CURRENT, %r15
+	cmpl	$DEPTH_MAX, THREAD_DEPTH(%r15)
+	jae	call_framed
 	call	call_quick_map
 	testb	%al, %al
 	jz	call_framed
 
 	/* ---- point of no return ---- */
-	movq	FRAME_RIP(%rsp), %rax
-	movq	%rax, ACTIVATION_RIP(%rbp)
-	movq	FRAME_RSP(%rsp), %rax
-	movq	%rax, ACTIVATION_RSP(%rbp)
-	movl	$SPECIAL_IS_WINDOWS, ACTIVATION_SPECIAL(%rbp)
+	movq	%rbp, %r11
+	movq	%r12, %rax
+	movq	%r15, %rcx
+	movq	FRAME_RIP(%rsp), %rdi
+	movq	%rdi, ACTIVATION_RIP(%r11)
+	movq	FRAME_RSP(%rsp), %rdi
+	movq	%rdi, ACTIVATION_RSP(%r11)
+	movl	$SPECIAL_IS_WINDOWS, ACTIVATION_SPECIAL(%r11)
 	ENTER
 	CLEAR_FPU
 	movq	DOOR_ENTRY(%rbx), %rcx
 	movq	DOOR_BADGE(%rbx), %rdi
-	movq	ACTIVATION_STACK(%rbp), %rax
+	movq	ACTIVATION_STACK(%r11), %rax
 	movq	FRAME_R15(%rsp), %r15
 	movq	FRAME_R14(%rsp), %r14
+	movq	FRAME_R12(%rsp), %r12
 	movq	FRAME_RBP(%rsp), %rbp
 	movq	FRAME_RBX(%rsp), %rbx
 	movq	FRAME_R10(%rsp), %r10
@@ -198,9 +184,8 @@ call_with_more:
 	movq	FRAME_RDX(%rsp), %rdx
 	movq	FRAME_RSI(%rsp), %rsi
 	movq	%rax, %rsp
-	movl	$(FLAG_IF | FLAG_FIXED), %r11d
+	movl	$USER_FLAGS, %r11d
 	xorl	%eax, %eax
-	xorl	%r13d, %r13d
 	swapgs
 	wrgsbase %rax
 	sysretq
@@ -214,57 +199,43 @@ not_call:
 
 	testq	%r13, %r13		/* handles */
 	jnz	syscall_entry_long
-	cmpl	$0, %gs:CPU_RETURN_WORK
-	jne	syscall_entry_long
-	movq	%gs:CPU_CURRENT, %r13
-	movq	THREAD_ACTIVATION(%r13), %r13
-	testq	%r13, %r13
-	jz	return_long
-	movq	ACTIVATION_CALLER(%r13), %rax
-	cmpl	$STATE_ENDING, PROCESS_STATE(%rax)
-	jae	return_long
-	movq	ACTIVATION_HERE(%r13), %rax
-	addq	$HERE_WAITERS, %rax
-	cmpq	%rax, (%rax)		/* an empty list points to itself */
-	jne	return_long
-	movl	ACTIVATION_SPECIAL(%r13), %eax
-	testl	%eax, %eax
-	jnz	return_special
-return_quick:
-
-	/* ---- point of no return: r13 activation; rbx, rbp, r14, r15 end as 0 ---- */
+return_look_up:
 	movq	%gs:CPU_CURRENT, %r15
-	movq	ACTIVATION_HERE(%r13), %r14
-	movq	HERE_FREE(%r14), %rax
-	movq	%rax, ACTIVATION_NEXT(%r13)
-	movq	%r13, HERE_FREE(%r14)
-	decl	HERE_INSIDE(%r14)
-	movq	ACTIVATION_CALLER(%r13), %rax
-	movq	%rax, THREAD_HERE(%r15)
-	movq	ACTIVATION_OUTER(%r13), %rax
+	movq	THREAD_ACTIVATION(%r15), %rbx
+	testq	%rbx, %rbx
+	jz	return_long
+	movq	ACTIVATION_CALLER_CELL(%rbx), %r14
+	movq	ACTIVATION_HERE(%rbx), %rbp
+	movl	CELL_ENDING(%r14), %eax
+	orl	HERE_CROWDED(%rbp), %eax
+	orl	ACTIVATION_SPECIAL(%rbx), %eax
+	jnz	return_special
+
+	/* ---- point of no return: rbx activation, r14 the caller's cell, rbp serving_cpu, r15 thread ---- */
+return_enter:
+	movq	HERE_FREE(%rbp), %rax
+	movq	%rax, ACTIVATION_NEXT(%rbx)
+	movq	%rbx, HERE_FREE(%rbp)
+	incq	HERE_LEFT(%rbp)
+	movq	ACTIVATION_OUTER(%rbx), %rax
 	movq	%rax, THREAD_ACTIVATION(%r15)
 	decl	THREAD_DEPTH(%r15)
-	movq	$0, ACTIVATION_THREAD(%r13)
-
-	movq	ACTIVATION_CELL(%r13), %rbp
-	movq	ACTIVATION_CALLER_CELL(%r13), %rbx
-	SWITCH_ROOT %rbp, %rbx
-	movq	ACTIVATION_FS(%r13), %rax
+	movq	%r13, ACTIVATION_THREAD(%rbx)	/* 0 */
+	movq	ACTIVATION_CELL(%rbx), %rbp
+	SWITCH_ROOT %rbp, %r14
+	movq	ACTIVATION_FS(%rbx), %rax
 	wrfsbase %rax
-	movq	%rdx, %rbx
+return_leave_kernel:
 	CLEAR_FPU
-	movq	%rbx, %rdx
-	ldmxcsr	ACTIVATION_MXCSR(%r13)
-	fldcw	ACTIVATION_X87(%r13)
-
+	ldmxcsr	ACTIVATION_MXCSR(%rbx)
+	fldcw	ACTIVATION_X87(%rbx)
 	movslq	%edi, %rax
-	movq	ACTIVATION_RIP(%r13), %rcx
-	movq	ACTIVATION_RSP(%r13), %rsp
-	movl	$(FLAG_IF | FLAG_FIXED), %r11d
+	movq	ACTIVATION_RIP(%rbx), %rcx
+	movq	ACTIVATION_RSP(%rbx), %rsp
+	movl	$USER_FLAGS, %r11d
 	xorl	%edi, %edi
 	xorl	%ebx, %ebx
 	xorl	%ebp, %ebp
-	xorl	%r13d, %r13d
 	xorl	%r14d, %r14d
 	xorl	%r15d, %r15d
 	swapgs
@@ -283,10 +254,10 @@ return_special:
 	pushq	%r8
 	pushq	%r9
 	pushq	%r10
-	pushq	%r11
-	movq	%r13, %rdi
+	pushq	%r10			/* 16-byte alignment */
+	movq	%rbx, %rdi
 	call	call_quick_unmap
-	popq	%r11
+	popq	%r10
 	popq	%r10
 	popq	%r9
 	popq	%r8
@@ -297,20 +268,18 @@ return_special:
 	movq	%gs:CPU_USER_RSP, %rsp
 	testb	%al, %al
 	jz	return_long
-	movl	$0, ACTIVATION_SPECIAL(%r13)
-	jmp	return_quick
+	movl	$0, ACTIVATION_SPECIAL(%rbx)
+	jmp	return_enter
 
 return_long:
-	xorl	%r13d, %r13d
 	movl	$NUMBER_DOOR_RETURN, %eax
+	movl	$USER_FLAGS, %r11d
 	jmp	syscall_entry_long
 
 /* Calls that need nothing but registers: null. */
 not_return:
 	testq	%rax, %rax
 	jnz	syscall_entry_long
-	cmpl	$0, %gs:CPU_RETURN_WORK
-	jne	syscall_entry_long
 	testl	$(FLAG_TF | FLAG_RF), %r11d /* these leave by iret */
 	jnz	syscall_entry_long
 	incq	%gs:CPU_SYSTEM_CALLS

@@ -12,23 +12,16 @@
 #define CPU_CURRENT 24
 #define CPU_INDEX 36
 #define CPU_CELL 40
-#define CPU_DOOR_CALLS 48
-#define CPU_SYSTEM_CALLS 856
+#define CPU_SYSTEM_CALLS 848
 
 /* struct thread, struct process */
-#define THREAD_HERE 136
-#define THREAD_ACTIVATION 144
-#define THREAD_DEPTH 152
-#define PROCESS_SLOTS 144 /* handles.pages */
-#define PROCESS_STATE 184
-#define STATE_ENDING 2
+#define THREAD_ACTIVATION 136
+#define THREAD_DEPTH 144
 #define DEPTH_MAX 16
 
-/* struct handle_slot, struct door (an object is its first member) */
-#define SLOT_OBJECT 0
-#define SLOT_RIGHTS 8
-#define SLOT_GENERATION 12
-#define SLOT_IS_DOOR 0x40000000
+/* struct handle_door, struct door (an object is its first member) */
+#define SLOT_HANDLE 0
+#define SLOT_DOOR 8
 #define DOOR_SERVING 64
 #define DOOR_ENTRY 72
 #define DOOR_BADGE 120
@@ -36,28 +29,28 @@
 /* struct serving, struct serving_cpu, struct space_cpu */
 #define SERVING_CPU 8
 #define HERE_FREE 0
-#define HERE_CALLS 8
-#define HERE_INSIDE 16
-#define HERE_WAITERS 40
+#define HERE_ARRIVED 8
+#define HERE_LEFT 16
+#define HERE_CROWDED 24
 #define CELL_ROOT 0
 #define CELL_ACTIVE 8
+#define CELL_ENDING 12
+#define CELL_DOORS 16
 
 /* struct activation */
 #define ACTIVATION_NEXT 0
 #define ACTIVATION_HERE 8
-#define ACTIVATION_SERVER 16
 #define ACTIVATION_CELL 24
 #define ACTIVATION_STACK 32
 #define ACTIVATION_TLS 40
 #define ACTIVATION_THREAD 48
 #define ACTIVATION_OUTER 56
-#define ACTIVATION_CALLER 64
-#define ACTIVATION_CALLER_CELL 72
-#define ACTIVATION_DOOR 80
-#define ACTIVATION_RIP 88
-#define ACTIVATION_RSP 96
-#define ACTIVATION_FS 104
-#define ACTIVATION_MXCSR 112
-#define ACTIVATION_X87 116
-#define ACTIVATION_SPECIAL 120
+#define ACTIVATION_CALLER_CELL 64
+#define ACTIVATION_DOOR 72
+#define ACTIVATION_RIP 80
+#define ACTIVATION_RSP 88
+#define ACTIVATION_FS 96
+#define ACTIVATION_MXCSR 104
+#define ACTIVATION_X87 108
+#define ACTIVATION_SPECIAL 112
 #define SPECIAL_IS_WINDOWS 4

@@ -29,6 +29,7 @@
 /* struct trap_frame */
 #define FRAME_R15 0
 #define FRAME_R14 8
+#define FRAME_R12 24
 #define FRAME_RBP 32
 #define FRAME_RBX 40
 #define FRAME_R10 56
