@@ -57,6 +57,8 @@ void serving_free(struct serving *serving)
 		__atomic_add_fetch(&calls_ended[i], there->arrived, __ATOMIC_RELAXED);
 		for (struct activation *activation = there->all; activation != NULL; activation = following) {
 			following = activation->all_next;
+			window_end(&activation->window[0]);
+			window_end(&activation->window[1]);
 			pool_free(&activation_pool, activation);
 		}
 		pool_free(&serving_cpu_pool, there);

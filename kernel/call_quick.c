@@ -12,7 +12,10 @@ bool call_quick_map(struct activation *activation, struct trap_frame *frame)
 	uint64_t length0 = frame->rbp & ~WINDOW_WRITE, length1 = frame->r15 & ~WINDOW_WRITE;
 	uint64_t base0 = 0, base1 = 0;
 
-	if (server == client) /* no root is loaded on the way in, and the window may not be in this one */
+	for (uint32_t i = 0; i < DOOR_WINDOWS; i++)
+		if (activation->window[i].state != WINDOW_CLOSED) /* call_fast.S has shown it, and found more to do */
+			window_hide(&activation->window[i]);
+	if (thread_current()->depth == DOOR_DEPTH_MAX)
 		return false;
 	if (length0 != 0 && !window_map_quick(server, &activation->window[0], client, frame->rbx, length0,
 					      frame->rbp & WINDOW_WRITE, &base0))
@@ -20,20 +23,10 @@ bool call_quick_map(struct activation *activation, struct trap_frame *frame)
 	if (length1 != 0 && !window_map_quick(server, &activation->window[1], client, frame->r14, length1,
 					      frame->r15 & WINDOW_WRITE, &base1)) {
 		if (length0 != 0)
-			window_unmap(&activation->window[0]); /* nobody could touch it: no flush */
+			window_hide(&activation->window[0]); /* nobody could touch it: no flush */
 		return false;
 	}
 	frame->rbx = base0;
 	frame->r14 = base1;
-	return true;
-}
-
-bool call_quick_unmap(struct activation *activation)
-{
-	if (activation->cell == activation->caller_cell)
-		return false;
-	for (uint32_t i = 0; i < DOOR_WINDOWS; i++)
-		if (activation->window[i].open && !window_unmap_quick(&activation->window[i]))
-			return false;
 	return true;
 }

@@ -7,5 +7,3 @@
 /* The windows that the frame names, into the space of the activation, which is not yet taken; their addresses into the
  * frame. False: not that simple, nothing has changed. */
 bool call_quick_map(struct activation *activation, struct trap_frame *frame);
-/* Take them down; the caller's root is loaded next, which drops the translations. False: some may still be open. */
-bool call_quick_unmap(struct activation *activation);

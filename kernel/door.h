@@ -52,7 +52,7 @@ enum activation_special {
 	SPECIAL_CLOSING = 1u << 4, /* the door's last handle is gone: say so when the call is over (retire.c) */
 };
 
-struct activation { /* call_fast.S knows the members up to `special` by their offsets */
+struct activation { /* call_fast.S knows the members up to the windows by their offsets */
 	struct activation *next_free; /* [c] */
 	struct serving_cpu *here;   /* [I] */
 	struct process *server;     /* [I] whose it is */
@@ -66,6 +66,7 @@ struct activation { /* call_fast.S knows the members up to `special` by their of
 	uint64_t rip, rsp, fs;      /* [o] RETURN_CALL: the caller's */
 	uint64_t fpu_control;       /* [o] MXCSR | x87 control word << 32 */
 	uint32_t special;           /* [a] enum activation_special: by its CPU; DYING and CLOSING in a round */
+	struct window window[DOOR_WINDOWS];
 
 	enum return_kind kind;      /* [o] */
 	uint32_t cpu;               /* [I] */
@@ -75,10 +76,9 @@ struct activation { /* call_fast.S knows the members up to `special` by their of
 	struct timer deadline;      /* [o] armed if the call has one */
 	bool expired;               /* [a] */
 	struct thread *orphan;      /* [o] made ready beforehand: carries the server's side on if the deadline passes */
-	struct window window[DOOR_WINDOWS];
 } ALIGNED(64);
 
-struct serving_cpu { /* call_fast.S knows the members up to `starved` by their offsets */
+struct serving_cpu { /* call_fast.S knows the members up to `sealed` by their offsets */
 	struct activation *free;     /* [c] last returned first */
 	uint64_t arrived;            /* [c] calls to this server, ... */
 	uint64_t left;               /* [c] ... and how many are over; the others are inside, or on their way in */

@@ -8,7 +8,9 @@
 
 #include "mm/frame.h"
 
-static struct handle_door no_doors[HANDLE_SLOTS_PER_PAGE]; /* L3: nobody writes it */
+#define NO_HANDLE UINT64_MAX /* not even HANDLE_NONE, whose index is 0 */
+
+static struct handle_door no_doors[HANDLE_SLOTS_PER_PAGE] = { { .handle = NO_HANDLE } }; /* L3: nobody writes it */
 
 static struct handle_slot *slot_at(const struct handle_table *table, uint32_t index)
 {
@@ -76,6 +78,8 @@ static err_t grow(struct handle_table *table) TA_EXCL(table->lock)
 		slot_at(table, index)->generation = 1;
 		if (index != 0)
 			push_free(table, index);
+		else
+			door_at(table, index)->handle = NO_HANDLE;
 	}
 	return OK;
 }

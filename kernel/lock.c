@@ -43,12 +43,14 @@ void spin_unlock(struct spinlock *lock) TA_NONE
 	__atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
 
-bool spin_try_lock(struct spinlock *lock) TA_NONE
+uint64_t interrupts_off(void)
 {
-	if (!take(lock))
-		return false;
-	lock_check_taken(lock);
-	return true;
+	return arch_irq_save();
+}
+
+void interrupts_restore(uint64_t state)
+{
+	arch_irq_restore(state);
 }
 
 uint64_t spin_lock_irq(struct spinlock *lock) TA_NONE

@@ -120,7 +120,6 @@ void mm_init_pools(void)
 	vmo_init_pools();
 	region_init_pools();
 	space_init_pools();
-	window_init_cpus();
 }
 
 void mm_init(const struct boot_info *info)

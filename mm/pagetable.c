@@ -175,7 +175,8 @@ static bool leaf_check(uint64_t value, uint32_t level, bool user)
 	return user == !!(value & PTE_USER) && !(user && (value & PTE_GLOBAL));
 }
 
-static bool check_below(uint64_t entry, uint32_t level, bool user)
+/* `present`: PTE_PRESENT, which every entry must have; or 0 where leaves may be remembered without it (window.h). */
+static bool check_below(uint64_t entry, uint32_t level, bool user, uint64_t present)
 {
 	uint64_t *table = pte_table(entry);
 
@@ -184,12 +185,13 @@ static bool check_below(uint64_t entry, uint32_t level, bool user)
 
 		if (!value)
 			continue;
-		if (!(value & PTE_PRESENT) || (value & PTE_RESERVED))
+		if ((value & present) != present || (value & PTE_RESERVED))
 			return false;
+		value |= PTE_PRESENT;
 		if (pte_is_leaf(value, level - 1) && !leaf_check(value, level - 1, user))
 			return false;
 		if (pte_is_table(value, level - 1) &&
-			(user != !!(value & PTE_USER) || !check_below(value, level - 1, user)))
+			(user != !!(value & PTE_USER) || !check_below(value, level - 1, user, present)))
 			return false;
 	}
 	return true;
@@ -205,7 +207,8 @@ bool pagetable_check(paddr_t root, uint32_t first_slot, uint32_t last_slot)
 
 		if (!value)
 			continue;
-		if (!pte_is_table(value, 4) || user != !!(value & PTE_USER) || !check_below(value, 4, user))
+		if (!pte_is_table(value, 4) || user != !!(value & PTE_USER) ||
+		    !check_below(value, 4, user, slot == WINDOW_SLOT ? 0 : PTE_PRESENT))
 			return false;
 	}
 	return true;

@@ -37,7 +37,6 @@ struct TA_CAP("spinlock") spinlock {
 void spin_init(struct spinlock *lock, enum lock_rank rank);
 void spin_lock(struct spinlock *lock) TA_ACQUIRE(lock);
 void spin_unlock(struct spinlock *lock) TA_RELEASE(lock);
-MUST_USE bool spin_try_lock(struct spinlock *lock) TA_TRY_ACQUIRE(true, lock);
 MUST_USE uint64_t spin_lock_irq(struct spinlock *lock) TA_ACQUIRE(lock); /* returns the old interrupt state */
 void spin_unlock_irq(struct spinlock *lock, uint64_t state) TA_RELEASE(lock);
 bool spin_is_held(const struct spinlock *lock); /* by this CPU; always true in release builds */
@@ -64,6 +63,11 @@ void log_line(const char *format, ...) PRINTF(1, 2); /* one line, no newline nee
 /* RAM and PMEM are mapped whole in the kernel half. */
 void *phys_to_virt(paddr_t physical);
 paddr_t virt_to_phys(const void *direct_map_address);
+
+/* This CPU's interrupts, and with them rounds: what needs no other lock (rank WAIT and above are taken with them off).
+ * They nest. */
+MUST_USE uint64_t interrupts_off(void); /* returns the old state */
+void interrupts_restore(uint64_t state);
 
 uint32_t cpu_current(void); /* stays valid: the kernel is not preempted inside itself */
 uint32_t cpu_count(void);

@@ -109,7 +109,7 @@ void space_destroy(struct space *space)
 	for (uint32_t i = 0; table && i < table->count; i++)
 		region_unlist(table->region[i]); /* R2: no revocation comes here any more */
 	roots_empty(space, value);
-	window_detach(space, &batch.windows);
+	window_detach(space);
 	batch.all = true;
 	tlb_batch_finish(&batch);
 	for (uint32_t slot = 0; slot < KERNEL_SLOT_FIRST; slot++)

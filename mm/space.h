@@ -27,6 +27,8 @@
 #include "mm/region.h"
 #include "mm/tlb.h"
 
+struct window;
+
 enum access { ACCESS_READ,
 	ACCESS_WRITE,
 	ACCESS_EXECUTE };
@@ -38,7 +40,7 @@ struct space_cpu {            /* one line a CPU; written by its CPU, by others o
 	uint32_t active;          /* [a] S3: not 0 */
 	uint32_t ending;          /* the kernel's: nobody may come back here by the short way (kernel/process.c) */
 	void *doors;              /* the kernel's: where call_fast.S finds the doors of our handles (kernel/handle.h) */
-	uint32_t windows;         /* [a] windows on this CPU that show our pages */
+	struct window *windows;   /* [a] on this CPU, that show our pages or remember them (window.h) */
 	uint32_t used;            /* [a] it was active at some time: entries under a PCID may have stayed */
 	uint32_t stale;           /* [a] set by others: flush when it enters next */
 	uint64_t sequence;        /* [a] odd while a fault reads the region table here */

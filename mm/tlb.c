@@ -77,7 +77,7 @@ static void tlb_batch_run(void *argument)
 		__atomic_store_n(
 			&cell->stale, 1, __ATOMIC_SEQ_CST); /* entries may live on under its PCID */
 	if (batch->windows.bits >> cpu & 1)
-		all = true;
+		all |= window_sweep(batch->space, batch->touched_first, batch->touched_end, cpu != batch->cpu);
 	if (all) {
 		tlb_local_all();
 		mm_counter_add(&counters->tlb_flushes_all, 1);
@@ -128,13 +128,17 @@ void tlb_batch_finish(struct tlb_batch *batch)
 	struct cpu_set targets;
 	uint64_t here = 1ull << cpu_current();
 
-	if (batch->touched_end ||
-		batch->table_pages) /* for tables it only waits until no window reads one */
-		window_sweep(batch->space, batch->touched_first, batch->touched_end, &batch->windows);
+	batch->cpu = cpu_current();
+	if (batch->touched_end || batch->table_pages) /* for tables it only waits until no window reads one (W1) */
+		batch->windows = window_cpus_of(batch->space);
 	targets = batch_targets(batch);
 	targets.bits |= batch->windows.bits;
-	if (targets.bits & here)
+	if (targets.bits & here) {
+		uint64_t state = interrupts_off();
+
 		tlb_batch_run(batch);
+		interrupts_restore(state);
+	}
 	targets.bits &= ~here;
 	if (targets.bits) {
 		mm_counter_add(&mm_counters[cpu_current()].tlb_rounds, 1);

@@ -40,7 +40,8 @@ struct tlb_batch {
 	bool all;
 	uint64_t touched_first; /* bounds of all present entries that went or were narrowed: windows may show them */
 	uint64_t touched_end;
-	struct cpu_set windows; /* CPUs that must forget window entries, too */
+	struct cpu_set windows; /* CPUs with windows to sweep */
+	uint32_t cpu;           /* who finishes it */
 	uint64_t table_chain;   /* physical address of the first table page, 0: none */
 	uint64_t table_pages;
 };

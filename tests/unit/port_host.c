@@ -156,12 +156,16 @@ void spin_unlock(struct spinlock *lock)
 	__atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
 
-bool spin_try_lock(struct spinlock *lock)
+/* A round takes the same lock. */
+uint64_t interrupts_off(void)
 {
-	if (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_SEQ_CST) != 0)
-		return false;
-	rank_push(lock);
-	return true;
+	pthread_mutex_lock(&host_cpus[this_cpu].lock);
+	return this_cpu;
+}
+
+void interrupts_restore(uint64_t state)
+{
+	pthread_mutex_unlock(&host_cpus[state].lock);
 }
 
 uint64_t spin_lock_irq(struct spinlock *lock)

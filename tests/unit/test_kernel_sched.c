@@ -59,6 +59,11 @@ void log_readers_wake(void) /* nobody reads a log here */
 
 bool trace_is_on; /* never */
 
+struct process *thread_here(const struct thread *thread) /* no doors here */
+{
+	return thread->home;
+}
+
 void trace_write(enum trace_kind kind, uint32_t detail, uint64_t value)
 {
 	(void)kind, (void)detail, (void)value;

@@ -151,7 +151,7 @@ static err_t act_supply_small(struct scene *scene)
 
 static err_t act_window(struct scene *scene)
 {
-	if (scene->window.open)
+	if (scene->window.state != WINDOW_CLOSED)
 		return OK;
 	return window_map(scene->server, 0, &scene->window, scene->space, VADDR(AT + 100), 5 * 4096,
 		true, &scene->out, &scene->request);
@@ -230,7 +230,7 @@ static void run(
 		assert_true(is_out_of_memory(err) || (best_effort && err == OK));
 		host_fail_allocation(0);
 		if (err != OK) {
-			assert_false(scene.window.open);
+			assert_int_equal(scene.window.state, WINDOW_CLOSED);
 			assert_true(account_used(&account) >= used);
 			assert_ok(act(&scene)); /* and now it works */
 		}

@@ -104,8 +104,8 @@ static void a_window_is_on_its_cpu_only(void **state)
 	assert_false(host_read(server, at.v, &value));
 	assert_err(space_fault(server, at, ACCESS_READ, &request), ERR_FAULT);
 	host_leave();
-	window_unmap(&window); /* from another CPU: one round */
 	host_set_cpu(0);
+	window_unmap(&window);
 	assert_false(host_read(server, at.v, &value));
 }
 
@@ -134,7 +134,7 @@ static void bad_buffers_are_refused(void **state)
 					   &at, &request),
 			bad[i].error);
 		assert_int_equal(at.v, 7);
-		assert_false(window.open);
+		assert_int_equal(window.state, WINDOW_CLOSED);
 	}
 	assert_err(
 		window_map(server, 0, &window, client, VADDR(buffer + 8 * MIB - 1), 2, true, &at, &request),
@@ -191,7 +191,7 @@ static void revoked_pages_come_back_through_the_pager(void **state)
 	assert_ptr_equal(request.vmo, vmo);
 	assert_int_equal(request.access, RIGHT_WRITE);
 	vmo_unref(request.vmo);
-	assert_false(window.open);
+	assert_int_equal(window.state, WINDOW_CLOSED);
 	assert_ok(vmo_supply(vmo, 0, source, 0, 4096, true));
 	assert_ok(window_map(server, 0, &window, client, lease, 4096, true, &at, &request));
 	assert_true(host_read(server, at.v, &value));
@@ -295,6 +295,150 @@ static void either_side_may_die(void **state)
 	window_unmap(&window); /* its server is gone: only the list and the sink are left to see to */
 }
 
+/* The same buffer again, by the quick way. */
+static uint64_t map_quick(uint64_t at, uint64_t bytes, bool writable)
+{
+	uint64_t shown = 0;
+
+	return window_map_quick(server, &window, client, at, bytes, writable, &shown) ? shown : 0;
+}
+
+static void map_and_close(uint64_t at, uint64_t bytes)
+{
+	vaddr_t shown;
+
+	assert_ok(window_map(server, 0, &window, client, VADDR(at), bytes, true, &shown, &request));
+	assert_int_equal(window.state, WINDOW_WHOLE);
+	window_unmap(&window);
+	assert_true(window_check(0));
+}
+
+static void a_closed_window_remembers(void **state)
+{
+	uint64_t value;
+	uint64_t at;
+
+	(void)state;
+	assert_ok(host_write_fault(client, buffer + 4096, 5, &request));
+	map_and_close(buffer + 4000, 4096);
+	assert_ptr_equal(window.shows, &client->cpu[0]);
+	assert_int_equal(window.entries, 2);
+	assert_int_equal(window_cpus_of(client).bits, 1);
+	/* Not there for anybody meanwhile. */
+	assert_false(host_read(server, window.base + 4096, &value));
+	assert_err(host_read_fault(server, window.base + 4096, &value, &request), ERR_FAULT);
+	at = map_quick(buffer + 4090, 8, false);
+	assert_true(at && host_read(server, at + 6, &value));
+	assert_int_equal(value, 5);
+	assert_false(host_write(server, at, 6)); /* the right is the last request's */
+	window_hide(&window);
+	tlb_local_all(); /* as the loading of another root does */
+	assert_false(host_read(server, at + 6, &value));
+	assert_true(window_check(0));
+	window_end(&window);
+	assert_int_equal(window_cpus_of(client).bits, 0);
+}
+
+static void a_revocation_makes_windows_forget(void **state)
+{
+	uint64_t value;
+	vaddr_t at;
+
+	(void)state;
+	assert_ok(host_write_fault(client, buffer, 5, &request));
+	map_and_close(buffer, 3 * 4096);
+	assert_ok(space_unmap(client, VADDR(buffer + 6 * 4096), 4096)); /* beside it: nothing changes */
+	assert_int_equal(window.entries, 3);
+	assert_ok(space_protect(client, VADDR(buffer + 4096), 4096, SPACE_READ));
+	assert_int_equal(window.entries, 0);
+	assert_null(window.shows);
+	assert_true(window_check(0));
+	assert_int_equal(map_quick(buffer, 3 * 4096, true), 0);
+	assert_int_equal(window.state, WINDOW_CLOSED);
+	assert_true(window_check(0));
+	/* Open: what goes is mended page by page, and nothing is remembered of it. */
+	assert_ok(window_map(server, 0, &window, client, VADDR(buffer), 4096, true, &at, &request));
+	assert_true(host_read(server, at.v, &value));
+	assert_ok(space_unmap(client, VADDR(buffer), 4096));
+	assert_int_equal(window.state, WINDOW_MENDED);
+	assert_false(host_read(server, at.v, &value));
+	window_unmap(&window);
+	assert_null(window.shows);
+}
+
+/* Else each unmapping on that CPU would have to come here. */
+static void a_revocation_from_elsewhere_makes_all_forget(void **state)
+{
+	uint64_t rounds;
+
+	(void)state;
+	assert_ok(host_write_fault(client, buffer, 5, &request));
+	assert_ok(host_write_fault(client, buffer + MIB, 5, &request));
+	assert_ok(host_write_fault(client, buffer + 2 * MIB, 5, &request));
+	map_and_close(buffer, 4096);
+	host_leave();
+	host_set_cpu(1);
+	rounds = host_rounds();
+	assert_ok(space_unmap(client, VADDR(buffer + MIB), 4096));
+	assert_int_equal(host_rounds(), rounds + 1);
+	assert_null(window.shows);
+	assert_ok(space_unmap(client, VADDR(buffer + 2 * MIB), 4096));
+	assert_int_equal(host_rounds(), rounds + 1);
+	host_leave();
+	host_set_cpu(0);
+}
+
+static void quick_windows_of_every_shape(void **state)
+{
+	struct vmo *vmo;
+	vaddr_t large, at;
+	uint64_t value;
+	uint64_t shown;
+
+	(void)state;
+	assert_ok(vmo_create(8 * MIB, 0, &account, &vmo));
+	assert_ok(space_map(client, vmo, 0, 8 * MIB, VADDR(0), RW | SPACE_POPULATE, RIGHTS_RWX, &large));
+	vmo_unref(vmo);
+	assert_true(host_write(client, large.v + 2 * MIB - 8, 1) && host_write(client, large.v + 4 * MIB, 2));
+	assert_int_equal(map_quick(large.v, 4096, true), 0); /* it has no tables yet */
+	assert_ok(window_map(server, 0, &window, client, large, 4 * MIB, true, &at, &request));
+	assert_int_equal(window.entries, 2); /* large leaves */
+	window_unmap(&window);
+	assert_true(window_check(0));
+	map_and_close(large.v, 4096);
+	shown = map_quick(large.v + 2 * MIB - 4096, 4096, true); /* small pages of a large leaf */
+	assert_true(shown && host_read(server, shown + 4088, &value));
+	assert_int_equal(value, 1);
+	window_hide(&window);
+	tlb_local_all();
+	shown = map_quick(large.v + 2 * MIB, 4 * MIB, true);
+	assert_true(shown && host_read(server, shown + 2 * MIB, &value));
+	assert_int_equal(value, 2);
+	window_hide(&window);
+	tlb_local_all();
+	assert_true(window_check(0));
+	assert_int_equal(map_quick(large.v + MIB, 2 * MIB, true), 0);              /* across */
+	assert_int_equal(map_quick(large.v, WINDOW_LENGTH_MAX + 1, true), 0);     /* too long */
+	assert_int_equal(map_quick(large.v, UINT64_MAX - large.v, true), 0);      /* wraps */
+	assert_int_equal(map_quick(window.share, 4096, true), 0);                 /* itself a window */
+	assert_int_equal(map_quick(0xffff800000000000ull, 4096, true), 0);        /* the kernel's */
+	assert_int_equal(map_quick(buffer + 4 * MIB, 4096, true), 0);             /* not touched yet */
+	assert_int_equal(window.state, WINDOW_CLOSED);
+	assert_true(window_check(0));
+}
+
+static void a_client_that_dies_is_forgotten(void **state)
+{
+	(void)state;
+	assert_ok(host_write_fault(client, buffer, 5, &request));
+	map_and_close(buffer, 4096);
+	host_leave();
+	space_destroy(client);
+	client = NULL;
+	assert_null(window.shows);
+	assert_true(window_check(0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +450,11 @@ int main(void)
 		WINDOW_TEST(large_buffers_use_large_leaves),
 		WINDOW_TEST(windows_pass_on_to_the_next_server),
 		WINDOW_TEST(either_side_may_die),
+		WINDOW_TEST(a_closed_window_remembers),
+		WINDOW_TEST(a_revocation_makes_windows_forget),
+		WINDOW_TEST(a_revocation_from_elsewhere_makes_all_forget),
+		WINDOW_TEST(quick_windows_of_every_shape),
+		WINDOW_TEST(a_client_that_dies_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, group_begin, NULL);

@@ -37,35 +37,35 @@
 	movq	\to, %gs:CPU_CELL
 .endm
 
-/* In: edi the handle. Out: rbx door, r14 the caller's cell, rax serving_cpu, r11 activation (still on the list). To
- * `long` if anything is uncommon, a deadline too: then rdi is more than a handle (handle.h, L1-L3). */
-.macro LOOK_UP long
-	movl	%edi, %eax
-	movq	%gs:CPU_CELL, %r14
-	movzbl	%ah, %ebx
-	movq	CELL_DOORS(%r14), %r11
-	movzbl	%al, %eax
-	movq	(%r11, %rbx, 8), %r11
+/* In: rdi the handle. Out: the door, the caller's cell, rax serving_cpu, r11 activation (still on the list). To `long` if
+ * anything is uncommon, a deadline too: then rdi is more than a handle (handle.h, L1-L3). `cell` may be r11. */
+.macro LOOK_UP door, cell, long
+	movq	%gs:CPU_CELL, \cell
+	movzwl	%di, %eax
+	movq	CELL_DOORS(\cell), %r11
+	shrl	$8, %eax
+	movq	(%r11, %rax, 8), %r11
+	movzbl	%dil, %eax
 	shll	$4, %eax
 	addq	%r11, %rax
 	cmpq	%rdi, SLOT_HANDLE(%rax)
 	jne	\long
-	movq	SLOT_DOOR(%rax), %rbx
+	movq	SLOT_DOOR(%rax), \door
 	cmpq	%rdi, SLOT_HANDLE(%rax)
 	jne	\long
 
 	/* An activation. If the server is ending, or somebody waits for one, there is none. */
 	movl	%gs:CPU_INDEX, %eax
-	movq	DOOR_SERVING(%rbx), %r11
+	movq	DOOR_SERVING(\door), %r11
 	movq	SERVING_CPU(%r11, %rax, 8), %rax
 	movq	HERE_FREE(%rax), %r11
 	testq	%r11, %r11
 	jz	\long
 .endm
 
-/* From there into the server, but for the message, rip, rsp and the vector registers. In: rcx thread. Eats rax, rcx,
- * rdi. */
-.macro ENTER
+/* From there into the server, but for the message, the root, rip, rsp and the vector registers. In: rax serving_cpu, rcx
+ * thread, r11 activation. Out: rdi the server's cell. */
+.macro ENTER door
 	incl	THREAD_DEPTH(%rcx)
 	movq	ACTIVATION_NEXT(%r11), %rdi
 	movq	%rdi, HERE_FREE(%rax)
@@ -74,16 +74,65 @@
 	movq	%rdi, ACTIVATION_OUTER(%r11)
 	movq	%r11, THREAD_ACTIVATION(%rcx)
 	movq	%rcx, ACTIVATION_THREAD(%r11)
-	movq	%rbx, ACTIVATION_DOOR(%r11)
-	movq	%r14, ACTIVATION_CALLER_CELL(%r11)
+	movq	\door, ACTIVATION_DOOR(%r11)
 	rdfsbase %rdi
 	movq	%rdi, ACTIVATION_FS(%r11)
 	stmxcsr	ACTIVATION_MXCSR(%r11)
 	fnstcw	ACTIVATION_X87(%r11)
 	movq	ACTIVATION_CELL(%r11), %rdi
-	SWITCH_ROOT %r14, %rdi
+.endm
+
+/* The rest, from the space of the cell `from`. Eats rax. */
+.macro SWITCH from
+	movq	\from, ACTIVATION_CALLER_CELL(%r11)
+	SWITCH_ROOT \from, %rdi
 	movq	ACTIVATION_TLS(%r11), %rax
 	wrfsbase %rax
+.endm
+
+/* Does the window (its offset in the activation) remember this very buffer? The same pages, the same right, the same
+ * client (mm/window.h). Eats rax, rcx. */
+.macro REMEMBERED window, address, length, miss
+	movq	\window + WINDOW_LIMIT(%r11), %rcx
+	movq	\window + WINDOW_BYTES(%r11), %rax
+	subq	\address, %rcx			/* from the buffer to the window's end */
+	subq	%rcx, %rax			/* from the window's start to the buffer */
+	cmpq	$4095, %rax
+	ja	\miss
+	movq	\length, %rax
+	xorq	\window + WINDOW_RIGHT(%r11), %rax	/* with the same right, the bare length */
+	jz	\miss
+	subq	%rax, %rcx			/* from the buffer's end to the window's */
+	jb	\miss
+	cmpq	$4095, %rcx
+	ja	\miss
+	movq	\window + WINDOW_SHOWS(%r11), %rax
+	cmpq	%gs:CPU_CELL, %rax
+	jne	\miss
+.endm
+
+/* Show it; `address` becomes the server's. Eats rax, rcx. */
+.macro SHOW window, address
+	movq	\window + WINDOW_FIRST(%r11), %rax
+	movl	\window + WINDOW_ENTRIES(%r11), %ecx
+7:	orq	$ENTRY_PRESENT, -8(%rax, %rcx, 8)
+	decl	%ecx
+	jnz	7b
+	movl	$STATE_WHOLE, \window + WINDOW_STATE(%r11)
+	addq	\window + WINDOW_SHIFT(%r11), \address
+.endm
+
+/* Hide it if it is open, and then whole. In: rbx activation. Eats rax, rcx. */
+.macro HIDE window
+	cmpl	$0, \window + WINDOW_STATE(%rbx)
+	je	8f
+	movq	\window + WINDOW_FIRST(%rbx), %rax
+	movl	\window + WINDOW_ENTRIES(%rbx), %ecx
+7:	andq	$~ENTRY_PRESENT, -8(%rax, %rcx, 8)
+	decl	%ecx
+	jnz	7b
+	movl	$0, \window + WINDOW_STATE(%rbx)
+8:
 .endm
 
 	.text
@@ -99,7 +148,7 @@ syscall_entry_fast:
 	orq	%r15, %rax
 	jnz	call_with_more
 call_look_up:
-	LOOK_UP call_long
+	LOOK_UP	%rbx, %r14, call_long
 	movq	%rcx, ACTIVATION_RIP(%r11)
 	movq	%gs:CPU_CURRENT, %rcx
 	cmpl	$DEPTH_MAX, THREAD_DEPTH(%rcx)
@@ -108,7 +157,8 @@ call_look_up:
 	/* ---- point of no return ---- */
 call_enter:
 	movq	%rsp, ACTIVATION_RSP(%r11)
-	ENTER
+	ENTER	%rbx
+	SWITCH	%r14
 call_leave_kernel:
 	CLEAR_FPU
 	movq	DOOR_ENTRY(%rbx), %rcx
@@ -132,10 +182,57 @@ call_not_quick:
 	movl	$USER_FLAGS, %r11d
 	jmp	syscall_entry_long
 
-/* With windows: C maps them, on the kernel's stack and with a whole frame, so that the long way can take over. */
+/* With windows that remember their buffers, or else by way of C. */
 call_with_more:
 	testq	%r13, %r13		/* handles */
 	jnz	call_not_quick
+	LOOK_UP	%r13, %r11, call_more_long
+	movq	%rcx, ACTIVATION_RIP(%r11)
+call_window_0:
+	testq	%rbp, %rbp
+	jz	call_window_1
+	REMEMBERED ACTIVATION_WINDOW_0, %rbx, %rbp, call_window_miss
+	SHOW	ACTIVATION_WINDOW_0, %rbx
+call_window_1:
+	testq	%r15, %r15
+	jz	call_windows_shown
+	REMEMBERED ACTIVATION_WINDOW_1, %r14, %r15, call_window_1_miss
+	SHOW	ACTIVATION_WINDOW_1, %r14
+call_windows_shown:
+	movq	%gs:CPU_CURRENT, %rcx
+	cmpl	$DEPTH_MAX, THREAD_DEPTH(%rcx)
+	jae	call_windows_too_deep
+
+	/* ---- point of no return ---- */
+	movl	$SPECIAL_IS_WINDOWS, ACTIVATION_SPECIAL(%r11)
+	movq	%rsp, ACTIVATION_RSP(%r11)
+	movq	ACTIVATION_HERE(%r11), %rax
+	ENTER	%r13
+	movq	%gs:CPU_CELL, %rcx
+	SWITCH	%rcx
+	CLEAR_FPU
+	movq	DOOR_ENTRY(%r13), %rcx
+	movq	DOOR_BADGE(%r13), %rdi
+	movq	ACTIVATION_STACK(%r11), %rsp
+	movl	$USER_FLAGS, %r11d
+	xorl	%eax, %eax
+	xorl	%r13d, %r13d
+	swapgs
+	wrgsbase %rax
+	sysretq
+
+call_windows_too_deep:			/* what is shown is hidden again by call_quick_map */
+	testq	%r15, %r15
+	jz	call_window_1_miss
+	subq	ACTIVATION_WINDOW_1 + WINDOW_SHIFT(%r11), %r14
+call_window_1_miss:
+	testq	%rbp, %rbp
+	jz	call_window_miss
+	subq	ACTIVATION_WINDOW_0 + WINDOW_SHIFT(%r11), %rbx
+call_window_miss:			/* C maps them, on the kernel's stack and with a whole frame, so that the long way can take over */
+	movq	%r13, ACTIVATION_DOOR(%r11)	/* dead in a free one */
+	movq	ACTIVATION_RIP(%r11), %rcx
+	xorl	%r13d, %r13d
 	movq	%rsp, %gs:CPU_USER_RSP
 	movq	%gs:CPU_KSTACK_TOP, %rsp
 	pushq	$USER_SS
@@ -147,35 +244,32 @@ call_with_more:
 	pushq	$VECTOR_SYSCALL
 	SAVE_REGISTERS
 	movq	$NUMBER_DOOR_CALL, FRAME_RAX(%rsp)
-	LOOK_UP call_framed
 	movq	%r11, %rbp
-	movq	%rax, %r12
 	movq	%r11, %rdi
 	movq	%rsp, %rsi
-	movq	%gs:CPU_CURRENT, %r15
-	cmpl	$DEPTH_MAX, THREAD_DEPTH(%r15)
-	jae	call_framed
 	call	call_quick_map
 	testb	%al, %al
 	jz	call_framed
 
 	/* ---- point of no return ---- */
 	movq	%rbp, %r11
-	movq	%r12, %rax
-	movq	%r15, %rcx
+	movq	ACTIVATION_DOOR(%r11), %r13
 	movq	FRAME_RIP(%rsp), %rdi
 	movq	%rdi, ACTIVATION_RIP(%r11)
 	movq	FRAME_RSP(%rsp), %rdi
 	movq	%rdi, ACTIVATION_RSP(%r11)
 	movl	$SPECIAL_IS_WINDOWS, ACTIVATION_SPECIAL(%r11)
-	ENTER
+	movq	ACTIVATION_HERE(%r11), %rax
+	movq	%gs:CPU_CURRENT, %rcx
+	ENTER	%r13
+	movq	%gs:CPU_CELL, %rcx
+	SWITCH	%rcx
 	CLEAR_FPU
-	movq	DOOR_ENTRY(%rbx), %rcx
-	movq	DOOR_BADGE(%rbx), %rdi
+	movq	DOOR_ENTRY(%r13), %rcx
+	movq	DOOR_BADGE(%r13), %rdi
 	movq	ACTIVATION_STACK(%r11), %rax
 	movq	FRAME_R15(%rsp), %r15
 	movq	FRAME_R14(%rsp), %r14
-	movq	FRAME_R12(%rsp), %r12
 	movq	FRAME_RBP(%rsp), %rbp
 	movq	FRAME_RBX(%rsp), %rbx
 	movq	FRAME_R10(%rsp), %r10
@@ -186,9 +280,13 @@ call_with_more:
 	movq	%rax, %rsp
 	movl	$USER_FLAGS, %r11d
 	xorl	%eax, %eax
+	xorl	%r13d, %r13d
 	swapgs
 	wrgsbase %rax
 	sysretq
+call_more_long:
+	xorl	%r13d, %r13d
+	jmp	call_not_quick
 call_framed:
 	movq	%rsp, %rdi
 	jmp	syscall_entry_framed
@@ -245,29 +343,12 @@ return_leave_kernel:
 return_special:
 	cmpl	$SPECIAL_IS_WINDOWS, %eax
 	jne	return_long
-	movq	%rsp, %gs:CPU_USER_RSP
-	movq	%gs:CPU_KSTACK_TOP, %rsp
-	pushq	%rdi
-	pushq	%rsi
-	pushq	%rdx
-	pushq	%rcx
-	pushq	%r8
-	pushq	%r9
-	pushq	%r10
-	pushq	%r10			/* 16-byte alignment */
-	movq	%rbx, %rdi
-	call	call_quick_unmap
-	popq	%r10
-	popq	%r10
-	popq	%r9
-	popq	%r8
-	popq	%rcx
-	popq	%rdx
-	popq	%rsi
-	popq	%rdi
-	movq	%gs:CPU_USER_RSP, %rsp
-	testb	%al, %al
-	jz	return_long
+	movl	ACTIVATION_WINDOW_0 + WINDOW_STATE(%rbx), %eax
+	orl	ACTIVATION_WINDOW_1 + WINDOW_STATE(%rbx), %eax
+	cmpl	$STATE_WHOLE, %eax
+	jne	return_long
+	HIDE	ACTIVATION_WINDOW_0
+	HIDE	ACTIVATION_WINDOW_1
 	movl	$0, ACTIVATION_SPECIAL(%rbx)
 	jmp	return_enter
 

@@ -54,3 +54,17 @@
 #define ACTIVATION_X87 108
 #define ACTIVATION_SPECIAL 112
 #define SPECIAL_IS_WINDOWS 4
+
+/* struct window, two of them in an activation; the offsets of the members are asserted for the first */
+#define ACTIVATION_WINDOW_0 120
+#define ACTIVATION_WINDOW_1 272
+#define WINDOW_SHOWS 0
+#define WINDOW_LIMIT 8
+#define WINDOW_BYTES 16
+#define WINDOW_RIGHT 24
+#define WINDOW_FIRST 32
+#define WINDOW_ENTRIES 40
+#define WINDOW_STATE 44
+#define WINDOW_SHIFT 48
+#define STATE_WHOLE 1
+#define ENTRY_PRESENT 1
