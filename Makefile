@@ -17,6 +17,7 @@ BOOT ?= pvh
 CPU ?=
 ICOUNT ?=
 SCRIPT ?=
+APPEND ?=
 EXTRA ?=
 # Things that both variants share: pmem image, file tree, SDK.
 SHARED ?= $(if $(filter build/%,$(BUILD)),build,$(BUILD))
@@ -57,6 +58,6 @@ help: ## this list
 	@echo "make TARGET [VARIABLE=value ...]"
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Variables: DEBUG=1 V=1 BUILD=dir; to run: CPUS=2 MEM=1G PMEM=256M|none PMEM_FILE=file ACCEL=auto|tcg|kvm"
-	@echo "           CPU=model ICOUNT=1 BOOT=pvh|grub|grub-uefi|uefi EXTRA=dir SCRIPT='cmd; cmd'"
+	@echo "           CPU=model ICOUNT=1 APPEND=words BOOT=pvh|grub|grub-uefi|uefi EXTRA=dir SCRIPT='cmd; cmd'"
 
 .PHONY: all gen abi-docs clean help

@@ -96,7 +96,7 @@ struct trap_frame *arch_user_frame(struct thread *thread); /* at the top of its 
 void arch_user_frame_init(struct trap_frame *frame, uint64_t rip, uint64_t rsp, uint64_t argument);
 /* through the common exit path (user_return_work is called there) */
 NORETURN void arch_return_to_user(struct trap_frame *frame);
-void arch_load_root(uint64_t root); /* CR3; PCID handling inside */
+uint32_t arch_load_root(uint64_t root); /* CR3; returns the PCID under which it was, 0: none */
 uint64_t arch_fs_base(void);
 void arch_fs_base_set(uint64_t base); /* user half only: the caller has checked */
 

@@ -24,7 +24,7 @@
  *
  * I1  A thread is in its home if thread->activation is NULL, else in thread->activation->server (thread_here).
  * I2  thread->depth counts the activations in the chain plus one while a call is being made; depth > 0 pins the thread.
- * I3  A process that somebody is inside of (serving_cpu->arrived, left) keeps its space, its tables and its activations.
+ * I3  A process that somebody is inside of (serving_cpu->arrived, left) keeps its space, tables and activations.
  * I4  A free activation has kind RETURN_CALL, no orphan, no open window and `special` 0, save for SPECIAL_DYING.
  *
  * This is the long way: the one that handles everything, and the reference. Calls and returns without handles, windows
@@ -140,8 +140,8 @@ static void enter(struct thread *thread, struct activation *activation, struct d
 	frame->rax = 0;
 	frame->rcx = 0;
 	frame->r11 = 0;
-	/* Whoever ended the server after it was seen alive, and before the activation named us, nudged nobody: we were on our way.
-	 * The round that seals it came to this CPU, so the state is seen (process.c, I1). Found by tests/model. */
+	/* Whoever ended the server after it was seen alive, and before the activation named us, nudged nobody: we were on
+	 * our way. The round that seals it came to this CPU, so the state is seen (process.c, I1). Found by tests/model. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (unlikely(process_is_ending(activation->server)))
 		thread_pend(thread, PENDING_PEER_DIED);

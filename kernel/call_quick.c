@@ -30,3 +30,10 @@ bool call_quick_map(struct activation *activation, struct trap_frame *frame)
 	frame->r14 = base1;
 	return true;
 }
+
+void call_quick_close(struct activation *activation)
+{
+	for (uint32_t i = 0; i < DOOR_WINDOWS; i++)
+		if (activation->window[i].state != WINDOW_CLOSED)
+			window_close_whole(&activation->window[i]);
+}

@@ -24,6 +24,8 @@ struct cpu_counters { /* mirrors struct info_cpu */
 	uint64_t idle_ns;
 };
 
+#define PCIDS_MAX 9 /* of a CPU: 8 address spaces whose translations it keeps, and PCID 0, which is for bring-up */
+
 struct cpu {
 	struct cpu *self;         /* gs:0 */
 	uint64_t kstack_top;      /* gs:8   kernel stack of the current thread */
@@ -33,6 +35,8 @@ struct cpu {
 	uint32_t return_work;
 	uint32_t index;           /* gs:36  [I] */
 	struct space_cpu *cell;   /* gs:40  of the space whose root is loaded (its process keeps it); NULL: the kernel's */
+	/* gs:48  [a] whose translations each PCID tags (mmu.c); 0: nobody's. PCID 0 is always nobody's */
+	uint64_t pcid_root[PCIDS_MAX];
 	uint32_t apic_id;         /* [I] */
 	uint32_t node;            /* [I] */
 	uint64_t root;            /* CR3 as loaded, address part */

@@ -61,7 +61,7 @@ struct activation { /* call_fast.S knows the members up to the windows by their 
 	uint64_t tls;               /* [I] FS base at entry */
 	struct thread *thread;      /* [c] who is in it, NULL: free */
 	struct activation *outer;   /* [o] the call that the thread was in when it made this one */
-	struct space_cpu *caller_cell; /* [o] the caller's space, on this CPU; it stays while the thread can go back there */
+	struct space_cpu *caller_cell; /* [o] the caller's space, on this CPU; the thread's way back keeps it */
 	struct door *door;          /* [o] no reference: retire.c */
 	uint64_t rip, rsp, fs;      /* [o] RETURN_CALL: the caller's */
 	uint64_t fpu_control;       /* [o] MXCSR | x87 control word << 32 */

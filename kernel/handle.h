@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct handle_slot) == 16, "four slots a cache line");
  *     Emptying: handle. So between two looks that find the handle, `door` is the one that it was given with.
  * L2  a door is freed only after every CPU has taken a round since its last handle went (retire.c), and who reads
  *     without the lock has interrupts off: the door that it finds stays until it is done.
- * L3  pages that are not there are `no_doors`, which has none: a look-up needs no bound. Nothing is found at index 0. */
+ * L3  pages that are not there are `no_doors`, which has none: a look-up needs no bound. Index 0 has none either. */
 struct handle_door {
 	uint64_t handle;    /* [h] 64 bits, to be compared with handle | timeout_us << 32 */
 	struct object *door; /* [h] */

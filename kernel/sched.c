@@ -272,7 +272,10 @@ void sched_set_space(struct thread *thread)
 		/* Before its first translation can be cached; after a change made while it was away, flush. */
 		bool stale = space != NULL && space_enter(space, cpu->index);
 
-		arch_load_root(root);
+		uint32_t pcid = arch_load_root(root);
+
+		if (cell != NULL)
+			cell->pcid = pcid;
 		if (stale)
 			tlb_local_all();
 		cpu->cell = cell;

@@ -10,8 +10,9 @@
  *     over (space_drain); from then on no fault installs anything outside the new table's regions.
  * S3  cpu[c].active is set before CPU c loads a root of this space and cleared after it has loaded
  *     another. Between the store and the first translation there is a serialising instruction: a
- *     fence of space_enter, or, where loading the root drops every entry anyway (no PCID), that very
- *     load (SDM volume 3, 8.3): call_fast.S.
+ *     locked store (space_enter, call_fast_pcid.S), or, where loading the root drops every entry
+ *     anyway, that very load (SDM volume 3, 8.3; call_fast.S). It counts: a call to oneself loads the
+ *     root that it leaves.
  * Units: addresses and lengths in bytes.
  * Owner: reference counted. space_destroy takes the memory away; the roots go with the last
  * reference.
@@ -44,6 +45,7 @@ struct space_cpu {            /* one line a CPU; written by its CPU, by others o
 	uint32_t used;            /* [a] it was active at some time: entries under a PCID may have stayed */
 	uint32_t stale;           /* [a] set by others: flush when it enters next */
 	uint64_t sequence;        /* [a] odd while a fault reads the region table here */
+	uint32_t pcid;            /* the kernel's: under which its root was loaded last (kernel/arch/x86_64/mmu.c) */
 } ALIGNED(64);
 
 struct space {

@@ -464,17 +464,22 @@ static bool any_accessed(const struct window *window)
 	return seen & PTE_ACCESSED;
 }
 
+void window_close_whole(struct window *window)
+{
+	bool flush = any_accessed(window);
+
+	window_hide(window);
+	if (flush)
+		window_flush(window);
+}
+
 /* Interrupts off. Returns the chain of tables to free. */
 static uint64_t window_close(struct window *window)
 {
 	uint64_t chain = 0;
 
 	if (window->state == WINDOW_WHOLE) {
-		bool flush = any_accessed(window);
-
-		window_hide(window);
-		if (flush)
-			window_flush(window);
+		window_close_whole(window);
 		return 0;
 	}
 	if (window->server) {

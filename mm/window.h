@@ -95,6 +95,9 @@ void window_unmap(struct window *window);
 MUST_USE bool window_map_quick(struct space *server, struct window *window, struct space *client, uint64_t buffer,
 			       uint64_t bytes, bool writable, uint64_t *out);
 
+/* Close one that is whole: it remembers. */
+void window_close_whole(struct window *window);
+
 bool window_check(uint32_t cpu); /* lists, states, W2, W3; of this CPU's own, or while it is quiet */
 
 /* For mm/ itself: revocation. */

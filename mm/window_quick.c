@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* window_quick.c - windows that will be whole, in one go and with interrupts off: a buffer within 2 MiB, or one of large
- * pages and aligned like them, all of which are there, in one table of the client, shown through a table that the
- * window has had since an earlier call. Everything else returns false and takes window.c's way; the result is the same.
+/* window_quick.c - windows that will be whole, in one go and with interrupts off: a buffer within 2 MiB, or one of
+ * large pages and aligned like them, all of which are there, in one table of the client, shown through a table that
+ * the window has had since an earlier call. Everything else returns false and takes window.c's way, to the same end.
  * Of these, what a window remembers does not even come here: call_fast.S shows it by itself. */
 #include "mm/window.h"
 
@@ -106,7 +106,8 @@ bool window_map_quick(struct space *server, struct window *window, struct space 
 	uint32_t slot = level_index(buffer, 1);
 
 	/* A server says that this window was open before, so that it has its CPU. */
-	if (unlikely(window->server != server || bytes > WINDOW_LENGTH_MAX || buffer - USER_BASE >= WINDOW_BASE - USER_BASE))
+	if (unlikely(window->server != server || bytes > WINDOW_LENGTH_MAX ||
+		     buffer - USER_BASE >= WINDOW_BASE - USER_BASE))
 		return false;
 	window_forget(window);
 	window->right = writable ? WINDOW_WRITE : 0;

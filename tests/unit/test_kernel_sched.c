@@ -220,9 +220,10 @@ void arch_idle(void)
 	}
 	arch_irq_enable();
 }
-void arch_load_root(uint64_t root)
+uint32_t arch_load_root(uint64_t root)
 {
 	cpu_this()->root = root;
+	return 0;
 }
 uint64_t root_current(void)
 {

@@ -67,8 +67,9 @@ static void *toucher(void *argument)
 	return NULL;
 }
 
-/* The quick way if that works, as call_fast.S takes it: interrupts off only while it is shown, and while it is hidden. */
-static err_t window_show(struct window *window, uint32_t cpu, uint64_t buffer, uint64_t *at, struct pager_request *request)
+/* The quick way if that works, as the kernel takes it: interrupts off while it is shown, and while it is hidden. */
+static err_t window_show(struct window *window, uint32_t cpu, uint64_t buffer, uint64_t *at,
+			 struct pager_request *request)
 {
 	uint64_t state = interrupts_off();
 	bool quick = window_map_quick(server, window, space, buffer, 4 * PAGE_SIZE, false, at);

@@ -2,7 +2,7 @@
 # run.mk - boots Lintel in QEMU: run, debug. Bad variables are refused before anything is built.
 
 RUN_WORDS = BUILD=$(BUILD) CPUS=$(CPUS) MEM=$(MEM) PMEM=$(PMEM) PMEM_FILE=$(PMEM_FILE) ACCEL=$(ACCEL) BOOT=$(BOOT) \
-	CPU=$(CPU) ICOUNT=$(ICOUNT) EXTRA='$(subst ','\'',$(EXTRA))'
+	CPU=$(CPU) ICOUNT=$(ICOUNT) APPEND='$(subst ','\'',$(APPEND))' EXTRA='$(subst ','\'',$(EXTRA))'
 RUN_SCRIPT = $(if $(SCRIPT),SCRIPT='$(subst ','\'',$(SCRIPT))')
 
 ifneq ($(filter run debug bench-lintel fuzz trace,$(MAKECMDGOALS)),)

@@ -19,6 +19,7 @@ MACHINES = (
     ("pvh-2-cpus", RELEASE, {"CPUS": "2"}),
     ("pvh-4-cpus", RELEASE, {"CPUS": "4"}),
     ("pvh-qemu64", RELEASE, {"CPUS": "2", "CPU": "qemu64"}),
+    ("pvh-pcid", RELEASE, {"CPUS": "2", "APPEND": "pretendpcid"}),
     ("grub-bios", RELEASE, {"CPUS": "2", "BOOT": "grub"}),
     ("grub-uefi", RELEASE, {"CPUS": "2", "BOOT": "grub-uefi"}),
     ("uefi", RELEASE, {"CPUS": "2", "BOOT": "uefi"}),

@@ -12,7 +12,8 @@
 #define CPU_CURRENT 24
 #define CPU_INDEX 36
 #define CPU_CELL 40
-#define CPU_SYSTEM_CALLS 848
+#define CPU_PCID_ROOT 48
+#define CPU_SYSTEM_CALLS 920
 
 /* struct thread, struct process */
 #define THREAD_ACTIVATION 136
@@ -36,6 +37,8 @@
 #define CELL_ACTIVE 8
 #define CELL_ENDING 12
 #define CELL_DOORS 16
+#define CELL_STALE 36
+#define CELL_PCID 48
 
 /* struct activation */
 #define ACTIVATION_NEXT 0

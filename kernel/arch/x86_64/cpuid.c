@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* cpuid.c - what the processor can do, less what the command line forbids (nosmap nosmep nopcid nofsgsbase nox2apic
- * noavx), and the control registers that follow from it. The boot CPU decides; every other CPU is set up alike.
+ * noavx), or has it pretend (pretendpcid: the code for PCIDs, on a CPU that flushes at each load), and the control
+ * registers that follow from it. The boot CPU decides; every other CPU is set up alike.
  * Bits: Intel SDM volume 2, CPUID; volume 3, 2.5. */
 #include "kernel/arch/x86_64/machine.h"
 #include "kernel/arch/x86_64/patch.h"
@@ -15,7 +16,8 @@ _Static_assert(FEATURE_SMAP == CPU_SMAP && FEATURE_FSGSBASE == CPU_FSGSBASE && F
 _Static_assert(USER_LIMIT == USER_END, "layout.h");
 
 void syscall_entry(void);      /* entry.S */
-void syscall_entry_fast(void); /* call_fast.S */
+void syscall_entry_fast(void);      /* call_fast.S */
+void syscall_entry_fast_pcid(void); /* call_fast_pcid.S */
 
 static uint32_t feature_if(bool there, uint32_t feature)
 {
@@ -105,6 +107,10 @@ void features_detect(const char *command_line)
 		found |= features_extended();
 	found |= features_amd(highest_amd);
 	name_read(highest_amd);
+	if (!(found & CPU_PCID) && command_line_has(command_line, "pretendpcid")) {
+		found |= CPU_PCID;
+		cr3_no_flush = 0;
+	}
 	found &= ~features_forbidden(command_line);
 	if (!(found & CPU_XSAVE))
 		found &= ~(uint32_t)(CPU_AVX | CPU_AVX2 | CPU_AVX512);
@@ -125,9 +131,11 @@ static uint64_t bit_if(uint32_t feature, uint64_t bit)
 void arch_calls_short(bool allowed)
 {
 	const uint32_t needed = CPU_FSGSBASE | CPU_XSAVE;
-	bool able = (arch_features & needed) == needed && !(arch_features & CPU_PCID);
+	void (*entry)(void) = syscall_entry;
 
-	msr_write(MSR_LSTAR, able && allowed ? (uint64_t)syscall_entry_fast : (uint64_t)syscall_entry);
+	if (allowed && (arch_features & needed) == needed)
+		entry = arch_features & CPU_PCID ? syscall_entry_fast_pcid : syscall_entry_fast;
+	msr_write(MSR_LSTAR, (uint64_t)entry);
 }
 
 static void syscall_load(void)

@@ -62,7 +62,7 @@ static void features_print(void)
 void arch_init(const struct boot_info *info)
 {
 	features_print();
-	arch_load_root(kernel_root()); /* the identity map is gone */
+	(void)arch_load_root(kernel_root()); /* the identity map is gone */
 	pic_disable();
 	apic_init(info);
 	tsc_calibrate(info);

@@ -8,7 +8,6 @@
 #include "kernel/cpu.h"
 
 #define GDT_ENTRIES 8
-#define PCIDS 8 /* address spaces whose translations a CPU keeps */
 
 struct tss { /* Intel SDM volume 3, 8.7 */
 	uint32_t reserved0;
@@ -24,9 +23,7 @@ struct cpu_machine { /* cpu->arch */
 	uint64_t gdt[GDT_ENTRIES];  /* [I] */
 	struct tss tss;             /* [c] */
 	uint64_t deadline_ns;       /* [c] what arch_timer_set was told */
-	uint64_t pcid_root[PCIDS];  /* [c] whose translations PCID i + 1 tags; others may set it to 0, nobody's */
 	uint32_t pcid_next;         /* [c] the next victim */
-	uint64_t pcid;              /* [c] the one in CR3, or 0 */
 } ALIGNED(64);
 
 static inline struct cpu_machine *machine_of(struct cpu *cpu)
@@ -53,6 +50,7 @@ void fpu_area_init(void *area);
 void fpu_switch(void *old_area, void *new_area); /* either may be NULL */
 /* mmu.c */
 void mmu_load(void); /* this CPU starts with a root that has no PCID */
+extern uint64_t cr3_no_flush;
 /* pic.c */
 void pic_disable(void);
 /* apic.c */
