@@ -251,6 +251,22 @@ undo:
 	return err;
 }
 
+/* Nobody is there to take them, or has room for them: the server has given them away, so they are closed. */
+static err_t handles_drop(struct handle_table *from, uint64_t packed)
+{
+	handle_t given[DOOR_HANDLES];
+	struct handle_moved moved[DOOR_HANDLES];
+	err_t err;
+
+	if (likely(packed == 0))
+		return OK;
+	handles_unpack(packed, given);
+	err = handle_take(from, given, DOOR_HANDLES, moved);
+	if (err == OK)
+		handle_drop(moved, DOOR_HANDLES);
+	return err;
+}
+
 /* ---- door_call ---- */
 
 static void deadline_expired(struct timer *timer)
@@ -415,18 +431,20 @@ void sys_door_return(struct trap_frame *frame)
 	struct thread *thread = thread_current();
 	struct activation *activation = thread->activation;
 	err_t result = (err_t)frame->rdi;
-	uint64_t handles = 0;
-	err_t err = OK;
+	uint64_t given = frame->r13, handles = 0;
+	err_t err;
 
 	if (activation == NULL) {
 		err = ERR_BAD_STATE;
 	} else if (activation->kind == RETURN_CALL && !process_is_ending(activation->caller)) {
-		err = handles_move(&activation->server->handles, frame->r13, &activation->caller->handles, &handles);
+		err = handles_move(&activation->server->handles, given, &activation->caller->handles, &handles);
 		if (err == ERR_LIMIT || err == ERR_NO_MEMORY) { /* the caller's fault: it has no room for them */
 			result = err;
 			words_clear(frame);
-			err = OK;
+			err = handles_drop(&activation->server->handles, given);
 		}
+	} else {
+		err = handles_drop(&activation->server->handles, given);
 	}
 	if (err != OK) {
 		frame->rax = (uint64_t)(int64_t)err;

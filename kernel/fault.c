@@ -29,6 +29,10 @@ static void process_ends(struct trap_frame *frame, const char *what)
 	struct thread *thread = thread_current();
 	struct process *process = thread->here;
 
+	if (process_is_ending(process)) { /* told already, for another reason; only this thread has not heard of it */
+		thread_pend(thread, thread->activation != NULL ? PENDING_PEER_DIED : PENDING_KILL);
+		return;
+	}
 	log_line("%s[%u] thread %u: %s, rip 0x%lx rsp 0x%lx", process->name, process->pid, thread->tid, what, frame->rip,
 		 frame->rsp);
 	backtrace_user(frame->rip, frame->rsp, frame->rbp);
