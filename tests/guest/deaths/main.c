@@ -99,7 +99,7 @@ static bool kill_all(void)
 			return false;
 		said = deaths;
 		printf("%llu kills, %llu calls, %llu s: nothing is missing\n", (unsigned long long)deaths,
-		       (unsigned long long)patrons_calls(), (unsigned long long)(lintel_clock_ns() - began) / 1000000000);
+		       (unsigned long long)*patrons_calls(), (unsigned long long)(lintel_clock_ns() - began) / 1000000000);
 		fflush(stdout);
 	}
 	return check();

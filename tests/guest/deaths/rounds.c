@@ -70,16 +70,21 @@ static void pause_ns(uint64_t ns)
 		;
 }
 
+/* Between two looks: where CPUs are few, what is waited for needs this one. */
+static bool time_passes(uint64_t end)
+{
+	if (kit_cpu_count() <= 2)
+		(void)!lintel_thread_sleep(lintel_clock_ns() + 20000);
+	return lintel_clock_ns() < end;
+}
+
 static bool changes(const uint64_t *word, uint64_t from)
 {
 	uint64_t end = lintel_clock_ns() + PATIENCE_NS;
 
-	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == from) {
-		if (lintel_clock_ns() > end)
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == from)
+		if (!time_passes(end))
 			return false;
-		if (kit_cpu_count() <= 2)
-			(void)!lintel_thread_sleep(lintel_clock_ns() + 20000);
-	}
 	return true;
 }
 
@@ -333,15 +338,12 @@ static const char *patrons_round(const struct step *step, uint64_t delay_ns, con
 				 struct agent *mortal, uint64_t *deaths)
 {
 	struct slot *slot = step->cast == client_MIDDLE_server ? permanent[REGULAR].slot : mortal->slot;
-	uint64_t entered = slot->entered, calls = patrons_calls();
+	uint64_t entered = slot->entered, calls = *patrons_calls();
 	const char *why;
 
 	patrons_send(errand);
-	if (step->entered)
-		(void)changes(&slot->entered, entered);
-	else
-		while (patrons_calls() == calls)
-			(void)!lintel_thread_yield();
+	if (!changes(step->entered ? &slot->entered : patrons_calls(), step->entered ? entered : calls))
+		return "nobody calls";
 	pause_ns(delay_ns);
 	why = mortal_kill(step, mortal, deaths);
 	if (why != NULL)
