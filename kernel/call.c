@@ -415,7 +415,7 @@ static void return_to_fault(struct trap_frame *frame, struct thread *thread, err
 		frame->rip += SYSCALL_INSTRUCTION_BYTES;
 		frame->rax = (uint64_t)(int64_t)ERR_FAULT;
 	} else if (result != OK) {
-		fault_refused(frame, VADDR(saved->address), result);
+		fault_pager_failed(frame, VADDR(saved->address), result);
 	}
 	pool_free(&saved_pool, saved);
 }

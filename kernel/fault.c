@@ -50,6 +50,12 @@ void fault_refused(struct trap_frame *frame, vaddr_t address, err_t why)
 	process_ends(frame, what);
 }
 
+void fault_pager_failed(struct trap_frame *frame, vaddr_t address, err_t why)
+{
+	if (window_give_up(thread_current()->here->space, address.v) != OK)
+		fault_refused(frame, address, why);
+}
+
 void exception_handle(struct trap_frame *frame)
 {
 	cpu_this()->counters.faults++;
@@ -75,11 +81,14 @@ err_t fault_resolve(vaddr_t address, enum access access)
 void fault_handle(struct trap_frame *frame, vaddr_t address, enum access access)
 {
 	err_t err = fault_resolve(address, access);
+	bool paged = err == ERR_AGAIN;
 
-	if (err == ERR_AGAIN)
+	if (paged)
 		err = door_call_pager(frame, false);
-	if (err == ERR_CANCELED) /* being ended, or a deadline: user_return_work sees to it, then it is tried again */
+	if (err == OK || err == ERR_CANCELED) /* being ended, or a deadline: user_return_work sees to it; then once more */
 		return;
-	if (err != OK)
+	if (paged)
+		fault_pager_failed(frame, address, err);
+	else
 		fault_refused(frame, address, err);
 }

@@ -593,6 +593,13 @@ err_t window_fault(
 	}
 }
 
+err_t window_give_up(struct space *server, uint64_t address)
+{
+	if (address < WINDOW_BASE || address >= WINDOW_END)
+		return ERR_FAULT;
+	return window_sink(server, cpu_current(), address & ~PAGE_MASK);
+}
+
 /* W2: what a window shows is what its client shows, with no more rights. */
 static bool window_check_entries(struct window *window)
 {
