@@ -252,6 +252,22 @@ undo:
 	return err;
 }
 
+/* Nobody is there to take them, or has room for them: the server has given them away, so they are closed. */
+static err_t handles_drop(struct handle_table *from, uint64_t packed)
+{
+	handle_t given[DOOR_HANDLES];
+	struct handle_moved moved[DOOR_HANDLES];
+	err_t err;
+
+	if (likely(packed == 0))
+		return OK;
+	handles_unpack(packed, given);
+	err = handle_take(from, given, DOOR_HANDLES, moved);
+	if (err == OK)
+		handle_drop(moved, DOOR_HANDLES);
+	return err;
+}
+
 /* ---- door_call ---- */
 
 static void deadline_expired(struct timer *timer)
@@ -400,7 +416,7 @@ static void return_to_fault(struct trap_frame *frame, struct thread *thread, err
 		frame->rip += SYSCALL_INSTRUCTION_BYTES;
 		frame->rax = (uint64_t)(int64_t)ERR_FAULT;
 	} else if (result != OK) {
-		fault_refused(frame, VADDR(saved->address), result);
+		fault_pager_failed(frame, VADDR(saved->address), result);
 	}
 	pool_free(&saved_pool, saved);
 }
@@ -416,19 +432,20 @@ void sys_door_return(struct trap_frame *frame)
 	struct thread *thread = thread_current();
 	struct activation *activation = thread->activation;
 	err_t result = (err_t)frame->rdi;
-	uint64_t handles = 0;
-	err_t err = OK;
+	uint64_t given = frame->r13, handles = 0;
+	err_t err;
 
 	if (activation == NULL) {
 		err = ERR_BAD_STATE;
 	} else if (activation->kind == RETURN_CALL && !process_is_ending(activation_caller(activation))) {
-		err = handles_move(&activation->server->handles, frame->r13, &activation_caller(activation)->handles,
-				   &handles);
+		err = handles_move(&activation->server->handles, given, &activation_caller(activation)->handles, &handles);
 		if (err == ERR_LIMIT || err == ERR_NO_MEMORY) { /* the caller's fault: it has no room for them */
 			result = err;
 			words_clear(frame);
-			err = OK;
+			err = handles_drop(&activation->server->handles, given);
 		}
+	} else {
+		err = handles_drop(&activation->server->handles, given);
 	}
 	if (err != OK) {
 		frame->rax = (uint64_t)(int64_t)err;

@@ -29,6 +29,10 @@ static void process_ends(struct trap_frame *frame, const char *what)
 	struct thread *thread = thread_current();
 	struct process *process = thread_here(thread);
 
+	if (process_is_ending(process)) { /* told already, for another reason; only this thread has not heard of it */
+		thread_pend(thread, thread->activation != NULL ? PENDING_PEER_DIED : PENDING_KILL);
+		return;
+	}
 	log_line("%s[%u] thread %u: %s, rip 0x%lx rsp 0x%lx", process->name, process->pid, thread->tid, what, frame->rip,
 		 frame->rsp);
 	backtrace_user(frame->rip, frame->rsp, frame->rbp);
@@ -44,6 +48,12 @@ void fault_refused(struct trap_frame *frame, vaddr_t address, err_t why)
 		    why == ERR_LIMIT ? "the process's memory ceiling is reached" :
 		    why == ERR_FAULT ? "nothing there, or not allowed" : "its pager failed");
 	process_ends(frame, what);
+}
+
+void fault_pager_failed(struct trap_frame *frame, vaddr_t address, err_t why)
+{
+	if (window_give_up(process_here()->space, address.v) != OK)
+		fault_refused(frame, address, why);
 }
 
 void exception_handle(struct trap_frame *frame)
@@ -71,11 +81,14 @@ err_t fault_resolve(vaddr_t address, enum access access)
 void fault_handle(struct trap_frame *frame, vaddr_t address, enum access access)
 {
 	err_t err = fault_resolve(address, access);
+	bool paged = err == ERR_AGAIN;
 
-	if (err == ERR_AGAIN)
+	if (paged)
 		err = door_call_pager(frame, false);
-	if (err == ERR_CANCELED) /* being ended, or a deadline: user_return_work sees to it, then it is tried again */
+	if (err == OK || err == ERR_CANCELED) /* being ended, or a deadline: user_return_work sees to it; then once more */
 		return;
-	if (err != OK)
+	if (paged)
+		fault_pager_failed(frame, address, err);
+	else
 		fault_refused(frame, address, err);
 }

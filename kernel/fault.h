@@ -17,3 +17,5 @@ void exception_handle(struct trap_frame *frame);
 
 /* The access cannot be made good: say so, and end the process whose code made it. */
 void fault_refused(struct trap_frame *frame, vaddr_t address, err_t why);
+/* The same, if it was a pager that did not supply the page; but in a window there are zeros from now on. */
+void fault_pager_failed(struct trap_frame *frame, vaddr_t address, err_t why);

@@ -604,3 +604,10 @@ err_t window_fault(struct space *server, uint64_t address, enum access access, s
 			return err;
 	}
 }
+
+err_t window_give_up(struct space *server, uint64_t address)
+{
+	if (address < WINDOW_BASE || address >= WINDOW_END)
+		return ERR_FAULT;
+	return window_sink(server, cpu_current(), address & ~PAGE_MASK);
+}

@@ -107,6 +107,8 @@ struct cpu_set window_cpus_of(struct space *client); /* where windows may show i
 MUST_USE bool window_sweep(struct space *client, uint64_t first, uint64_t end, bool remote);
 void window_detach(struct space *space); /* the space dies, as client and as server */
 MUST_USE err_t window_fault(struct space *server, uint64_t address, enum access access, struct pager_request *request);
+/* The pager of the client's page failed: show zeros there, so that it is not the server who pays. ERR_FAULT: no window */
+MUST_USE err_t window_give_up(struct space *server, uint64_t address);
 void window_free_tables(struct space *space); /* slot 254 of all roots; all windows are detached */
 
 /* For window_quick.c and window_sweep.c. Interrupts off, on the window's CPU. */

@@ -49,6 +49,14 @@ fuzz: doctor-run ## CALLS=10000000 random system calls in QEMU, from SEED=number
 	$(Q)$(MAKE) all
 	$(Q)tools/run $(RUN_WORDS) SCRIPT='run -r /boot/bin/fuzz_syscalls $(SEED) $(CALLS)'
 
+KILLS ?= 10000
+STEP ?=
+
+door-kills: CPUS = 4
+door-kills: doctor-run ## KILLS=10000 clients and servers killed at every step of door calls, from SEED=number; STEP=name for one
+	$(Q)$(MAKE) all
+	$(Q)tools/run $(RUN_WORDS) SCRIPT='run -c /boot/bin/deaths $(SEED) $(KILLS) $(STEP)'
+
 -include $(wildcard $(OBJ)/unit/*/*.d $(OBJ)/unit/*/*/*.d $(OBJ)/unit/*/*/*/*.d)
 
-.PHONY: unit-tests fuzz model test test-unit test-python test-guest test-system test-model
+.PHONY: unit-tests fuzz door-kills model test test-unit test-python test-guest test-system test-model

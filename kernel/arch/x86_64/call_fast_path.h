@@ -172,16 +172,14 @@ call_with_more:
 	LOOK_UP	%r13, %r11, call_more_long
 	movq	%rcx, ACTIVATION_RIP(%r11)
 	CHECK_SERVER_ROOT call_more_uncommon
-call_window_0:
 	testq	%rbp, %rbp
-	jz	call_window_1
+	jz	call_no_window_0
 	REMEMBERED ACTIVATION_WINDOW_0, %rbx, %rbp, call_window_miss
 	SHOW	ACTIVATION_WINDOW_0, %rbx
 call_window_1:
 	testq	%r15, %r15
-	jz	call_windows_shown
-	REMEMBERED ACTIVATION_WINDOW_1, %r14, %r15, call_window_1_miss
-	SHOW	ACTIVATION_WINDOW_1, %r14
+	jnz	call_window_1_too
+	xorl	%r14d, %r14d
 call_windows_shown:
 	movq	%gs:CPU_CURRENT, %rcx
 	cmpl	$DEPTH_MAX, THREAD_DEPTH(%rcx)
@@ -204,6 +202,14 @@ call_windows_shown:
 	swapgs
 	wrgsbase %rax
 	sysretq
+
+call_no_window_0:
+	xorl	%ebx, %ebx
+	jmp	call_window_1
+call_window_1_too:
+	REMEMBERED ACTIVATION_WINDOW_1, %r14, %r15, call_window_1_miss
+	SHOW	ACTIVATION_WINDOW_1, %r14
+	jmp	call_windows_shown
 
 call_windows_uncommon:			/* what is shown is hidden again by call_quick_map */
 	testq	%r15, %r15

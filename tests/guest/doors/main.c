@@ -3,7 +3,6 @@
  * The program serves doors itself and calls them from its own threads; where a side has to die, it is a child: this
  * program again, told by argv[1] what to do. */
 #include "../check.h"
-#include "registers.h"
 #include "../raw_call.h"
 
 #include <kit/kit.h>
@@ -440,31 +439,6 @@ static void a_client_that_dies_in_a_call(void)
 	CHECK_EQUAL(sleeps_done, before + 1);
 }
 
-/* ---- registers that carry no message ---- */
-
-static void registers_outside_the_message_are_zero(void)
-{
-	handle_t process, door;
-
-	if (!has_avx())
-		return;
-	__atomic_store_n(&kept, HANDLE_NONE, __ATOMIC_SEQ_CST);
-	CHECK_EQUAL(child_start("registers", &process), OK);
-	for (int i = 0; i < 5000 && __atomic_load_n(&kept, __ATOMIC_SEQ_CST) == HANDLE_NONE; i++)
-		pause_ns(1000000);
-	door = kept;
-	for (int i = 0; i < 200; i++) {
-		memset(&seen_by_client, 0, sizeof(seen_by_client)); /* FXSAVE leaves gaps */
-		CHECK_EQUAL(register_call(door), 0);
-		CHECK_EQUAL(register_check(&seen_by_client), 0);
-		if (i % 50 == 0)
-			pause_ns(1000000); /* another CPU, perhaps */
-	}
-	CHECK_EQUAL(lintel_process_kill(process, 0), OK);
-	CHECK_EQUAL(lintel_handle_close(door), OK);
-	CHECK_EQUAL(lintel_handle_close(process), OK);
-}
-
 /* ---- deaths at any step ---- */
 
 static uint32_t random_state = 1;
@@ -579,13 +553,6 @@ static int child(const char *role)
 			return 91;
 		return kit_main(&server);
 	}
-	if (strcmp(role, "registers") == 0) {
-		message.word[0] = KEEP_HANDLE;
-		if (register_door(&message.handle[0]) != OK || door_call(parent, 0, &message) != OK)
-			return 94;
-		pause_ns(60000000000ull);
-		return 0;
-	}
 	return door_call(parent, 0, &message) == OK ? 92 : 93;
 }
 
@@ -624,7 +591,6 @@ int main(int argc, char **argv)
 	CHECK_RUN(a_server_that_is_killed_while_it_sleeps_in_a_call);
 	CHECK_RUN(a_server_that_stores_into_a_read_only_window_dies_alone);
 	CHECK_RUN(a_client_that_dies_in_a_call);
-	CHECK_RUN(registers_outside_the_message_are_zero);
 	CHECK_RUN(clients_that_die_at_any_step);
 	CHECK_RUN(servers_that_die_at_any_step);
 	return check.failed;

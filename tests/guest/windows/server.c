@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* server.c - the child: it believes nothing of what its windows show, and must outlive whatever they do. */
+#include "windows.h"
+
+#include <kit/kit.h>
+#include <lintel/door_call.h>
+#include <lintel/process.h>
+#include <lintel/syscalls.h>
+
+static bool is_good(uint64_t word)
+{
+	return word == GOOD || word == 0; /* 0: a fresh page, or nothing is there any more */
+}
+
+static err_t hammer(struct kit_call *call)
+{
+	uint64_t length = call->in.window[0].length & ~WINDOW_WRITE;
+	bool writable = call->in.window[0].length & WINDOW_WRITE;
+	volatile uint64_t *words = call->in.window[0].base;
+
+	for (uint64_t turn = 0; turn < call->in.word[1]; turn++)
+		for (uint64_t at = 0; at < length / 8; at += PAGE_SIZE / 8) {
+			uint64_t word = words[at];
+
+			if (writable)
+				words[at + 1] = MARK;
+			if (is_good(word))
+				continue;
+			call->out.word[0]++;
+			call->out.word[1] = word;
+		}
+	return OK;
+}
+
+static err_t dispatch(struct kit_call *call)
+{
+	switch (call->in.word[0]) {
+	case HAMMER:
+		return hammer(call);
+	case LOAD:
+		pause_ns(call->in.word[1]);
+		call->out.word[0] = *(volatile uint64_t *)call->in.window[0].base;
+		return OK;
+	case ANSWER:
+		return OK;
+	default:
+		return ERR_BAD_CALL;
+	}
+}
+
+static const struct kit_server server = { "windows test", dispatch, NULL };
+
+int server_main(void)
+{
+	struct door_message message = { .word = { 0 } };
+	err_t err = kit_prepare(&server);
+
+	if (err == OK)
+		err = kit_mint(1, &message.handle[0]);
+	if (err == OK)
+		err = door_call(lintel_startup_named(STARTUP_SERVICE, "parent"), 0, &message);
+	return err == OK ? kit_main(&server) : 1;
+}
