@@ -128,6 +128,7 @@ static void enter(struct thread *thread, struct activation *activation, struct d
 	thread->activation = activation;
 	thread->here = activation->server;
 	cpu_this()->door_calls++;
+	cpu_this()->counters.door_steps_long++;
 	sched_set_space(thread);
 	arch_fs_base_set(activation->tls);
 	arch_fpu_clear();
@@ -162,6 +163,7 @@ static void leave(struct thread *thread)
 	}
 	for (uint32_t i = 0; i < DOOR_WINDOWS; i++)
 		window_unmap(&activation->window[i]);
+	cpu_this()->counters.door_steps_long++;
 	thread->activation = activation->outer;
 	if (activation->kind != RETURN_ORPHAN) {
 		thread->here = activation->caller;

@@ -22,6 +22,7 @@ struct cpu_counters { /* mirrors struct info_cpu */
 	uint64_t system_calls, faults, switches, interrupts, timer_interrupts;
 	uint64_t ipis_sent, ipis_received, root_switches, pager_calls;
 	uint64_t idle_ns;
+	uint64_t door_steps_long; /* ways into and out of a server that call.c went, not call_fast.S */
 };
 
 struct cpu {

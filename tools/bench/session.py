@@ -2,6 +2,7 @@
 """session.py - one run: its boots one after the other, progress, what goes wrong, and the report at the end.
 
 Whatever happens (a peer that cannot be had, a guest that hangs, the keyboard), what has been measured is reported."""
+import glob
 import os
 import platform
 import re
@@ -135,7 +136,7 @@ class Session:
 
     def describe(self):
         """The machine, versions, command lines, sources."""
-        sources = native.bench_sources() + ["tests/bench/native_lintel.c", "tests/bench/bench.h"]
+        sources = native.bench_sources() + sorted(glob.glob("tests/bench/lintel/*.[ch]") + glob.glob("tests/bench/*.h"))
         machine = {
             "host": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs",
             "QEMU": qemu_version(), "Lintel": git_revision(), "benchmark sources, SHA-256": store.digest_files(sources),
