@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lines.c - cache lines that one virtual CPU stores to and another one loads or stores, during a stretch:
  *   line PHYSICAL
- *   access CPU load|store COUNT ADDRESS PAGE BYTES, a line for each instruction and CPU
+ *   access CPU load|store COUNT TAKEN ADDRESS PAGE BYTES, a line for each instruction and CPU
+ * TAKEN is how often the line came from another CPU by that: a store after which another one's copy is no good, a load
+ * of what another one has stored. Caches are taken to be without end, so a line leaves one only because of another CPU.
  * Seen is what instructions do, not what the MMU does by itself (accessed and dirty bits). */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 struct access {
 	struct access *next;
 	struct code *code;
-	uint64_t count;
+	uint64_t count, taken;
 	unsigned cpu;
 	bool store;
 };
@@ -24,6 +26,7 @@ struct line {
 	struct line *next; /* of the same hash */
 	uint64_t number;
 	uint32_t loaders, storers; /* bit: CPU */
+	uint32_t holders;          /* bit: CPU that has the line as it is now */
 	struct access *accesses;
 };
 
@@ -53,6 +56,14 @@ static struct line *line_of(uint64_t number)
 	return line;
 }
 
+/* Did it come from another CPU? */
+static bool line_take(struct line *line, unsigned cpu, bool store)
+{
+	uint32_t us = 1u << cpu, before = line->holders;
+	line->holders = store ? us : before | us;
+	return store ? (before & ~us) != 0 : before && !(before & us);
+}
+
 /* Found accesses move to the front: the next one is likely to be the same. */
 static void line_count(struct line *line, unsigned cpu, bool store, struct code *code)
 {
@@ -70,6 +81,7 @@ static void line_count(struct line *line, unsigned cpu, bool store, struct code 
 	access->next = line->accesses;
 	line->accesses = access;
 	access->count++;
+	access->taken += line_take(line, cpu, store);
 	*(store ? &line->storers : &line->loaders) |= 1u << cpu;
 }
 
@@ -104,7 +116,8 @@ static void print(FILE *out, const struct line *line)
 {
 	fprintf(out, "line %" PRIx64 "\n", line->number << LINE_SHIFT);
 	for (const struct access *access = line->accesses; access; access = access->next) {
-		fprintf(out, "access %u %s %" PRIu64, access->cpu, access->store ? "store" : "load", access->count);
+		fprintf(out, "access %u %s %" PRIu64 " %" PRIu64, access->cpu, access->store ? "store" : "load", access->count,
+			access->taken);
 		code_print(out, access->code);
 		fprintf(out, "\n");
 	}

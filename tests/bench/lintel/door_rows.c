@@ -21,9 +21,10 @@ static bool null_call(struct bench *b, uint64_t count)
 static bool door_empty(struct bench *b, uint64_t count)
 {
 	struct door_message message = { 0 };
+	handle_t door = echo_door(0);
 	for (uint64_t i = 0; i < count; i++) {
 		message.word[0] = ECHO_REPLY;
-		err_t err = door_call(echo_door(0), 0, &message);
+		err_t err = door_call(door, 0, &message);
 		if (err != OK)
 			return lintel_fail(b, "door_call", err);
 	}
@@ -34,9 +35,10 @@ static bool door_empty(struct bench *b, uint64_t count)
 static bool door_words(struct bench *b, uint64_t count)
 {
 	struct door_message message = { .word = { 0, 1, 2, 3, 4, 5 } };
+	handle_t door = echo_door(0);
 	for (uint64_t i = 0; i < count; i++) {
 		message.word[0] = ECHO_REPLY;
-		err_t err = door_call(echo_door(0), 0, &message);
+		err_t err = door_call(door, 0, &message);
 		if (err != OK)
 			return lintel_fail(b, "door_call", err);
 	}
@@ -104,10 +106,11 @@ static bool fill_window(struct bench *b, uint64_t count)
 static bool door_window(struct bench *b, uint64_t count)
 {
 	struct door_message message = { 0 };
+	handle_t door = echo_door(0);
 	for (uint64_t i = 0; i < count; i++) {
 		message.word[0] = ECHO_WINDOW;
 		message.window[0] = (struct door_window){ window, b->argument };
-		err_t err = door_call(echo_door(0), 0, &message);
+		err_t err = door_call(door, 0, &message);
 		if (err != OK)
 			return lintel_fail(b, "door_call with a window", err);
 	}
@@ -119,10 +122,11 @@ static bool door_window(struct bench *b, uint64_t count)
 static bool door_handle(struct bench *b, uint64_t count)
 {
 	struct door_message message = { 0 };
+	handle_t door = echo_door(0);
 	err_t err = lintel_event_create(&message.handle[0]);
 	for (uint64_t i = 0; i < count && err == OK; i++) {
 		message.word[0] = ECHO_REPLY;
-		err = door_call(echo_door(0), 0, &message);
+		err = door_call(door, 0, &message);
 	}
 	if (err == OK)
 		err = lintel_event_signal(message.handle[0], 0, 1u << SIGNAL_USER_SHIFT);
@@ -134,9 +138,10 @@ static bool door_handle(struct bench *b, uint64_t count)
 static bool door_nested(struct bench *b, uint64_t count)
 {
 	struct door_message message = { 0 };
+	handle_t door = echo_door(0);
 	for (uint64_t i = 0; i < count; i++) {
 		message.word[0] = ECHO_FORWARD;
-		err_t err = door_call(echo_door(0), 0, &message);
+		err_t err = door_call(door, 0, &message);
 		if (err != OK)
 			return lintel_fail(b, "door_call", err);
 	}
@@ -147,9 +152,10 @@ static bool door_nested(struct bench *b, uint64_t count)
 static bool door_blocking(struct bench *b, uint64_t count)
 {
 	struct door_message message = { 0 };
+	handle_t door = echo_door(0);
 	for (uint64_t i = 0; i < count; i++) {
 		message.word[0] = ECHO_BLOCK;
-		err_t err = door_call(echo_door(0), 0, &message);
+		err_t err = door_call(door, 0, &message);
 		if (err != OK)
 			return lintel_fail(b, "door_call", err);
 	}
