@@ -12,6 +12,7 @@ LINES_SHOWN, NAMES_SHOWN = 12, 6
 class Lines:
     def __init__(self, row, stretch, names):
         self.row, self.operations, self.what = row["row"], row["operations"], row.get("what", "")
+        self.costs = {key: row[key] for key in ("tlb_flushes", "ipis") if key in row}
         self.stretch, self.names = stretch, names
         names.learn(stretch.codes())
 

@@ -9,8 +9,10 @@ from meter.names import names_of
 
 BUDGET_ROWS = ("door_6", "door_win4k")
 CPUS = 2
-# Two CPUs at the same work at once; each is measured together with the row of one thread.
-PAIR_ROWS = ("scale_null_call_2", "scale_door_0_2", "scale_door_6_2", "scale_door_win4k_2", "scale_door_nested_2")
+# Rows and the same work by two CPUs at once; those are measured together with the row of one thread.
+PAIRS = {"null_call": "scale_null_call_2", "door_0": "scale_door_0_2", "door_6": "scale_door_6_2",
+         "door_win4k": "scale_door_win4k_2", "door_nested": "scale_door_nested_2"}
+PAIR_ROWS = tuple(PAIRS.values())
 
 
 def folder_of(build):
@@ -32,3 +34,11 @@ def lines(build, rows):
     words = "ipc memory scaling --quick --rows " + ",".join(with_first_halves(rows))
     names = names_of(build)
     return [Lines(row, stretch, names) for row, stretch in boot.boot_bench(build, folder_of(build), "lines", words, False, CPUS)]
+
+
+def costs(build, rows):
+    """Row -> what an operation costs with 2 CPUs: TLB flushes, IPIs, stores that take a line from the other CPU. Where there
+    is such a row, both CPUs are at it."""
+    found = {one.row: one.costs | {"shared_stores": round(one.total(), 3)}
+             for one in lines(build, [PAIRS.get(row, row) for row in rows])}
+    return {row: found[PAIRS.get(row, row)] for row in rows if PAIRS.get(row, row) in found}

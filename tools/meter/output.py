@@ -64,7 +64,7 @@ def parse(text):
         try:
             if words[0] == "stretch" and stretch is None and int(words[1]) == len(stretches) + 1:
                 stretch, line = Stretch(), None
-            elif words[0] == "end" and int(words[1]) == len(stretches) + 1:
+            elif words[0] == "end" and stretch is not None and int(words[1]) == len(stretches) + 1:
                 stretches.append(stretch)
                 stretch = None
             else:

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_meter.py - what the plugin wrote, read back; whose an instruction is; budgets and shared lines. Boots nothing."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from bench import report, tables  # noqa: E402
+from bench.problem import Problem  # noqa: E402
+from meter import budget, measure, output, parts  # noqa: E402
+from meter.elf import Elf  # noqa: E402
+from meter.lines import Lines  # noqa: E402
+from meter.names import Names, Place  # noqa: E402
+
+TEXT = """stretch 1
+code 20 ffffffff80200000 7f01 0f22d8
+code 10 400000 7f02 f0ff00
+end 1
+stretch 2
+line 1040
+access 0 store 10 9 ffffffff80200000 7f01 8900
+access 1 load 30 10 ffffffff80200004 7f01 8b00
+line 1080
+access 1 store 1 1 400000 7f02 8900
+access 0 load 1 0 400000 7f02 8b00
+end 2
+stretch 3
+store 5 100 1a0 400000 7f02 8900
+end 3
+"""
+
+# Two programs at the same addresses; and a kernel above.
+PROGRAM = """.globl _start
+_start: {}
+.globl door_call
+door_call: ret
+.globl second
+second: ret
+"""
+KERNEL = """.globl syscall_entry_fast
+syscall_entry_fast: nop
+call.look_up: nop
+call_exit: nop
+not_known: nop
+"""
+
+
+class Parsing(unittest.TestCase):
+    def test_stretches(self):
+        first, second, third = output.parse(TEXT)
+        self.assertEqual([(count, code.address) for count, code in first.executed], [(20, 0xffffffff80200000), (10, 0x400000)])
+        self.assertEqual(second.lines[0x1040][0].taken, 9)
+        self.assertTrue(second.lines[0x1040][0].store)
+        self.assertEqual(third.stores[0][:3], (5, 0x100, 0x1a0))
+        self.assertEqual(output.parse(""), [])
+
+    def test_torn_and_strange(self):
+        lines = TEXT.splitlines()
+        for text in ("\n".join(lines[:2]), "\n".join(lines[1:]), "stretch 2\nend 2", "stretch 1\nwhat 1\nend 1",
+                     "stretch 1\ncode x 1 2 90\nend 1", "stretch 1\naccess 0 load 1 1 1 1 90\nend 1", "stretch 1\n\nend 1",
+                     "stretch 1\nstretch 2\nend 2", "end 1"):
+            with self.subTest(text=text), self.assertRaises(Problem) as caught:
+                output.parse(text)
+            self.assertNotIn("\n", str(caught.exception))
+
+
+class Instructions(unittest.TestCase):
+    def test_locked(self):
+        for data in ("f0ff00", "3ef0ff00", "8700", "488703", "f2f00fb10b"):
+            self.assertTrue(budget.is_locked(bytes.fromhex(data)), data)
+        for data in ("ff00", "87c8", "90", "0f22d8", "4889f0"):
+            self.assertFalse(budget.is_locked(bytes.fromhex(data)), data)
+
+    def test_parts(self):
+        def part(program, label, macro=""):
+            return parts.part_of(Place(program, label, 0, macro))
+        self.assertEqual(part("kernel", "call.look_up"), parts.LOOK_UP)
+        self.assertEqual(part("kernel", "return_switch.2", "CLEAR_FPU"), parts.SWITCH)
+        self.assertEqual(part("kernel", "syscall_entry_fast", "CLEAR_FPU"), parts.CLEAR)
+        self.assertEqual(part("kernel", "window_map_quick.constprop.0"), parts.WINDOW)
+        self.assertEqual(part("kernel", "never_heard_of"), "kernel: never_heard_of")
+        self.assertEqual(part("pmfs", "kit_entry"), parts.SERVER_STUB)
+        self.assertEqual(part("bench", "door_words"), parts.LOOP)
+        self.assertEqual(part("kernel", "door_call"), "kernel: door_call")
+        self.assertLess(parts.rank(parts.CLIENT), parts.rank("kernel: never_heard_of"))
+
+
+class Attribution(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        kernel = cls.link("kernel", KERNEL, 0xffffffff80200000)
+        cls.one, cls.two = (cls.link(name, PROGRAM.format(code), 0x400000) for name, code in (("one", "inc %eax"),
+                                                                                            ("two", "dec %eax")))
+        cls.names = Names(kernel, [cls.one, cls.two], {0xffffffff80200000: "", 0xffffffff80200003: "LOOK_UP"})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @classmethod
+    def link(cls, name, text, base):
+        path = os.path.join(cls.folder.name, name)
+        with open(path + ".S", "w", encoding="ascii") as file:
+            file.write(text)
+        subprocess.run(["gcc", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none", f"-Wl,-Ttext={base:#x}",
+                        "-Wl,-e,0", path + ".S", "-o", path], check=True)
+        return Elf(path, name)
+
+    def test_program_by_its_bytes(self):
+        dec, ret = output.Code(0x400000, 1, b"\xff\xc8"), output.Code(0x400002, 1, b"\xc3")
+        inc, odd = output.Code(0x400000, 2, b"\xff\xc0"), output.Code(0x400000, 3, b"\x99\x99")
+        self.names.learn([dec, ret, inc, odd])
+        self.assertEqual(self.names.place(dec)[:3], ("two", "_start", 0))
+        self.assertEqual(self.names.place(ret)[:3], ("two", "door_call", 0))
+        self.assertEqual(self.names.place(inc)[:2], ("one", "_start"))
+        self.assertEqual(self.names.place(odd)[:2], ("?", "0x400000"))
+
+    def test_labels_of_the_kernel(self):
+        def label(offset):
+            return self.names.place(output.Code(0xffffffff80200000 + offset, 9, b"\x90"))
+        self.assertEqual([label(offset).label for offset in range(4)],
+                         ["syscall_entry_fast", "call.look_up", "call_exit", "not_known"])
+        self.assertEqual(label(3).macro, "LOOK_UP")
+        self.assertEqual(label(2).macro, "")  # that line lies before this label
+
+    def test_budget_is_whole(self):
+        stretch = output.parse(TEXT)[0]
+        found = budget.Budget({"row": "door_6", "value": 1.0, "operations": 10}, stretch, self.names)
+        self.assertEqual(found.total(), 3.0)
+        self.assertEqual(found.as_json()["locked"], 1.0)
+        self.assertEqual(found.as_json()["root_loads"], 2.0)
+        self.assertEqual(sum(count for _, count in found.as_json()["parts"]), 3.0)
+        self.assertIn("entry and exit, call", "\n".join(found.text()))
+
+    def test_lines(self):
+        found = Lines({"row": "x", "operations": 1000, "ipis": 1.0}, output.parse(TEXT)[1], self.names)
+        self.assertAlmostEqual(found.total(), 0.010)
+        self.assertEqual([address for address, _ in found.sorted()], [0x1040, 0x1080])
+        text = "\n".join(found.text())
+        self.assertIn("kernel: syscall_entry_fast, CPU 0", text)
+        self.assertNotIn("line 0x1080", text)
+        self.assertIn("line 0x1080", "\n".join(found.text(every=True)))
+
+
+class Tables(unittest.TestCase):
+    RUN = {"format": 1, "started": "", "seconds": 1, "not_shown": "", "machine": {}, "problems": [], "measurements": [
+        {"mode": "exact", "column": "lintel", "row": "door_6", "group": "ipc", "what": "a door", "value": 275.0, "unit": "insn",
+         "tlb_flushes": 2.0, "ipis": 0.0, "shared_stores": 0.0}],
+        "budgets": [{"row": "door_6", "what": "a door", "value": 275.0, "total": 278.0, "parts": [["client stub", 39.0]],
+                     "locked": 0.0, "root_loads": 2.0, "page_flushes": 0.0}]}
+
+    def test_costs_and_budget_are_told(self):
+        text = tables.run_text(self.RUN)
+        row = next(line for line in text.splitlines() if line.startswith("  a door"))
+        self.assertEqual(row.split()[-3:], ["2.0", "0.0", "0.0"])
+        self.assertIn("client stub", text)
+        self.assertIn("<th>shared stores</th>", report.page_html(self.RUN, "/no/such/folder"))
+
+    def test_a_run_without_them_has_no_such_columns(self):
+        run = self.RUN | {"budgets": [], "measurements": [{key: value for key, value in self.RUN["measurements"][0].items()
+                                                           if key != "shared_stores"}]}
+        self.assertNotIn("shared stores", tables.run_text(run))
+
+    def test_pairs_bring_their_first_half(self):
+        self.assertEqual(measure.with_first_halves(["door_handle", "scale_door_6_2"]),
+                         ["door_handle", "scale_door_6_1", "scale_door_6_2"])
+
+
+if __name__ == "__main__":
+    unittest.main()
