@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""test_meter.py - the plugin in a running machine: a row's budget adds up to the row, calls of two CPUs share no line, and
-what does share lines is seen."""
+"""test_meter.py - the plugin in a running machine: a row's budget adds up to the row, calls of two CPUs share no line and
+what does share lines is seen, and nobody but pmfs and who has a file mapped stores into the NVDIMM."""
 import os
 import subprocess
 import unittest
 
-from meter import lines, measure
+from meter import lines, measure, stores
 from testing.boots import build_folder
 
 
@@ -30,6 +30,18 @@ class Meter(unittest.TestCase):
             with self.subTest(row=row.row):
                 self.assertLess(row.total(), lines.LEAST, "\n" + "\n".join(row.text()))
         self.assertGreater(rows[-1].total(), 1, "threads that begin and end on two CPUs share lines")
+
+    def test_no_store_goes_around_pmfs(self):
+        rows = "write_4k_fsync,append_4k,create_unlink,mkdir_rmdir,rename,map_store_msync"
+        found = measure.stores(build_folder(), f"bench files --quick --dir /pmem --rows {rows} && umount /pmem")
+        self.assertEqual(found.around(), [], "\n" + "\n".join(found.text()))
+        kinds = {kind for kind, *_ in found.rows}
+        self.assertEqual(kinds, {stores.OURS, stores.CLIENT})
+        # Without the interface's names every store of pmfs is one that went around.
+        labels = {place.label for kind, place, *_ in found.rows if kind == stores.OURS}
+        self.assertLessEqual(labels, stores.interface_functions(build_folder()))
+        self.assertEqual(stores.judge(next(place for kind, place, *_ in found.rows if kind == stores.OURS), set()),
+                         stores.AROUND)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
 from bench import report, tables  # noqa: E402
 from bench.problem import Problem  # noqa: E402
-from meter import budget, measure, output, parts  # noqa: E402
+from meter import budget, measure, output, parts, stores  # noqa: E402
 from meter.elf import Elf  # noqa: E402
 from meter.lines import Lines  # noqa: E402
 from meter.names import Names, Place  # noqa: E402
@@ -143,6 +143,21 @@ class Attribution(unittest.TestCase):
         self.assertIn("kernel: syscall_entry_fast, CPU 0", text)
         self.assertNotIn("line 0x1080", text)
         self.assertIn("line 0x1080", "\n".join(found.text(every=True)))
+
+
+class StoresSeen(unittest.TestCase):
+    def test_who_may_store(self):
+        def judge(program, label):
+            return stores.judge(Place(program, label, 0, ""), {"pm_store", "store_nt"})
+        self.assertEqual(judge("pmfs", "pm_store"), stores.OURS)
+        self.assertEqual(judge("pmfs", "store_nt.constprop.0"), stores.OURS)
+        self.assertEqual(judge("bench", "store_sync"), stores.CLIENT)
+        for program, label in (("pmfs", "memcpy"), ("memfs", "pm_store"), ("kernel", "copy_to_user"), ("?", "0x400000")):
+            self.assertEqual(judge(program, label), stores.AROUND)
+
+    def test_none_at_all_is_no_proof(self):
+        with self.assertRaises(Problem):
+            stores.Stores(output.parse("stretch 1\nend 1\n")[0], Names(None, [], {}), {"pm_store"})
 
 
 class Tables(unittest.TestCase):

@@ -37,6 +37,9 @@ budget: meter-ready ## ROW=door_win4k (or several, with commas): where each inst
 lines: meter-ready ## ROW=...: cache lines that one CPU writes and another uses; by default of calls on 2 CPUs at once
 	$(Q)python3 -B tools/meter lines --build $(BUILD) $(if $(ROW),--rows '$(ROW)')
 
+stores: meter-ready ## SCRIPT='...' (default: the file tree and `bench files`): does any store into the NVDIMM go around pmfs?
+	$(Q)python3 -B tools/meter stores --build $(BUILD) $(if $(SCRIPT),--script '$(subst ','\'',$(SCRIPT))')
+
 meter-ready: doctor-run
 	$(Q)$(MAKE) $(KERNEL) $(ARCHIVE) $(METER)
 
@@ -57,4 +60,4 @@ bench-ready:
 	$(Q)tools/doctor --install bench || echo "bench: going on without drawings"
 	$(Q)$(MAKE) $(KERNEL) $(ARCHIVE) $(METER)
 
-.PHONY: budget lines meter-ready bench bench-quick bench-exact bench-wall bench-lintel bench-diff bench-ready
+.PHONY: budget lines stores meter-ready bench bench-quick bench-exact bench-wall bench-lintel bench-diff bench-ready

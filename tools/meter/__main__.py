@@ -3,8 +3,9 @@
 
   python3 tools/meter budget --build DIR [--rows ID,...]   where each instruction of an operation goes (exact, 1 CPU)
   python3 tools/meter lines --build DIR [--rows ID,...] [--all]   cache lines that 2 CPUs share
+  python3 tools/meter stores --build DIR [--script TEXT]   who stores into the NVDIMM
 
-Exit status: 0, 1 it could not be measured (one line says why), 2 bad arguments."""
+Exit status: 0; 1 it could not be measured (one line says why), or a store went around pmfs; 2 bad arguments."""
 import argparse
 import os
 import sys
@@ -24,22 +25,35 @@ def parse_arguments(arguments):
         one.add_argument("--rows", default=",".join(rows))
         if verb == "lines":
             one.add_argument("--all", action="store_true", help="show lines of the round's start and end, too")
+    one = verbs.add_parser("stores")
+    one.add_argument("--build", default="build/release")
+    one.add_argument("--script", default=measure.WORKLOAD)
     return parser.parse_args(arguments)
+
+
+def show_stores(options):
+    found = measure.stores(options.build, options.script)
+    print("\n".join(found.text()))
+    return 1 if found.around() else 0
+
+
+def show_rows(options):
+    rows = [row for row in options.rows.split(",") if row]
+    if options.verb == "budget":
+        texts = [budget.text() for budget in measure.budgets(options.build, rows)]
+    else:
+        texts = [lines.text(options.all) for lines in measure.lines(options.build, rows)]
+    print("\n\n".join("\n".join(text) for text in texts))
+    return 0
 
 
 def main(arguments):
     options = parse_arguments(arguments)
-    rows = [row for row in options.rows.split(",") if row]
     try:
-        if options.verb == "budget":
-            texts = [budget.text() for budget in measure.budgets(options.build, rows)]
-        else:
-            texts = [lines.text(options.all) for lines in measure.lines(options.build, rows)]
+        return show_stores(options) if options.verb == "stores" else show_rows(options)
     except Problem as problem:
         print(f"meter: {problem}", file=sys.stderr)
         return 1
-    print("\n\n".join("\n".join(text) for text in texts))
-    return 0
 
 
 if __name__ == "__main__":

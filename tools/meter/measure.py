@@ -2,10 +2,13 @@
 """measure.py - rows of the benchmark under the plugin: their budgets, the lines that they share."""
 import os
 
+from bench import guests
+from bench.problem import Problem
 from meter import boot
 from meter.budget import Budget
 from meter.lines import Lines
 from meter.names import names_of
+from meter.stores import Stores, interface_functions
 
 BUDGET_ROWS = ("door_6", "door_win4k")
 CPUS = 2
@@ -13,6 +16,8 @@ CPUS = 2
 PAIRS = {"null_call": "scale_null_call_2", "door_0": "scale_door_0_2", "door_6": "scale_door_6_2",
          "door_win4k": "scale_door_win4k_2", "door_nested": "scale_door_nested_2"}
 PAIR_ROWS = tuple(PAIRS.values())
+WORKLOAD = "import && verify && bench files --quick --dir /pmem && umount /pmem"
+OVER = "the workload is over"
 
 
 def folder_of(build):
@@ -42,3 +47,18 @@ def costs(build, rows):
     found = {one.row: one.costs | {"shared_stores": round(one.total(), 3)}
              for one in lines(build, [PAIRS.get(row, row) for row in rows])}
     return {row: found[PAIRS.get(row, row)] for row in rows if PAIRS.get(row, row) in found}
+
+
+def stores(build, script):
+    """Who stores into the NVDIMM while `script` runs. QEMU makes the NVDIMM's memory first, so its list of RAM begins there."""
+    said = []
+
+    def on_line(line):
+        said.append(line.strip())
+        return False
+
+    found = boot.boot(build, folder_of(build), "stores", f"{script} && echo {OVER}", False, CPUS,
+                      f",base=0,bytes={guests.PMEM_BYTES}", on_line)
+    if OVER not in said or len(found) != 1:
+        raise Problem(f"the workload did not come to its end (log: {os.path.join(folder_of(build), 'stores.log')})")
+    return Stores(found[0], names_of(build), interface_functions(build))

@@ -35,7 +35,7 @@ static void stored(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t address, v
 	struct code *code = data;
 	struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, address);
 	(void)cpu;
-	if (!where || qemu_plugin_hwaddr_is_io(where))
+	if (!qemu_plugin_mem_is_store(info) || !where || qemu_plugin_hwaddr_is_io(where)) /* loads come, too */
 		return;
 	uint64_t at = qemu_plugin_hwaddr_phys_addr(where) - base;
 	if (at >= bytes)
