@@ -5,11 +5,12 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
 from bench import report, tables  # noqa: E402
 from bench.problem import Problem  # noqa: E402
-from meter import budget, measure, output, parts, stores  # noqa: E402
+from meter import budget, measure, output, parts, scaling, stores  # noqa: E402
 from meter.elf import Elf  # noqa: E402
 from meter.lines import Lines  # noqa: E402
 from meter.names import Names, Place  # noqa: E402
@@ -143,6 +144,20 @@ class Attribution(unittest.TestCase):
         self.assertIn("kernel: syscall_entry_fast, CPU 0", text)
         self.assertNotIn("line 0x1080", text)
         self.assertIn("line 0x1080", "\n".join(found.text(every=True)))
+
+
+class ScalingSeen(unittest.TestCase):
+    def test_who_else_was_there(self):
+        self.assertAlmostEqual(scaling.others_share((100, 1000, 0), (250, 1200, 140)), 0.05)
+        self.assertEqual(scaling.others_share((0, 0, 0), (10, 100, 12)), 0.0)
+
+    def test_the_quietest_is_told(self):
+        rows = [{"what": "door call, 1 thread", "value": 100.0}, {"what": "door call, 2 threads", "value": 51.0}]
+        boots = [scaling.Scaling(rows, others) for others in (0.5, 0.04, 0.2, 0.005, 0.0)]
+        with mock.patch.object(scaling, "measure_once", side_effect=boots) as once:
+            self.assertEqual(scaling.measure("", "", "x_2").text(), "  door call                                x1.96")
+            self.assertEqual(once.call_count, 4)
+        self.assertIn("others had 50 %", boots[0].text())
 
 
 class StoresSeen(unittest.TestCase):

@@ -37,6 +37,9 @@ budget: meter-ready ## ROW=door_win4k (or several, with commas): where each inst
 lines: meter-ready ## ROW=...: cache lines that one CPU writes and another uses; by default of calls on 2 CPUs at once
 	$(Q)python3 -B tools/meter lines --build $(BUILD) $(if $(ROW),--rows '$(ROW)')
 
+scaling: meter-ready ## calls by 2 threads on 2 CPUs against those by 1, wall time; repeats until the machine is quiet
+	$(Q)python3 -B tools/meter scaling --build $(BUILD) $(if $(ROW),--rows '$(ROW)')
+
 stores: meter-ready ## SCRIPT='...' (default: the file tree and `bench files`): does any store into the NVDIMM go around pmfs?
 	$(Q)python3 -B tools/meter stores --build $(BUILD) $(if $(SCRIPT),--script '$(subst ','\'',$(SCRIPT))')
 
@@ -60,4 +63,4 @@ bench-ready:
 	$(Q)tools/doctor --install bench || echo "bench: going on without drawings"
 	$(Q)$(MAKE) $(KERNEL) $(ARCHIVE) $(METER)
 
-.PHONY: budget lines stores meter-ready bench bench-quick bench-exact bench-wall bench-lintel bench-diff bench-ready
+.PHONY: budget lines scaling stores meter-ready bench bench-quick bench-exact bench-wall bench-lintel bench-diff bench-ready

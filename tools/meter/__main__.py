@@ -3,6 +3,7 @@
 
   python3 tools/meter budget --build DIR [--rows ID,...]   where each instruction of an operation goes (exact, 1 CPU)
   python3 tools/meter lines --build DIR [--rows ID,...] [--all]   cache lines that 2 CPUs share
+  python3 tools/meter scaling --build DIR [--rows ID_2,...]   calls by 2 threads on 2 CPUs against those by 1, wall time
   python3 tools/meter stores --build DIR [--script TEXT]   who stores into the NVDIMM
 
 Exit status: 0; 1 it could not be measured (one line says why), or a store went around pmfs; 2 bad arguments."""
@@ -13,13 +14,13 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from bench.problem import Problem  # noqa: E402
-from meter import measure  # noqa: E402
+from meter import measure, scaling  # noqa: E402
 
 
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(prog="meter", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb, rows in (("budget", measure.BUDGET_ROWS), ("lines", measure.PAIR_ROWS)):
+    for verb, rows in (("budget", measure.BUDGET_ROWS), ("lines", measure.PAIR_ROWS), ("scaling", measure.PAIR_ROWS)):
         one = verbs.add_parser(verb)
         one.add_argument("--build", default="build/release")
         one.add_argument("--rows", default=",".join(rows))
@@ -37,6 +38,16 @@ def show_stores(options):
     return 1 if found.around() else 0
 
 
+def show_scaling(options):
+    """Status 1 where this machine was never quiet."""
+    print("calls by 2 threads on 2 CPUs against those by 1, wall time:", flush=True)
+    found = []
+    for row in filter(None, options.rows.split(",")):
+        found.append(scaling.measure(options.build, measure.folder_of(options.build), row))
+        print(found[-1].text(), flush=True)
+    return 0 if all(one.quiet() for one in found) else 1
+
+
 def show_rows(options):
     rows = [row for row in options.rows.split(",") if row]
     if options.verb == "budget":
@@ -50,7 +61,7 @@ def show_rows(options):
 def main(arguments):
     options = parse_arguments(arguments)
     try:
-        return show_stores(options) if options.verb == "stores" else show_rows(options)
+        return {"stores": show_stores, "scaling": show_scaling}.get(options.verb, show_rows)(options)
     except Problem as problem:
         print(f"meter: {problem}", file=sys.stderr)
         return 1
