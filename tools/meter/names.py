@@ -14,7 +14,7 @@ from meter.elf import Elf
 KERNEL = "kernel"
 KERNEL_BASE = 1 << 63
 MACRO = re.compile(r"\s+([A-Z][A-Z0-9_]*)\b(?!:)")
-LINE = re.compile(r"(\S+\.S)\s+(\d+)\s+0x([0-9a-f]+)")
+LINE = re.compile(r"(\S+\.[Sh])\s+(\d+)\s+0x([0-9a-f]+)")
 
 Place = collections.namedtuple("Place", "program label offset macro")
 
@@ -24,7 +24,7 @@ def read_macros(kernel):
     listing = subprocess.run(["objdump", "--dwarf=decodedline", kernel], capture_output=True, text=True, errors="replace",
                              check=False).stdout
     sources = {}
-    for path in glob.glob("kernel/**/*.S", recursive=True):
+    for path in glob.glob("kernel/**/*.h", recursive=True) + glob.glob("kernel/**/*.S", recursive=True):
         with open(path, encoding="utf-8") as file:
             sources[os.path.basename(path)] = file.read().splitlines()
     found = {}

@@ -2,24 +2,22 @@
 """parts.py - the parts of a door call's round trip, and which code belongs to which. What is in no table appears under its
 own name, so the budget is whole whatever the code looks like.
 
-In assembly of the kernel, a label that ends with a part's word (`call.look_up`, `return_switch`) begins that part; it goes to
-the next label. Else a macro of the table is a part, else the label's own row counts."""
+In assembly of the kernel, a macro of the table is a part; else a label that ends with a part's word (`call_look_up`,
+`return_enter`) begins that part, which goes to the next label; else the label's own row counts."""
 import re
 
 LOOP, CLIENT, ENTRY, LOOK_UP, ACTIVATION, SWITCH = "the loop", "client stub", "entry", "look-up", "activation", "switch"
 CLEAR, WINDOW, EXIT, SERVER_STUB, SERVER = "clear", "window", "exit", "server stub", "server's own work"
 ORDER = (LOOP, CLIENT, ENTRY, LOOK_UP, WINDOW, ACTIVATION, SWITCH, CLEAR, EXIT, SERVER_STUB, SERVER)
 
-WORDS = {"entry": ENTRY, "look_up": LOOK_UP, "activation": ACTIVATION, "switch": SWITCH, "clear": CLEAR, "window": WINDOW,
-         "exit": EXIT}
+WORDS = {"entry": ENTRY, "look_up": LOOK_UP, "enter": ACTIVATION, "activation": ACTIVATION, "switch": SWITCH, "clear": CLEAR,
+         "window": WINDOW, "windows_shown": ACTIVATION, "leave_kernel": EXIT, "exit": EXIT}
 WORD = re.compile(r"[._](" + "|".join(WORDS) + r")[._]?\d*$")
-MACROS = {"LOOK_UP": LOOK_UP, "ENTER": "activation and switch", "SWITCH_ROOT": SWITCH, "CLEAR_FPU": CLEAR,
-          "SAVE_REGISTERS": ENTRY}
+MACROS = {"LOOK_UP": LOOK_UP, "ENTER": ACTIVATION, "SWITCH": SWITCH, "SWITCH_ROOT": SWITCH, "CLEAR_FPU": CLEAR,
+          "REMEMBERED": WINDOW, "SHOW": WINDOW, "HIDE": WINDOW, "SAVE_REGISTERS": ENTRY}
 KERNEL = (
     (r"call_quick_(un)?map|window_\w+_quick|spin_(try_)?(un)?lock\w*|lock_check_\w+|phys_to_virt|return_special", WINDOW),
-    (r"syscall_entry_fast|call_with_more", "entry and exit, call"),
-    (r"not_call", "entry, return"),
-    (r"return_quick", "activation and exit, return"),
+    (r"syscall_entry_fast|call_with_more|not_call|not_return", ENTRY),
 )
 PROGRAM = (
     (r"door_call", CLIENT),
@@ -34,11 +32,11 @@ def part_of(place):
     """The part's name; a label of its own where no table knows it."""
     table = PROGRAM
     if place.program == "kernel":
+        if place.macro in MACROS:
+            return MACROS[place.macro]
         word = WORD.search(place.label)
         if word and not place.label.startswith("syscall_"):
             return WORDS[word.group(1)]
-        if place.macro in MACROS:
-            return MACROS[place.macro]
         table = KERNEL
     label = re.sub(r"\.(part|cold|constprop|isra)(\.\d+)*$", "", place.label)
     for pattern, part in table:
