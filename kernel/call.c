@@ -36,6 +36,7 @@
 #include "kernel/fault.h"
 #include "kernel/log.h"
 #include "kernel/sched.h"
+#include "kernel/trace.h"
 #include "mm/pool.h"
 
 #include <lintel/pager_proto.h>
@@ -61,6 +62,7 @@ static void count_up(uint64_t *count)
 {
 	__atomic_store_n(count, *count + 1, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	cpu_this()->counters.door_steps_long++;
 }
 
 static void visit_end(struct process *server)
@@ -409,6 +411,7 @@ static void return_to_fault(struct trap_frame *frame, struct thread *thread, err
 {
 	struct saved_state *saved = thread->activation->saved;
 
+	trace_door_end(thread->activation->server, result);
 	leave(thread);
 	*frame = saved->frame;
 	arch_fpu_load(saved->fpu);
@@ -488,6 +491,7 @@ err_t door_call_pager(struct trap_frame *frame, bool system_call)
 	arch_fpu_save(saved->fpu);
 	activation->saved = saved;
 	activation->orphan = NULL;
+	trace_door(activation->server, PAGER_INTERFACE << 16 | PAGER_MESSAGE_fault);
 	enter(thread, activation, door, RETURN_FAULT, frame);
 	words_clear(frame);
 	frame->rbx = frame->rbp = frame->r14 = frame->r15 = 0;

@@ -22,6 +22,7 @@ struct cpu_counters { /* mirrors struct info_cpu */
 	uint64_t system_calls, faults, switches, interrupts, timer_interrupts;
 	uint64_t ipis_sent, ipis_received, root_switches, pager_calls;
 	uint64_t idle_ns;
+	uint64_t door_steps_long; /* arrivals at servers and departures that call.c counted, not call_fast_path.h */
 };
 
 #define PCIDS_MAX 9 /* of a CPU: 8 address spaces whose translations it keeps, and PCID 0, which is for bring-up */

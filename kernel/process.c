@@ -315,9 +315,10 @@ uint64_t activations_busy(void)
 	return total;
 }
 
-uint64_t door_calls_of(uint32_t cpu)
+struct door_counts door_counts_of(uint32_t cpu)
 {
-	uint64_t total = door_calls_ended(cpu);
+	uint64_t ended = door_calls_ended(cpu);
+	struct door_counts total = { ended, ended };
 	struct list *link;
 
 	spin_lock(&processes_lock);
@@ -325,8 +326,10 @@ uint64_t door_calls_of(uint32_t cpu)
 		struct serving *serving =
 			__atomic_load_n(&list_entry(link, struct process, all_link)->serving, __ATOMIC_ACQUIRE);
 
-		if (serving != NULL)
-			total += serving->cpu[cpu]->arrived;
+		if (serving == NULL)
+			continue;
+		total.arrived += serving->cpu[cpu]->arrived;
+		total.left += serving->cpu[cpu]->left;
 	}
 	spin_unlock(&processes_lock);
 	return total;

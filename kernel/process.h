@@ -51,7 +51,10 @@ struct process *process_at(uint32_t index);
 uint32_t process_count(void);
 void process_describe(struct process *process, struct info_process *out);
 uint64_t activations_busy(void); /* of all processes */
-uint64_t door_calls_of(uint32_t cpu); /* made there, refused ones too */
+struct door_counts { /* calls to all servers, refused ones too */
+	uint64_t arrived, left;
+};
+struct door_counts door_counts_of(uint32_t cpu);
 /* A thread has left an activation (serving_cpu->left counts it): the last one out
  * of an ending process finishes its end. Its space must not be loaded on this CPU by then. */
 void process_visitor_left(struct process *process);

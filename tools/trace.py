@@ -16,6 +16,7 @@ import sys
 EVENT = re.compile(r"@ (\d+) (\d+) (\d+) (\d+) (\w+) (\S+) 0x([0-9a-f]+) ?(\S*)")
 PROCESS = re.compile(r"@process (\d+) (.+)")
 VECTORS = {0xf0: "timer", 0xf1: "reschedule", 0xf2: "round", 0xfe: "APIC error", 0xff: "spurious"}
+RING_RECORDS = 16384 - 8  # kernel/trace.c: what can be read of a ring that went round
 CPU_TRACKS = 1000000  # thread numbers of the CPUs' own tracks
 
 Event = collections.namedtuple("Event", "cpu time thread process kind detail value name")
@@ -45,6 +46,7 @@ class Thread:
         self.since = None  # on a CPU since; None: it is not
         self.process = home
         self.message = ""
+        self.answered = False  # a pager's door_return, whose end is still to come
 
 
 class Converter:
@@ -53,7 +55,7 @@ class Converter:
         self.threads = {}
         self.out = []
         self.folded = collections.Counter()
-        self.doors = False
+        self.tracks = {}  # a CPU's track -> name of the slice that is open there
 
     def process_name(self, pid):
         return self.names.get(pid, f"process {pid}")
@@ -112,27 +114,30 @@ class Converter:
 
     def on_syscall(self, thread, event):
         thread.process = event.process
+        thread.answered = False
         if event.detail == "door_call":
             thread.message = event.name
         elif event.detail != "door_return":
             self.begin(thread, event, "syscall", event.detail, value=hex(event.value))
 
     def on_syscall_end(self, thread, event):
-        """The long way of door calls has no events of its own: the process in which the thread goes on tells of it."""
+        """Door calls have no events of their own: the process in which the thread goes on tells of them."""
         if event.detail == "door_call":
-            if not self.doors and event.process != thread.process:
+            if event.process != thread.process:
                 self.door(thread, event, event.process, thread.message)
         elif event.detail == "door_return":
-            if not self.doors and event.process != thread.process:
+            if event.process != thread.process and not thread.answered:
                 self.end(thread, event, "door")
         else:
             self.end(thread, event, "syscall", result=event.name or hex(event.value))
 
     def on_door(self, thread, event):
-        self.door(thread, event, int(event.detail), event.name)
+        """The kernel's own, to a pager."""
+        self.begin(thread, event, "pager", f"{self.process_name(int(event.detail))}: {event.name or '?'}")
 
     def on_door_end(self, thread, event):
-        self.end(thread, event, "door", result=event.name)
+        self.end(thread, event, "pager", result=event.name)
+        thread.answered = True  # its door_return is over with that
 
     def on_fault(self, thread, event):
         kind = ("read", "write", "execute")[int(event.detail) % 3]
@@ -150,11 +155,17 @@ class Converter:
             old = self.thread(event)
             self.charge(old, event.time)
             old.since = None
-            self.emit("E", event, self.process_name(event.process), track)
+        self.end_track(event, track)
         new = int(event.detail)
         if new:
             self.threads.setdefault(new, Thread(event.value)).since = event.time
-            self.emit("B", event, self.process_name(event.value), track, thread=new)
+            self.tracks[track] = self.process_name(event.value)
+            self.emit("B", event, self.tracks[track], track, thread=new)
+
+    def end_track(self, event, track):
+        """Who has run there so far; nothing at the first switch of the trace."""
+        if track in self.tracks:
+            self.emit("E", event, self.tracks.pop(track), track)
 
     def finish(self, last):
         for number, thread in self.threads.items():
@@ -163,6 +174,8 @@ class Converter:
                 self.emit("E", last._replace(thread=number), thread.stack.pop()[1])
             self.out.append({"ph": "M", "pid": 1, "tid": number, "name": "thread_name",
                              "args": {"name": f"{self.process_name(thread.home)} {number}"}})
+        for track in list(self.tracks):
+            self.end_track(last, track)
         for track in sorted({line["tid"] for line in self.out if line["pid"] == 2}):
             number = track - CPU_TRACKS
             name = f"CPU {number}" if number < 500 else f"CPU {number - 500} interrupts"
@@ -173,7 +186,6 @@ class Converter:
 
 def convert(events, names):
     converter = Converter(names)
-    converter.doors = any(event.kind == "door" for event in events)
     for event in events:
         converter.add(event)
     if events:
@@ -198,6 +210,10 @@ def main(arguments):
     with open(paths[1], "w", encoding="utf-8") as file:
         file.writelines(f"{stack} {time}\n" for stack, time in sorted(made.folded.items()))
     kinds = collections.Counter(event.kind for event in events if not event.kind.endswith("_end"))
+    for cpu, count in sorted(collections.Counter(event.cpu for event in events).items()):
+        if count >= RING_RECORDS:
+            print(f"trace: CPU {cpu}'s ring was full: it has the last {count} events, from "
+                  f"{next(event.time for event in events if event.cpu == cpu) / 1e9:.6f} s on")
     print(f"trace: {len(events)} events ({', '.join(f'{count} {kind}' for kind, count in kinds.most_common())})")
     print(f"trace: {paths[0]} (open in ui.perfetto.dev), {paths[1]} (flame graph)")
     return 0

@@ -14,8 +14,12 @@
 
 enum { RUN_CHECKED = 1, RUN_LENDING = 2 }; /* -c, -r */
 
-/* Of the kinds that a driver uses; SYSTEM stays ours. */
-static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max)
+/* What a program gets of our resources. */
+enum lend { LEND_NOTHING,
+	LEND_DEVICES,    /* of the kinds that a driver uses; SYSTEM stays ours */
+	LEND_COUNTERS }; /* SYSTEM, to read only */
+
+static uint32_t devices_lend(struct spawn_handle *handles, uint32_t max)
 {
 	static const enum resource_kind kinds[] = { RESOURCE_PORT, RESOURCE_IRQ, RESOURCE_MMIO, RESOURCE_ZONE };
 	uint32_t count = 0;
@@ -30,8 +34,22 @@ static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max)
 	return count;
 }
 
+static uint32_t resources_lend(enum lend lend, struct spawn_handle *handles, uint32_t max)
+{
+	switch (lend) {
+	case LEND_NOTHING:
+		break;
+	case LEND_DEVICES:
+		return devices_lend(handles, max);
+	case LEND_COUNTERS:
+		handles[0] = (struct spawn_handle){ STARTUP_RESOURCE, RESOURCE_SYSTEM, NULL, system_resource(), RIGHT_READ };
+		return system_resource() != HANDLE_NONE;
+	}
+	return 0;
+}
+
 /* Run it with our descriptors and mounts, and wait. The program's own status is the command's. */
-static int run_program(struct shell *sh, const char *path, char **argv, bool lend)
+static int run_program(struct shell *sh, const char *path, char **argv, enum lend lend)
 {
 	const struct spawn_fd fds[] = { { sh->in, 0 }, { sh->out.fd, 1 }, { 2, 2 } };
 	struct spawn_handle handles[RESOURCES_MAX];
@@ -41,7 +59,7 @@ static int run_program(struct shell *sh, const char *path, char **argv, bool len
 		.fds = fds,
 		.fd_count = ARRAY_LEN(fds),
 		.handles = handles,
-		.handle_count = lend ? resources_lend(handles, RESOURCES_MAX) : 0,
+		.handle_count = resources_lend(lend, handles, RESOURCES_MAX),
 	};
 	handle_t process;
 	int32_t status = 0;
@@ -68,7 +86,7 @@ static void warm_up(const char *path, char **argv)
 }
 
 /* The same, and then nothing may be missing. */
-static int run_checked(struct shell *sh, const char *path, char **argv, bool lend)
+static int run_checked(struct shell *sh, const char *path, char **argv, enum lend lend)
 {
 	static struct leaks before;
 	warm_up(path, argv);
@@ -92,13 +110,14 @@ int command_run(struct shell *sh, int argc, char **argv)
 			return shell_complain_lintel(sh, path, ERR_NAME_TOO_LONG);
 		path = folder_path;
 	}
-	return (options & RUN_CHECKED ? run_checked : run_program)(sh, path, argv + 1, options & RUN_LENDING);
+	enum lend lend = options & RUN_LENDING ? LEND_DEVICES : LEND_NOTHING;
+	return (options & RUN_CHECKED ? run_checked : run_program)(sh, path, argv + 1, lend);
 }
 
 int command_bench(struct shell *sh, int argc, char **argv)
 {
 	(void)argc;
-	return run_program(sh, PROGRAM_FOLDER "/bench", argv, false);
+	return run_program(sh, PROGRAM_FOLDER "/bench", argv, LEND_COUNTERS);
 }
 
 static const struct command commands[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bench.h - one benchmark program for Lintel and Linux: what a row is, and how it is measured.
- * Everything but native_*.c is POSIX and the same on both. Only the main thread measures.
+ * Everything but lintel/ and linux/ is POSIX and the same on both. Only the main thread measures.
  *
  * A row's body does `count` operations in a loop. One repetition is prepare, [clock] body
  * [clock], check; the result is the minimum over the repetitions of (ticks - the clock's own
@@ -39,6 +39,22 @@ struct bench {
 	unsigned char *buffer;           /* BUFFER_BYTES, page-aligned */
 };
 
+/* What the system has counted since power-on, of all CPUs together. */
+struct costs {
+	uint64_t tlb_flushes; /* of a page or of everything; loads of a root included where they flush */
+	uint64_t root_switches;
+	uint64_t ipis;
+	uint64_t switches; /* from one thread to another */
+};
+
+/* A row's result, in thousandths of a unit per operation. */
+struct figure {
+	uint64_t milli;
+	uint64_t operations; /* of the repetition that stretch.h shows; 0: it is shown with another row */
+	bool counted;        /* `costs` are known: thousandths per operation, of that repetition */
+	struct costs costs;
+};
+
 /* All return false after bench_fail; a failed row is reported and the next one runs. */
 struct row {
 	const char *id;
@@ -53,6 +69,8 @@ struct row {
 	bool (*body)(struct bench *b, uint64_t count);    /* timed */
 	bool (*check)(struct bench *b, uint64_t count);   /* after each repetition; may be NULL */
 	void (*teardown)(struct bench *b);                /* always; may be NULL */
+	/* Measures by itself, instead of prepare, body and check; may be NULL */
+	bool (*measure)(struct bench *b, const struct row *row, struct figure *figure);
 };
 
 struct row_group {
@@ -67,8 +85,10 @@ uint64_t clock_tsc(void);
 /* What moving that many bytes once costs, cached: the same instruction on every system (rep movsq). */
 uint64_t clock_copy_ticks(struct bench *b, uint64_t bytes);
 
-/* measure.c: thousandths of a unit per operation in *milli. false: b->reason says why. */
-bool measure_row(struct bench *b, const struct row *row, uint64_t *milli);
+/* measure.c. false: b->reason says why. */
+bool measure_row(struct bench *b, const struct row *row, struct figure *figure);
+/* What was counted from `before` on, by `operations` operations. Leaves figure->counted false where nobody counts. */
+void measure_costs(struct figure *figure, const struct costs *before, uint64_t operations);
 
 /* Keep a "why"; errno's text is added if `error` is not 0. Returns false. */
 bool bench_fail(struct bench *b, const char *what, int error);
@@ -86,7 +106,10 @@ extern const struct row_group thread_rows; /* thread_rows.c: pthreads, spawn */
 extern const struct row_group program_rows; /* program_rows.c: what programs do with files */
 extern const struct row_group scaling_rows; /* scaling_rows.c: one thread and two */
 extern const struct row_group shared_space_rows; /* scaling_rows.c: two CPUs in one space */
-extern const struct row_group native_rows; /* native_lintel.c or linux/native_linux.c: what one system has */
+/* What one system has: lintel/ or linux/. */
+extern const struct row_group native_rows;         /* calls */
+extern const struct row_group native_wake_rows;    /* waking and switching */
+extern const struct row_group native_scaling_rows; /* calls by one thread and by two */
 
 /* If this start of the program is the child of a row (argv[1] is CHILD_WORD), do its part and
  * return its status in *status. */
@@ -96,6 +119,8 @@ bool native_child(int argc, char **argv, int *status);
 void native_use_large_pages(void *memory, size_t bytes, bool large);
 /* Disk space for the file in large pieces, where a system allocates as it is written to. */
 void native_reserve(int fd, uint64_t bytes);
+/* false: this system does not tell. */
+bool native_costs(struct costs *out);
 /* CPUs that run. */
 unsigned native_cpus(void);
 /* This program's own file, for rows that start it again. */

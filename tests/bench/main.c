@@ -74,21 +74,36 @@ static void json_string(const char *text)
 	putchar('"');
 }
 
-static void print_json(const struct bench *b, const struct row *row, const char *id, bool good, uint64_t milli,
+static void json_milli(const char *name, uint64_t milli)
+{
+	printf(", \"%s\": %" PRIu64 ".%03u", name, milli / 1000, (unsigned)(milli % 1000));
+}
+
+/* `figure` NULL: b->reason says why there is none. */
+static void print_json(const struct bench *b, const struct row *row, const char *id, const struct figure *figure,
 	uint64_t copy)
 {
 	printf("{\"row\": ");
 	json_string(id);
 	printf(", \"group\": \"%s\", \"what\": ", program.group_name);
 	json_string(row->what);
-	if (good)
-		printf(", \"value\": %" PRIu64 ".%03u, \"unit\": \"%s\", \"copy\": %" PRIu64 "}\n", milli / 1000,
-			(unsigned)(milli % 1000), b->exact ? "insn" : "ns", copy);
-	else {
+	if (!figure) {
 		printf(", \"error\": ");
 		json_string(b->reason);
 		printf("}\n");
+		return;
 	}
+	json_milli("value", figure->milli);
+	printf(", \"unit\": \"%s\", \"copy\": %" PRIu64, b->exact ? "insn" : "ns", copy);
+	if (figure->operations)
+		printf(", \"operations\": %" PRIu64, figure->operations);
+	if (figure->counted) {
+		json_milli("tlb_flushes", figure->costs.tlb_flushes);
+		json_milli("root_switches", figure->costs.root_switches);
+		json_milli("ipis", figure->costs.ipis);
+		json_milli("switches", figure->costs.switches);
+	}
+	printf("}\n");
 }
 
 /* ---- Tables: a line a row, a column a directory, the copy's own cost last ---- */
@@ -108,23 +123,38 @@ static void print_heading(const char *title, const char *const *columns, size_t 
 	printf(copies ? " %*s\n" : "\n", VALUE_COLUMNS, "copy alone");
 }
 
+/* Of rows without a place, where the system tells; else the table has no such columns. */
+static const char *const costs_heading[] = { "", "TLB flushes", "IPIs", "switches" };
+#define COSTS_COLUMNS (sizeof costs_heading / sizeof costs_heading[0])
+
+static void print_costs(const struct costs *costs)
+{
+	const uint64_t cells[] = { costs->tlb_flushes, costs->ipis, costs->switches };
+	char text[32];
+	for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
+		printf(" %*s", VALUE_COLUMNS, value_text(text, sizeof text, cells[i]));
+}
+
 /* One row in one place. A failure's reason is kept in `reason` for below the line. */
 static void run_cell(const struct row *row, const char *label, char *reason)
 {
 	struct bench *b = &program.bench;
 	char id[96], text[32];
-	uint64_t milli = 0, copy = 0;
+	struct figure figure;
+	uint64_t copy = 0;
 	snprintf(id, sizeof id, "%s%s%s", label, *label ? "." : "", row->id);
-	bool good = measure_row(b, row, &milli);
+	bool good = measure_row(b, row, &figure);
 	if (good)
 		copy = clock_copy_ticks(b, row->copy_bytes);
 	program.ran++;
 	program.failed += !good;
 	reason[0] = '\0';
 	if (b->json) {
-		print_json(b, row, id, good, milli, copy);
+		print_json(b, row, id, good ? &figure : NULL, copy);
 	} else {
-		printf(" %*s", VALUE_COLUMNS, good ? value_text(text, sizeof text, milli) : "-");
+		printf(" %*s", VALUE_COLUMNS, good ? value_text(text, sizeof text, figure.milli) : "-");
+		if (good && figure.counted && !*label)
+			print_costs(&figure.costs);
 		if (!good)
 			strcpy(reason, b->reason);
 	}
@@ -194,6 +224,13 @@ static void run_rows(const struct row_group *group, const char *const *places, s
 
 static const char *const nowhere[] = { "" };
 
+/* Rows that need no directory. */
+static void print_costs_heading(const char *title)
+{
+	struct costs costs;
+	print_heading(title, costs_heading, native_costs(&costs) ? COSTS_COLUMNS : 1, false);
+}
+
 static void run_files(void)
 {
 	const char *const *places = program.directories;
@@ -211,8 +248,9 @@ static void run_boot(uint64_t start_ticks)
 	struct bench *b = &program.bench;
 	if (!b->exact)
 		bench_fail(b, "only counted in instructions", 0);
+	const struct figure figure = { .milli = start_ticks * 1000 };
 	if (b->json)
-		print_json(b, &row, row.id, b->exact, start_ticks * 1000, 0);
+		print_json(b, &row, row.id, b->exact ? &figure : NULL, 0);
 	else if (b->exact)
 		printf("\nfrom power-on to this program: %" PRIu64 " instructions\n", start_ticks);
 }
@@ -237,16 +275,19 @@ static void run_groups(uint64_t start_ticks)
 	if (begin_group(GROUP_SCALING)) {
 		print_heading("scaling", program.directories, program.directory_count, false);
 		run_rows(&scaling_rows, program.directories, program.directory_count);
-		print_heading("two CPUs in one space", nowhere, 1, false);
+		print_costs_heading("two CPUs in one space");
 		run_rows(&shared_space_rows, nowhere, 1);
+		print_costs_heading("calls by one thread and by two");
+		run_rows(&native_scaling_rows, nowhere, 1);
 	}
 	if (begin_group(GROUP_MEMORY)) {
-		print_heading("memory", nowhere, 1, false);
+		print_costs_heading("memory");
 		run_rows(&memory_rows, nowhere, 1);
 	}
 	if (begin_group(GROUP_IPC)) {
-		print_heading("calls and threads", nowhere, 1, false);
+		print_costs_heading("calls and threads");
 		run_rows(&native_rows, nowhere, 1);
+		run_rows(&native_wake_rows, nowhere, 1);
 		run_rows(&thread_rows, nowhere, 1);
 	}
 }

@@ -53,6 +53,35 @@ class TraceTest(unittest.TestCase):
         phases = [line["ph"] for line in made.out if line["name"] == "vmo_create"]
         self.assertEqual(phases, ["B", "E"])
 
+    def test_a_pager_is_called_within_a_door_call(self):
+        """Its return ends its own slice, not the call's that touched the page."""
+        made = self.convert("""@ 0 10 7 3 syscall door_call 0x1 fs.read
+@ 0 20 7 4 syscall_end door_call 0x0 OK
+@ 0 30 7 4 fault 0 0x5000\x20
+@ 0 40 7 4 fault_end 0 0xfffffffffffffff0 AGAIN
+@ 0 50 7 4 door 5 0x3 pager.fault
+@ 0 60 7 5 syscall vmo_supply 0x0 vmo_supply
+@ 0 70 7 5 syscall_end vmo_supply 0x0 OK
+@ 0 80 7 5 syscall door_return 0x0 door_return
+@ 0 85 7 5 door_end 5 0x0 OK
+@ 0 90 7 4 syscall_end door_return 0x0 OK
+@ 0 95 7 4 syscall door_return 0x0 door_return
+@ 0 99 7 3 syscall_end door_return 0x0 OK
+""")
+        self.assertEqual([(line["ph"], line["name"]) for line in made.out if line["pid"] == 1 and "ts" in line], [
+            ("B", "process 4: fs.read"), ("B", "fault read"), ("E", "fault read"), ("B", "process 5: pager.fault"),
+            ("B", "vmo_supply"), ("E", "vmo_supply"), ("E", "process 5: pager.fault"), ("E", "process 4: fs.read")])
+        self.assertEqual(made.folded["process 3;process 4: fs.read;process 5: pager.fault"], 10 + 15)
+
+    def test_tracks_of_cpus_balance(self):
+        made = self.convert(LOG)
+        depth = 0
+        for line in made.out:
+            if line["pid"] == 2 and line.get("tid") == trace.CPU_TRACKS:
+                depth += {"B": 1, "E": -1}.get(line["ph"], 0)
+                self.assertGreaterEqual(depth, 0)
+        self.assertEqual(depth, 0)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -13,6 +13,7 @@ from vm.options import OptionError, parse_options
 
 MEM = "2G"
 PMEM = "1G"
+PMEM_BYTES = 1 << 30
 NVDIMMS = 2  # Linux has one more, so that two file systems can be there in one boot
 LINES_KEPT = 60
 

@@ -7,6 +7,7 @@ from bench import plan
 
 ENDS = {"linux": "bench: end"}
 UNITS = ("insn", "ns")
+COSTS = ("operations", "tlb_flushes", "root_switches", "ipis", "switches")  # what Lintel's kernel counts of an operation
 FACT = re.compile(r"bench: fact (\w+) (\d+)$")
 
 
@@ -29,7 +30,7 @@ def parse_row(line):
         return row
     if not finite(row.get("value")) or row.get("unit") not in UNITS:
         return None
-    return row
+    return {key: value for key, value in row.items() if key not in COSTS or finite(value)}
 
 
 class Output:
@@ -69,7 +70,7 @@ class Output:
             return
         measurement = {"mode": self.job.mode, "column": column, "row": name, "group": row.get("group", ""),
                        "what": row.get("what", name)}
-        for key in ("value", "unit", "copy", "error"):
+        for key in ("value", "unit", "copy", "error", *COSTS):
             if key in row:
                 measurement[key] = row[key]
         self.measurements.append(measurement)

@@ -53,13 +53,24 @@ def inline_svg(path):
 
 
 def table_html(table):
+    costs = "".join(f"<th>{head}</th>" for head in tables.COSTS.values()) if table.costs else ""
     heads = "".join(f"<th>{html.escape(full_title(column))}</th>" for column in table.columns)
-    lines = [f"<table><tr><th>{html.escape(table.group)}</th>{heads}<th>copy alone</th><th>ratio</th></tr>"]
+    lines = [f"<table><tr><th>{html.escape(table.group)}</th>{heads}<th>copy alone</th><th>ratio</th>{costs}</tr>"]
     for row in table.rows:
         cells = "".join(cell_html(table.cells.get((row, column))) for column in table.columns)
         copy = tables.number_text(table.copies[row]) if row in table.copies else ""
         lines.append(f'<tr><td><a href="#{anchor(table, row)}">{html.escape(table.what[row])}</a></td>{cells}'
-                     f'<td>{copy}</td><td class="best">{tables.ratio_text(table.ratio(row))}</td></tr>')
+                     f'<td>{copy}</td><td class="best">{tables.ratio_text(table.ratio(row))}</td>'
+                     + "".join(f"<td>{cell}</td>" for cell in table.cost_cells(row)) + "</tr>")
+    return "\n".join(lines) + "</table>" + "".join(f"<p class='note'>{line.strip()}</p>" for line in tables.costs_line(table))
+
+
+def budget_html(budget):
+    """A bar for each part of a row."""
+    lines = [f"<h3>Where the {budget['value']:.0f} instructions of {html.escape(budget['row'])} go</h3><table>"]
+    most = max((count for _, count in budget["parts"]), default=1)
+    lines += [f"<tr><td>{html.escape(part)}</td><td>{count:.1f}</td><td style='text-align:left'><div style='background:#1f6feb;"
+              f"height:.8em;width:{count / most * 20:.1f}em'></div></td></tr>" for part, count in budget["parts"]]
     return "\n".join(lines) + "</table>"
 
 
@@ -122,6 +133,7 @@ def page_html(run, folder):
         lines.append(inline_svg(os.path.join(folder, f"{table.mode}-{table.group}.svg")))
         lines.append(table_html(table))
         lines += [operation_html(table, row, folder) for row in table.rows]
+        lines += [budget_html(budget) for budget in run.get("budgets", ())] if table.group == "ipc" else []
     lines += ["<h2>What this does not show</h2>", f"<p class='note'>{html.escape(run['not_shown'])}</p>", "<h2>The machine</h2><dl>"]
     lines += [f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(text))}</dd>" for name, text in run["machine"].items()]
     return "\n".join(lines) + "</dl></html>\n"

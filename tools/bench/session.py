@@ -2,6 +2,7 @@
 """session.py - one run: its boots one after the other, progress, what goes wrong, and the report at the end.
 
 Whatever happens (a peer that cannot be had, a guest that hangs, the keyboard), what has been measured is reported."""
+import glob
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ import time
 from bench import guests, native, packages, report, store, tables
 from bench.parse import Output
 from bench.problem import Problem, explain_os
+from meter import measure
 
 NOT_SHOWN = (
     "Instructions are not time: cache and TLB misses, and what a switch of address space costs in them, do not count. "
@@ -30,7 +32,7 @@ class Session:
         self.build, self.save, self.quick = build, save, quick
         self.folder = os.path.join(build, "bench")
         self.problems, self.measurements, self.facts = [], [], {}
-        self.commands = {}
+        self.commands, self.budgets = {}, []
         self.linux = None
         self.reused = 0
         self.started = time.time()
@@ -60,6 +62,8 @@ class Session:
         except Problem as problem:
             self.problem(str(problem))
         guests.remove_pmem(self.folder)
+        if not self.interrupted:
+            self.look_from_outside()
         self.finish()
 
     def prepare_linux(self):
@@ -133,9 +137,25 @@ class Session:
             self.problem(str(problem))
             return {"measurements": output.measurements, "facts": output.facts}
 
+    def look_from_outside(self):
+        """Lintel's calls once more, under the plugin: where their instructions go, what they cost two CPUs."""
+        rows = [one for one in self.measurements if one["column"] == "lintel" and one["group"] == "ipc"
+                and one["mode"] == "exact" and "value" in one]
+        if not rows:
+            return
+        try:
+            self.budgets = [budget.as_json() for budget in measure.budgets(self.build, measure.BUDGET_ROWS)]
+            costs = measure.costs(self.build, [one["row"] for one in rows])
+        except Problem as problem:
+            self.problem(f"no budget of the door path: {problem}")
+            return
+        for one in rows:
+            one.update(costs.get(one["row"], {}))
+        tell(f"looked from outside at {len(rows)} rows with {measure.CPUS} CPUs, at {len(self.budgets)} with one")
+
     def describe(self):
         """The machine, versions, command lines, sources."""
-        sources = native.bench_sources() + ["tests/bench/native_lintel.c", "tests/bench/bench.h"]
+        sources = native.bench_sources() + sorted(glob.glob("tests/bench/lintel/*.[ch]") + glob.glob("tests/bench/*.h"))
         machine = {
             "host": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs",
             "QEMU": qemu_version(), "Lintel": git_revision(), "benchmark sources, SHA-256": store.digest_files(sources),
@@ -170,7 +190,7 @@ class Session:
         self.add_boot_rows()
         run = {"format": store.FORMAT, "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
                "seconds": round(time.time() - self.started), "quick": self.quick, "machine": self.describe(),
-               "not_shown": NOT_SHOWN, "problems": self.problems, "measurements": store.combine(self.measurements)}
+               "not_shown": NOT_SHOWN, "problems": self.problems, "measurements": store.combine(self.measurements), "budgets": self.budgets}
         print()
         print(tables.run_text(run), end="", flush=True)
         try:

@@ -10,6 +10,8 @@ from bench import plan
 CHANGE_MIN = 0.01  # what bench-diff shows, as a fraction
 WHAT_WIDTH = 46
 CELL_WIDTH = 11
+# What an operation of Lintel's costs other CPUs; counted with 2 of them (tools/meter).
+COSTS = {"tlb_flushes": "TLB flushes", "ipis": "IPIs", "shared_stores": "shared stores"}
 PEERS = {"pmem": plan.RIVALS, "tmp": ("lean.tmpfs",)}
 
 
@@ -32,13 +34,15 @@ class Table:
 
     def __init__(self, measurements, mode, group):
         self.mode, self.group = mode, group
-        self.cells, self.what, self.copies = {}, {}, {}
+        self.cells, self.what, self.copies, self.costs = {}, {}, {}, {}
         for one in measurements:
             if one["mode"] == mode and one["group"] == group:
                 self.cells[one["row"], one["column"]] = one
                 self.what.setdefault(one["row"], one["what"])
                 if one.get("copy"):
                     self.copies.setdefault(one["row"], one["copy"])
+                if "shared_stores" in one:
+                    self.costs[one["row"]] = {key: one.get(key) for key in COSTS}
         self.add_cheapest_call()
         self.rows = list(self.what)
         present = {column for _, column in self.cells}
@@ -59,6 +63,10 @@ class Table:
 
     def value(self, row, column):
         return self.cells.get((row, column), {}).get("value")
+
+    def cost_cells(self, row):
+        """Of the columns COSTS, where the table has them."""
+        return [number_text(self.costs.get(row, {}).get(key)) for key in COSTS] if self.costs else []
 
     def rivals(self, column="lintel.pmem"):
         """Columns that Lintel's column is set against."""
@@ -122,6 +130,7 @@ def text_lines(table, columns, with_ratio):
     has_copies = bool(table.copies) and with_ratio
     heads += ["copy alone"] if has_copies else []
     heads += ["ratio"] if with_ratio else []
+    heads += list(COSTS.values()) if table.costs and with_ratio else []
     widths = [max(CELL_WIDTH, len(head)) for head in heads]
     yield title
     yield " " * WHAT_WIDTH + " ".join(head.rjust(width) for head, width in zip(heads, widths))
@@ -130,7 +139,7 @@ def text_lines(table, columns, with_ratio):
         if all(cell == "-" for cell in cells):
             continue
         cells += [number_text(table.copies.get(row, 0)) if table.copies.get(row) else ""] if has_copies else []
-        cells += [ratio_text(table.ratio(row))] if with_ratio else []
+        cells += [ratio_text(table.ratio(row))] + table.cost_cells(row) if with_ratio else []
         yield ("  " + table.what[row])[:WHAT_WIDTH].ljust(WHAT_WIDTH) + \
             " ".join(cell.rjust(width) for cell, width in zip(cells, widths))
 
@@ -179,6 +188,21 @@ def scaling_lines(table):
             " ".join(ratio_text(factors.get(column)).rjust(CELL_WIDTH) for column in columns)
 
 
+def costs_line(table):
+    return ["  TLB flushes, IPIs and stores that take a line from the other CPU: Lintel's, per operation, with 2 CPUs "
+            "(null call and doors: both at once)"] if table.costs else []
+
+
+def budget_lines(budget):
+    """Where a row's instructions go."""
+    yield f"budget of {budget['row']} ({budget['what']}): guest instructions per operation"
+    for part, count in budget["parts"]:
+        yield ("  " + part)[:WHAT_WIDTH].ljust(WHAT_WIDTH) + number_text(count).rjust(CELL_WIDTH)
+    yield "  the empty loop, not in the row".ljust(WHAT_WIDTH) + f"{budget['value'] - budget['total']:.1f}".rjust(CELL_WIDTH)
+    yield "  the row".ljust(WHAT_WIDTH) + number_text(budget["value"]).rjust(CELL_WIDTH)
+    yield f"  of these {budget['locked']:.1f} locked, {budget['root_loads']:.1f} loads of a root"
+
+
 def ways_line(table):
     ways = [f"{plan.column_title(column)}: {one['way']}" for (row, column), one in table.cells.items()
             if row == plan.CALL_ROW and "way" in one]
@@ -192,7 +216,7 @@ def table_text(table):
     else:
         for number, columns in enumerate(columns_to_print(table)):
             lines += list(text_lines(table, columns, number == 0)) + [""]
-    lines += ways_line(table)
+    lines += ways_line(table) + (costs_line(table) if table.mode == "exact" else [])
     for row, column, why in table.errors():
         lines.append(f"  {row} did not run on {column}: {why}")
     return "\n".join(lines).rstrip() + "\n"
@@ -200,13 +224,14 @@ def table_text(table):
 
 def run_text(run):
     text = "\n".join(table_text(table) for table in tables_of(run))
+    text += "".join("\n" + "\n".join(budget_lines(budget)) + "\n" for budget in run.get("budgets", ()))
     return text + "".join(f"problem: {line}\n" for line in run.get("problems", ()))
 
 
 def run_csv(run):
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["mode", "group", "row", "what", "column", "value", "unit", "copy", "least", "most", "error", "ratio"])
+    writer.writerow(["mode", "group", "row", "what", "column", "value", "unit", "copy", "least", "most", *COSTS, "error", "ratio"])
     for table in tables_of(run):
         for row in table.rows:
             for column in table.columns:
@@ -215,7 +240,7 @@ def run_csv(run):
                     ratio = table.ratio(row, column) if column.startswith("lintel") else None
                     writer.writerow([table.mode, table.group, row, table.what[row], column, one.get("value", ""),
                                      one.get("unit", ""), one.get("copy", ""), one.get("least", ""), one.get("most", ""),
-                                     one.get("error", ""), f"{ratio:.3f}" if ratio else ""])
+                                     *(one.get(key, "") for key in COSTS), one.get("error", ""), f"{ratio:.3f}" if ratio else ""])
     return out.getvalue()
 
 

@@ -13,6 +13,7 @@ program_name = $(firstword $(subst :, ,$(1)))
 program_folder = $(lastword $(subst :, ,$(1)))
 $(foreach row,$(PROGRAM_TABLE),$(eval $(call program_name,$(row))_SOURCES := \
 	$(filter-out %_host.c,$(sort $(wildcard $(call program_folder,$(row))/*.[cS])))))
+bench_SOURCES += $(sort $(wildcard tests/bench/lintel/*.c))
 $(foreach name,$(GUEST_FOLDERS),$(eval $(name)_SOURCES := $(sort $(wildcard tests/guest/$(name)/*.[cS]))))
 $(foreach name,$(GUEST_FILES),$(eval $(name)_SOURCES := tests/guest/$(name).c))
 

@@ -7,8 +7,8 @@
 enum trace_kind {
 	TRACE_SYSCALL = 1,        /* detail: number, value: first argument; of door_call: word 0 of the message */
 	TRACE_SYSCALL_END = 2,    /* detail: number, value: result */
-	TRACE_DOOR = 3,           /* detail: the server's pid, value: word 0 of the message; `process` is the caller */
-	TRACE_DOOR_END = 4,       /* detail: the server's pid, value: result; `process` is the caller */
+	TRACE_DOOR = 3,           /* the kernel's own call to a pager; detail: the server's pid, value: word 0 */
+	TRACE_DOOR_END = 4,       /* detail: the server's pid, value: result */
 	TRACE_FAULT = 5,          /* detail: 0 read, 1 write, 2 execute, value: address */
 	TRACE_FAULT_END = 6,      /* detail: likewise, value: err_t */
 	TRACE_SWITCH = 7,         /* detail: the next thread, 0: idle, value: its process */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* native_linux.c - what only Linux has: its null call, and the ways in which two processes there
- * call each other, both on CPU 0. Built instead of native_lintel.c by the host's compiler. */
+ * call each other, both on CPU 0. Built instead of lintel/ by the host's compiler. */
 #include "../bench.h"
 
 #include <errno.h>
@@ -171,3 +171,11 @@ static const struct row rows[] = {
 	{ .id = "fork_wait", .what = "fork + exit + wait", .count = 50, .body = fork_wait },
 };
 const struct row_group native_rows = { rows, sizeof rows / sizeof rows[0] };
+const struct row_group native_wake_rows = { NULL, 0 };
+const struct row_group native_scaling_rows = { NULL, 0 };
+
+bool native_costs(struct costs *out)
+{
+	(void)out;
+	return false;
+}

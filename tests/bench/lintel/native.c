@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* native.c - what bench.h asks of the system, for Lintel. */
+#include <lintel/info.h>
+#include <lintel/process.h>
+#include <lintel/syscalls.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+const char *bench_program = "/boot/bin/bench";
+
+bool native_child(int argc, char **argv, int *status)
+{
+	if (argc < 3 || strcmp(argv[1], CHILD_WORD))
+		return false;
+	*status = strcmp(argv[2], "echo") ? 7 : echo_main();
+	return true;
+}
+
+/* The memory manager chooses by itself. */
+void native_use_large_pages(void *memory, size_t bytes, bool large)
+{
+	(void)memory, (void)bytes, (void)large;
+}
+
+/* pmfs and memfs choose extents by themselves. */
+void native_reserve(int fd, uint64_t bytes)
+{
+	(void)fd, (void)bytes;
+}
+
+unsigned native_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	return cpus > 0 ? (unsigned)cpus : 1;
+}
+
+/* Without PCIDs each load of a root drops what the TLB holds. */
+bool native_costs(struct costs *out)
+{
+	handle_t system = lintel_startup_handle(STARTUP_RESOURCE, RESOURCE_SYSTEM, 0);
+	struct info_system machine;
+	struct info_cpu cpu;
+	uint64_t bytes;
+	if (system == HANDLE_NONE || lintel_system_info(system, INFO_SYSTEM, 0, &machine, sizeof machine, &bytes) != OK)
+		return false;
+	*out = (struct costs){ 0 };
+	for (uint32_t i = 0; i < machine.cpus; i++) {
+		if (lintel_system_info(system, INFO_CPU, i, &cpu, sizeof cpu, &bytes) != OK)
+			return false;
+		out->tlb_flushes += cpu.tlb_flushes_page + cpu.tlb_flushes_all;
+		out->root_switches += cpu.root_switches;
+		out->ipis += cpu.ipis_sent;
+		out->switches += cpu.switches;
+	}
+	if (!(machine.features & CPU_PCID))
+		out->tlb_flushes += out->root_switches;
+	return true;
+}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""scaling.py - how many more calls two CPUs make than one, by wall time. Both sides are measured in one boot, in turn, round
+by round (tests/bench/lintel/scaling_rows.c). Whatever else runs on this machine falsifies it, so a boot counts only where
+the rest of the machine had next to nothing to do; else it is made again."""
+import os
+import resource
+
+from bench import guests
+from bench.parse import parse_row
+from bench.problem import Problem
+
+TRIES = 20
+OTHERS_MAX = 0.01  # of the machine's time, for everything but QEMU
+SECONDS = 120
+
+
+def machine_ticks():
+    """(busy, all) of all CPUs since power-on, in clock ticks."""
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = [int(word) for word in file.readline().split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+
+
+def children_ticks():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) * os.sysconf("SC_CLK_TCK")
+
+
+def others_share(before, after):
+    """Of the machine's time between two of (busy, all, children's): what went to others."""
+    busy, total, own = (late - early for early, late in zip(before, after))
+    return max(0.0, (busy - own) / total) if total else 0.0
+
+
+class Scaling:
+    def __init__(self, rows, others):
+        one, two = rows
+        self.what = one["what"].rsplit(",", 1)[0]
+        self.ratio = one["value"] / two["value"]
+        self.others = others
+
+    def quiet(self):
+        return self.others <= OTHERS_MAX
+
+    def text(self):
+        note = "" if self.quiet() else f"  (others had {self.others * 100:.0f} % of this machine: no good)"
+        return f"  {self.what:40} x{self.ratio:.2f}{note}"
+
+
+def measure_once(build, folder, row):
+    """`row` is NAME_2."""
+    found = []
+
+    def on_line(line):
+        parsed = parse_row(line)
+        if parsed is not None:
+            found.append(parsed)
+        return False
+
+    os.makedirs(folder, exist_ok=True)
+    command = guests.lintel_command(build, folder, f"bench scaling --json --rows {row[:-1]}1,{row}", False, 2)
+    before = (*machine_ticks(), children_ticks())
+    try:
+        guests.run_guest(command, os.path.join(folder, "scaling.log"), SECONDS, on_line)
+    finally:
+        guests.remove_pmem(folder)
+    after = (*machine_ticks(), children_ticks())
+    if len(found) != 2 or any("error" in one for one in found):
+        raise Problem(f"{row} did not run (log: {os.path.join(folder, 'scaling.log')})")
+    return Scaling(found, others_share(before, after))
+
+
+def measure(build, folder, row):
+    """The first quiet one of TRIES boots, else the quietest."""
+    best = None
+    for _ in range(TRIES):
+        one = measure_once(build, folder, row)
+        best = one if best is None or one.others < best.others else best
+        if best.quiet():
+            break
+    return best
