@@ -47,6 +47,7 @@
 #else
 #define SEALED(p) true
 #endif
+#define INSIDE(p) (arrived[p] - left[p])
 #define SERVER_OF(a) ((a) < STACKS_A -> A : B)
 #define IS_ENDING(p) (state[p] >= ENDING)
 #define MUST_UNWIND(t) ((pending[t] & (DEADLINE | PEER_DIED)) || ((pending[t] & KILL) && act[t] == NOBODY))
@@ -54,7 +55,8 @@
 /* struct process */
 byte state[PROCESSES];
 byte threads[PROCESSES];   /* thread_count */
-byte inside[PROCESSES];    /* visitors, or the sum of serving_cpu->inside */
+byte arrived[PROCESSES];   /* serving_cpu->arrived, and left */
+byte left[PROCESSES];
 bool finishing[PROCESSES];
 bool sealed[PROCESSES];
 bool home_told[2];         /* the servers' own threads have PENDING_KILL */
@@ -211,11 +213,23 @@ inline handles_clear() /* handle_table_clear: C holds the badge */
 
 inline finish_if_empty(p)
 {
+#ifdef ROUNDS /* serving_inside: two looks, in this order */
+#ifdef WRONG_SUMS_BACKWARDS
+	sum = arrived[p];
+#define NOBODY_INSIDE(p) (left[p] == sum)
+#else
+	sum = left[p];
+#define NOBODY_INSIDE(p) (arrived[p] == sum)
+#endif
+#else
+#define NOBODY_INSIDE(p) (INSIDE(p) == 0)
+#endif
 	d_step {
 		if
-		:: state[p] == ENDING && threads[p] == 0 && !finishing[p] && inside[p] == 0 && SEALED(p) -> finishing[p] = true; last = true
+		:: state[p] == ENDING && threads[p] == 0 && !finishing[p] && NOBODY_INSIDE(p) && SEALED(p) -> finishing[p] = true; last = true
 		:: else -> last = false
-		fi
+		fi;
+		sum = 0
 	}
 	if
 	:: last ->
@@ -231,7 +245,7 @@ inline finish_if_empty(p)
 
 inline visitor_left(p)
 {
-	d_step { inside[p]--; empties = inside[p] == 0 && IS_ENDING(p) }
+	d_step { left[p]++; empties = IS_ENDING(p) }
 	if
 	:: empties -> empties = false; finish_if_empty(p)
 	:: else
@@ -477,7 +491,7 @@ inline door_call_begins(s) /* handle_get, and the count of reach */
 	fi;
 #ifndef WRONG_COUNTS_LATE
 	if
-	:: !fails -> inside[s]++
+	:: !fails -> arrived[s]++
 	:: else
 	fi
 #endif
@@ -500,7 +514,7 @@ inline door_call(s, timed)
 			fi
 		:: else ->
 #ifdef WRONG_COUNTS_LATE
-			inside[s]++;
+			arrived[s]++;
 #endif
 			d_step {
 				orphan_prepare(s, timed);
@@ -721,7 +735,7 @@ inline border()
 proctype Thread(byte me)
 {
 	byte i, a, s, o, x, work, got = NOBODY, got_orphan = NOBODY;
-	byte calls = (me < CLIENTS -> CALLS : 0);
+	byte sum, calls = (me < CLIENTS -> CALLS : 0);
 	byte nests = (me >= NEST_FROM -> 1 : 0);
 	bool last, empties, begun, fails, ends, retires, leaves_badge;
 
@@ -767,7 +781,7 @@ proctype Thread(byte me)
 /* The thread that a server was started with: waits for its end. */
 proctype Home(byte p)
 {
-	byte i;
+	byte i, sum;
 	bool last, retires, begun;
 
 	d_step { home_told[p] -> threads[p]-- }
@@ -776,7 +790,7 @@ proctype Home(byte p)
 
 proctype Killer(byte p)
 {
-	byte i;
+	byte i, sum;
 	bool last, begun, retires;
 
 	process_end(p)
@@ -890,7 +904,7 @@ proctype Check()
 			:: else -> break
 			od;
 			assert(state[i] != ENDING || found);
-			assert(found || inside[i] == 0);
+			assert(found || INSIDE(i) == 0);
 			i++
 		:: else -> break
 		od;
