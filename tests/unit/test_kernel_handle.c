@@ -78,7 +78,8 @@ void object_handle_dropped(struct object *object)
 /* ---- */
 
 static const struct object_class event_class = { .type = OBJECT_EVENT }, vmo_class = { .type = OBJECT_VMO };
-static struct object event, vmo;
+static const struct object_class door_class = { .type = OBJECT_DOOR };
+static struct object event, vmo, door;
 static struct handle_table table, other;
 
 static int fresh(void **state)
@@ -88,6 +89,7 @@ static int fresh(void **state)
 	frames_max = UINT32_MAX;
 	event = (struct object){ .class = &event_class, .references = 1 };
 	vmo = (struct object){ .class = &vmo_class, .references = 1 };
+	door = (struct object){ .class = &door_class, .references = 1 };
 	return handle_table_init(&table, NULL) == OK && handle_table_init(&other, NULL) == OK ? 0 : -1;
 }
 
@@ -99,8 +101,17 @@ static int gone(void **state)
 	handle_table_clear(&other);
 	assert_int_equal(frames, 0);
 	assert_int_equal(event.references, 1);
-	assert_int_equal(event.handles + vmo.handles, 0);
+	assert_int_equal(event.handles + vmo.handles + door.handles, 0);
 	return 0;
+}
+
+/* As call_fast_path.h looks a door up, for any 64 bits that a caller may have in rdi. */
+static struct object *door_seen(uint64_t rdi)
+{
+	struct handle_door **pages = handle_table_doors(&table);
+	const struct handle_door *found = &pages[rdi >> 8 & 0xff][rdi & 0xff];
+
+	return found->handle == rdi ? found->door : NULL;
 }
 
 static void types_and_rights_are_checked(void **state)
@@ -168,7 +179,7 @@ static void no_memory_changes_nothing(void **state)
 	handle_t handles[HANDLE_SLOTS_PER_PAGE], out[2] = { 77, 77 };
 
 	(void)state;
-	frames_max = frames + 1;
+	frames_max = frames + 3; /* a page of slots and one of doors; and of the next two the first */
 	for (uint32_t i = 0; i < HANDLE_SLOTS_PER_PAGE - 2; i++)
 		assert_int_equal(handle_add(&table, &event, 0, &handles[i]), OK);
 	assert_int_equal(handle_put(&table, moved, 2, out), ERR_NO_MEMORY); /* one slot is left */
@@ -218,6 +229,32 @@ static void a_cleared_table_takes_nothing(void **state)
 	assert_int_equal(handle_close(&table, handle), ERR_BAD_HANDLE);
 }
 
+static void doors_are_seen_without_the_lock(void **state)
+{
+	handle_t handle, other_right, other_type, again;
+
+	(void)state;
+	for (uint64_t rdi = 0; rdi <= UINT16_MAX; rdi++) /* an empty table */
+		assert_null(door_seen(rdi));
+	assert_int_equal(handle_add(&table, &door, RIGHT_CALL | RIGHT_TRANSFER, &handle), OK);
+	assert_int_equal(handle_add(&table, &door, RIGHT_WAIT, &other_right), OK);
+	assert_int_equal(handle_add(&table, &event, RIGHTS_ALL, &other_type), OK);
+	assert_ptr_equal(door_seen(handle), &door);
+	assert_null(door_seen(other_right));
+	assert_null(door_seen(other_type));
+	assert_null(door_seen(HANDLE_NONE));
+	assert_null(door_seen(UINT64_MAX));
+	assert_null(door_seen(handle | 1ull << 32)); /* a deadline */
+	assert_null(door_seen(handle + (1u << HANDLE_INDEX_BITS)));
+	assert_int_equal(handle_close(&table, handle), OK);
+	assert_null(door_seen(handle));
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(handle_add(&table, &door, RIGHT_CALL, &again), OK);
+		assert_ptr_equal(door_seen(again), &door);
+		assert_null(door_seen(handle));
+	}
+}
+
 static void random_operations_match_a_model(void **state)
 {
 	enum { LIVE_MAX = 3000 };
@@ -235,7 +272,7 @@ static void random_operations_match_a_model(void **state)
 		case 0: case 1: case 2: case 3: case 4: case 5: case 6:
 			if (live == LIVE_MAX)
 				break;
-			model[live].object = seed & 1 ? &event : &vmo;
+			model[live].object = seed & 1 ? &event : seed & 2 ? &door : &vmo;
 			model[live].rights = seed >> 4 & RIGHTS_ALL;
 			assert_int_equal(handle_add(&table, model[live].object, model[live].rights, &model[live].handle), OK);
 			live++;
@@ -253,9 +290,12 @@ static void random_operations_match_a_model(void **state)
 			assert_int_equal(handle_get(&table, model[pick].handle, OBJECT_NONE, model[pick].rights, &found), OK);
 			assert_ptr_equal(found, model[pick].object);
 			object_unref(found);
+			if (found != &door || !(model[pick].rights & RIGHT_CALL))
+				found = NULL;
+			assert_ptr_equal(door_seen(model[pick].handle), found);
 		}
 		assert_int_equal(table.used, live);
-		assert_int_equal(event.handles + vmo.handles, live);
+		assert_int_equal(event.handles + vmo.handles + door.handles, live);
 	}
 }
 
@@ -268,6 +308,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_memory_changes_nothing, fresh, gone),
 		cmocka_unit_test_setup_teardown(handles_move_all_or_none, fresh, gone),
 		cmocka_unit_test_setup_teardown(a_cleared_table_takes_nothing, fresh, gone),
+		cmocka_unit_test_setup_teardown(doors_are_seen_without_the_lock, fresh, gone),
 		cmocka_unit_test_setup_teardown(random_operations_match_a_model, fresh, gone),
 	};
 
