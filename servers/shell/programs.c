@@ -12,14 +12,17 @@
 #define PROGRAM_FOLDER "/boot/bin"
 #define RESOURCES_MAX 16
 
-enum { RUN_CHECKED = 1, RUN_LENDING = 2 }; /* -c, -r */
+enum { RUN_CHECKED = 1, RUN_LENDING = 2, RUN_SYSTEM = 4 }; /* -c, -r, -s */
 
-/* Of the kinds that a driver uses; SYSTEM stays ours. */
-static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max)
+/* Of the kinds that a driver uses; SYSTEM stays ours, unless -s says otherwise. */
+static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max, int options)
 {
-	static const enum resource_kind kinds[] = { RESOURCE_PORT, RESOURCE_IRQ, RESOURCE_MMIO, RESOURCE_ZONE };
+	static const enum resource_kind kinds[] = { RESOURCE_PORT, RESOURCE_IRQ, RESOURCE_MMIO, RESOURCE_ZONE,
+						    RESOURCE_SYSTEM };
 	uint32_t count = 0;
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		if (!(options & (kinds[k] == RESOURCE_SYSTEM ? RUN_SYSTEM : RUN_LENDING)))
+			continue;
 		for (uint32_t i = 0; count < max; i++) {
 			handle_t handle = lintel_startup_handle(STARTUP_RESOURCE, kinds[k], i);
 			if (handle == HANDLE_NONE)
@@ -31,7 +34,7 @@ static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max)
 }
 
 /* Run it with our descriptors and mounts, and wait. The program's own status is the command's. */
-static int run_program(struct shell *sh, const char *path, char **argv, bool lend)
+static int run_program(struct shell *sh, const char *path, char **argv, int options)
 {
 	const struct spawn_fd fds[] = { { sh->in, 0 }, { sh->out.fd, 1 }, { 2, 2 } };
 	struct spawn_handle handles[RESOURCES_MAX];
@@ -41,7 +44,7 @@ static int run_program(struct shell *sh, const char *path, char **argv, bool len
 		.fds = fds,
 		.fd_count = ARRAY_LEN(fds),
 		.handles = handles,
-		.handle_count = lend ? resources_lend(handles, RESOURCES_MAX) : 0,
+		.handle_count = resources_lend(handles, RESOURCES_MAX, options),
 	};
 	handle_t process;
 	int32_t status = 0;
@@ -68,14 +71,14 @@ static void warm_up(const char *path, char **argv)
 }
 
 /* The same, and then nothing may be missing. */
-static int run_checked(struct shell *sh, const char *path, char **argv, bool lend)
+static int run_checked(struct shell *sh, const char *path, char **argv, int options)
 {
 	static struct leaks before;
 	warm_up(path, argv);
 	err_t err = leaks_begin(&before);
 	if (err != OK)
 		return shell_complain_lintel(sh, "system information", err);
-	int status = run_program(sh, path, argv, lend);
+	int status = run_program(sh, path, argv, options);
 	int leaks = leaks_end(sh, &before, argv[0]);
 	return status ? status : leaks != 0;
 }
@@ -83,7 +86,7 @@ static int run_checked(struct shell *sh, const char *path, char **argv, bool len
 int command_run(struct shell *sh, int argc, char **argv)
 {
 	static char folder_path[SHELL_PATH_BYTES];
-	int options = shell_options(sh, &argc, &argv, "cr");
+	int options = shell_options(sh, &argc, &argv, "crs");
 	if (options < 0 || argc < 2)
 		return options < 0 ? 2 : shell_usage(sh);
 	const char *path = argv[1];
@@ -92,13 +95,13 @@ int command_run(struct shell *sh, int argc, char **argv)
 			return shell_complain_lintel(sh, path, ERR_NAME_TOO_LONG);
 		path = folder_path;
 	}
-	return (options & RUN_CHECKED ? run_checked : run_program)(sh, path, argv + 1, options & RUN_LENDING);
+	return (options & RUN_CHECKED ? run_checked : run_program)(sh, path, argv + 1, options);
 }
 
 int command_bench(struct shell *sh, int argc, char **argv)
 {
 	(void)argc;
-	return run_program(sh, PROGRAM_FOLDER "/bench", argv, false);
+	return run_program(sh, PROGRAM_FOLDER "/bench", argv, 0);
 }
 
 static const struct command commands[] = {
