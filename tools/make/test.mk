@@ -47,7 +47,7 @@ SEED ?= $(shell date +%s)
 
 fuzz: doctor-run ## CALLS=10000000 random system calls in QEMU, from SEED=number (default: the time), which replays
 	$(Q)$(MAKE) all
-	$(Q)tools/run $(RUN_WORDS) SCRIPT='run -r /boot/bin/fuzz_syscalls $(SEED) $(CALLS)'
+	$(Q)tools/run $(RUN_WORDS) SCRIPT='run -r -s /boot/bin/fuzz_syscalls $(SEED) $(CALLS)'
 
 KILLS ?= 10000
 STEP ?=

@@ -33,6 +33,8 @@ FUZZ_MACHINES = (
 )
 SCRIPT_BYTES_MAX = 900
 COMMAND = "run -c -r /boot/bin/"  # checked for leaks, with the shell's resources
+# Fuzzers get all of them. They switch tracing on, whose rings then stay: so they are made before.
+FUZZ_COMMAND = "trace on; trace off; run -c -r -s /boot/bin/"
 GUEST_SECONDS = 400  # hang detectors, not targets
 FUZZ_SECONDS = 1200
 
@@ -48,10 +50,11 @@ def batches(programs):
     """Scripts that run all programs, each short enough for the kernel's command line."""
     script = ""
     for program in programs:
-        longer = f"{script}; {COMMAND}{program}" if script else f"{COMMAND}{program}"
+        command = (FUZZ_COMMAND if program.startswith("fuzz_") else COMMAND) + program
+        longer = f"{script}; {command}" if script else command
         if len(encode(longer)) > SCRIPT_BYTES_MAX:
             yield script
-            longer = f"{COMMAND}{program}"
+            longer = command
         script = longer
     yield script
 

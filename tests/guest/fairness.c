@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fairness.c - whose time a call takes: a caller keeps its priority and its time slice inside the server; a server that
+ * spins stops nobody but its callers; a deadline ends the wait wherever the call is. */
+#include "check.h"
+
+#include <kit/kit.h>
+#include <lintel/door_call.h>
+#include <lintel/process.h>
+#include <lintel/syscalls.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+enum request { SPIN = 1, BLOCK, ANSWER, THROUGH }; /* word 0; THROUGH: call ourselves with word 1 */
+
+#define MS 1000000ull
+
+static uint64_t turns[4]; /* by word 1 of SPIN */
+static bool stop;
+static handle_t process, door; /* another process with the same server */
+
+static void pause_ns(uint64_t ns)
+{
+	(void)!lintel_thread_sleep(lintel_clock_ns() + ns);
+}
+
+/* SPIN with word 2: for so many ns; else until `stop`. */
+static err_t dispatch(struct kit_call *call)
+{
+	struct door_message message = { .word = { call->in.word[1] } };
+	uint64_t end = lintel_clock_ns() + call->in.word[2];
+
+	switch (call->in.word[0]) {
+	case SPIN:
+		while (call->in.word[2] != 0 ? lintel_clock_ns() < end : !__atomic_load_n(&stop, __ATOMIC_RELAXED))
+			__atomic_add_fetch(&turns[call->in.word[1] & 3], 1, __ATOMIC_RELAXED);
+		return OK;
+	case BLOCK:
+		while (lintel_thread_sleep(end) == ERR_CANCELED && lintel_clock_ns() < end)
+			;
+		return OK;
+	case THROUGH:
+		message.word[2] = call->in.word[2];
+		return door_call(kit_door(), 0, &message);
+	case ANSWER:
+		return OK;
+	default:
+		if (call->in.handle[0] != HANDLE_NONE)
+			__atomic_store_n(&door, call->in.handle[0], __ATOMIC_RELEASE);
+		return OK;
+	}
+}
+
+static const struct kit_server server = { "fairness test", dispatch, NULL };
+
+/* ---- threads that stay where they are ---- */
+
+static void stay_on(uint32_t cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0)
+		check_fail("no affinity");
+}
+
+static err_t ask(handle_t whom, uint64_t what, uint64_t argument, uint64_t ns, uint32_t timeout_us)
+{
+	struct door_message message = { .word = { what, argument, ns } };
+
+	return door_call(whom, timeout_us, &message);
+}
+
+static void *spins_in_a_server(void *argument)
+{
+	(void)argument;
+	stay_on(0);
+	return ask(kit_door(), SPIN, 0, 0, 0) == OK ? NULL : &stop;
+}
+
+static void *spins_at_home(void *argument)
+{
+	(void)argument;
+	stay_on(0);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		__atomic_add_fetch(&turns[1], 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void *answers_come(void *count)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		if (ask(kit_door(), ANSWER, 0, 0, 0) != OK || (door != HANDLE_NONE && ask(door, ANSWER, 0, 0, 0) != OK))
+			return &stop;
+		__atomic_add_fetch((uint64_t *)count, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void *answers_come_here(void *count)
+{
+	stay_on(0);
+	return answers_come(count);
+}
+
+static void *answers_come_there(void *count)
+{
+	stay_on(kit_cpu_count() - 1);
+	return answers_come(count);
+}
+
+static void begin(void)
+{
+	memset(turns, 0, sizeof(turns));
+	stop = false;
+}
+
+static bool well_ended(pthread_t thread)
+{
+	void *result;
+
+	return pthread_join(thread, &result) == 0 && result == NULL;
+}
+
+/* ---- the tests ---- */
+
+/* Another thread of the CPU gets its half of it, and the one inside the server the other. */
+static void a_time_slice_counts_in_the_server(void)
+{
+	pthread_t inside, home;
+
+	begin();
+	CHECK_EQUAL(pthread_create(&inside, NULL, spins_in_a_server, NULL), 0);
+	CHECK_EQUAL(pthread_create(&home, NULL, spins_at_home, NULL), 0);
+	for (int patience = 0; patience < 100 && (turns[0] < 1000 || turns[1] < 1000 || patience < 10); patience++)
+		pause_ns(40 * MS);
+	stop = true;
+	CHECK(well_ended(inside) && well_ended(home));
+	if (turns[0] * 4 < turns[1] || turns[1] * 4 < turns[0])
+		check_fail("%lu turns inside, %lu at home", turns[0], turns[1]);
+}
+
+/* On its own CPU the others of its priority are served, by that server and another one; on other CPUs anyway. */
+static void a_server_that_spins_stops_nobody_else(void)
+{
+	uint64_t here = 0, there = 0;
+	pthread_t inside, callers[2];
+
+	begin();
+	CHECK_EQUAL(pthread_create(&inside, NULL, spins_in_a_server, NULL), 0);
+	CHECK_EQUAL(pthread_create(&callers[0], NULL, answers_come_here, &here), 0);
+	CHECK_EQUAL(pthread_create(&callers[1], NULL, answers_come_there, &there), 0);
+	for (int patience = 0; patience < 500 && (here < 100 || there < 100 || turns[0] == 0); patience++)
+		pause_ns(10 * MS);
+	stop = true;
+	CHECK(well_ended(inside) && well_ended(callers[0]) && well_ended(callers[1]));
+	CHECK(here >= 100 && there >= 100 && turns[0] != 0);
+}
+
+/* A raw thread, so that its priority can be set: it calls SPIN and ends. */
+static uint8_t low_stack[65536] __attribute__((aligned(16)));
+static uint64_t low_tls[8];
+static uint32_t low_alive;
+
+static void low_main(void)
+{
+	(void)!ask(kit_door(), SPIN, 2, 0, 0);
+	(void)!lintel_thread_exit((uintptr_t)&low_alive);
+	__builtin_trap();
+}
+
+/* Inside the server it is no more than it was: whoever is above it takes the CPU as if it were at home. */
+static void a_priority_is_kept_in_the_server(void)
+{
+	uint64_t before;
+	handle_t low;
+
+	begin();
+	low_alive = 1;
+	CHECK_EQUAL(lintel_thread_create(lintel_process(), "low", 3, &low), OK);
+	CHECK_EQUAL(lintel_thread_set_affinity(low, 1), OK);
+	CHECK_EQUAL(lintel_thread_set_priority(low, 3), OK);
+	CHECK_EQUAL(lintel_thread_start(low, (uintptr_t)low_main, (uintptr_t)low_stack + sizeof(low_stack) - 8,
+					(uintptr_t)low_tls, 0), OK);
+	stay_on(0);
+	for (int patience = 0; patience < 1000 && __atomic_load_n(&turns[2], __ATOMIC_RELAXED) < 1000; patience++)
+		pause_ns(MS);
+	CHECK(turns[2] >= 1000); /* it is inside, and has the CPU while we sleep */
+	before = turns[2];
+	for (uint64_t end = lintel_clock_ns() + 50 * MS; lintel_clock_ns() < end;)
+		; /* several slices */
+	CHECK_EQUAL(turns[2], before);
+	stop = true;
+	for (int patience = 0; patience < 5000 && __atomic_load_n(&low_alive, __ATOMIC_ACQUIRE) != 0; patience++)
+		pause_ns(MS);
+	CHECK_EQUAL(low_alive, 0);
+	CHECK_EQUAL(lintel_handle_close(low), OK);
+}
+
+/* It takes effect when it passes, not much later, wherever the call is. */
+static void ends_in_time(handle_t whom, uint64_t what, uint64_t argument, uint64_t ns)
+{
+	uint64_t start = lintel_clock_ns();
+
+	CHECK_EQUAL(ask(whom, what, argument, ns, 20000), ERR_TIMED_OUT);
+	CHECK(lintel_clock_ns() - start >= 20 * MS);
+	CHECK(lintel_clock_ns() - start < ns);
+}
+
+static void deadlines_pass_everywhere(void)
+{
+	begin();
+	for (int i = 0; i < 2; i++) {
+		handle_t whom = i == 0 ? kit_door() : door;
+
+		ends_in_time(whom, SPIN, 0, 3000 * MS);
+		ends_in_time(whom, BLOCK, 0, 3000 * MS);
+		ends_in_time(whom, THROUGH, SPIN, 3000 * MS);
+		ends_in_time(whom, THROUGH, BLOCK, 3000 * MS);
+	}
+	pause_ns(3500 * MS); /* what was begun for us has ended */
+}
+
+/* ---- two of this program ---- */
+
+static int child(void)
+{
+	struct door_message message = { .word = { 0 } };
+
+	if (kit_prepare(&server) != OK || kit_mint(1, &message.handle[0]) != OK ||
+	    door_call(lintel_startup_named(STARTUP_SERVICE, "parent"), 0, &message) != OK)
+		return 1;
+	return kit_main(&server);
+}
+
+static err_t child_start(void)
+{
+	char program[] = "/boot/bin/fairness", role[] = "serve";
+	char *argv[] = { program, role, NULL };
+	handle_t parent;
+	err_t err = kit_mint(1, &parent);
+
+	if (err != OK)
+		return err;
+	const struct spawn_handle handles[] = { { STARTUP_SERVICE, 0, "parent", parent, RIGHTS_SAME } };
+	const struct spawn_request request = { .path = program, .argv = argv, .handles = handles, .handle_count = 1 };
+
+	err = lintel_spawn(&request, &process);
+	(void)!lintel_handle_close(parent);
+	for (int i = 0; err == OK && i < 10000 && __atomic_load_n(&door, __ATOMIC_ACQUIRE) == HANDLE_NONE; i++)
+		pause_ns(MS);
+	return err == OK && door == HANDLE_NONE ? ERR_TIMED_OUT : err;
+}
+
+static void *housekeeper(void *argument)
+{
+	(void)argument;
+	kit_main(&server);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t keeper;
+	int32_t status;
+
+	if (argc > 1 && strcmp(argv[1], "serve") == 0)
+		return child();
+	if (kit_prepare(&server) != OK || pthread_create(&keeper, NULL, housekeeper, NULL) != 0 || child_start() != OK) {
+		printf("not ok fairness: cannot serve\n");
+		return 1;
+	}
+	CHECK_RUN(a_time_slice_counts_in_the_server);
+	CHECK_RUN(a_server_that_spins_stops_nobody_else);
+	CHECK_RUN(a_priority_is_kept_in_the_server);
+	CHECK_RUN(deadlines_pass_everywhere);
+	(void)!lintel_process_kill(process, 0);
+	(void)!lintel_wait(process, DEADLINE_NEVER, &status);
+	(void)!lintel_handle_close(door);
+	(void)!lintel_handle_close(process);
+	return check.failed;
+}
