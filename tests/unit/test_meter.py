@@ -156,7 +156,8 @@ class ScalingSeen(unittest.TestCase):
     def test_the_quietest_is_told(self):
         rows = [{"what": "door call, 1 thread", "value": 100.0}, {"what": "door call, 2 threads", "value": 51.0}]
         boots = [scaling.Scaling(rows, others) for others in (0.5, 0.04, 0.2, 0.005, 0.0)]
-        with mock.patch.object(scaling, "measure_once", side_effect=boots) as once:
+        with mock.patch.object(scaling, "measure_once", side_effect=boots) as once, \
+                mock.patch.object(scaling, "wait_for_quiet"):
             self.assertEqual(scaling.measure("", "", "x_2").text(), "  door call                                x1.96")
             self.assertEqual(once.call_count, 4)
         self.assertIn("others had 50 %", boots[0].text())
