@@ -140,6 +140,7 @@ class Attribution(unittest.TestCase):
 
     def test_lines(self):
         found = Lines({"row": "x", "operations": 1000, "ipis": 1.0}, output.parse(TEXT)[1], self.names)
+        self.assertAlmostEqual(found.stores(), 0.011)
         self.assertAlmostEqual(found.total(), 0.010)
         self.assertEqual([address for address, _ in found.sorted()], [0x1040, 0x1080])
         text = "\n".join(found.text())
