@@ -140,6 +140,7 @@ class Attribution(unittest.TestCase):
 
     def test_lines(self):
         found = Lines({"row": "x", "operations": 1000, "ipis": 1.0}, output.parse(TEXT)[1], self.names)
+        self.assertAlmostEqual(found.stores(), 0.011)
         self.assertAlmostEqual(found.total(), 0.010)
         self.assertEqual([address for address, _ in found.sorted()], [0x1040, 0x1080])
         text = "\n".join(found.text())
@@ -156,7 +157,8 @@ class ScalingSeen(unittest.TestCase):
     def test_the_quietest_is_told(self):
         rows = [{"what": "door call, 1 thread", "value": 100.0}, {"what": "door call, 2 threads", "value": 51.0}]
         boots = [scaling.Scaling(rows, others) for others in (0.5, 0.04, 0.2, 0.005, 0.0)]
-        with mock.patch.object(scaling, "measure_once", side_effect=boots) as once:
+        with mock.patch.object(scaling, "measure_once", side_effect=boots) as once, \
+                mock.patch.object(scaling, "wait_for_quiet"):
             self.assertEqual(scaling.measure("", "", "x_2").text(), "  door call                                x1.96")
             self.assertEqual(once.call_count, 4)
         self.assertIn("others had 50 %", boots[0].text())

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""lines.py - cache lines that one CPU stores to while another one uses them, in a row's stretch.
+"""lines.py - cache lines that one CPU stores to and another one uses, in a row's stretch.
 
-What a row costs is the stores that take a line from another CPU, per operation, of all CPUs. The benchmark's own start and
-end of a round, and a clock interrupt now and then, share lines as well: a handful in thousands of operations."""
+Two figures, per operation, of all CPUs. The stores to such lines: who spins adds to them without end. Those of them that
+take the line from another CPU, which is what costs: how many depends on how the CPUs' work happens to interleave. Where the
+first is 0 there is nothing to interleave. The benchmark's own start and end of a round, and a clock interrupt now and then,
+share lines as well: a handful in thousands of operations."""
 import collections
 
 LEAST = 0.005  # per operation: below, it has nothing to do with the operation
@@ -19,7 +21,12 @@ class Lines:
     def taken(self, accesses):
         return sum(access.taken for access in accesses if access.store) / self.operations
 
+    def stores(self):
+        return sum(access.count for accesses in self.stretch.lines.values() for access in accesses
+                   if access.store) / self.operations
+
     def total(self):
+        """Those that take a line."""
         return sum(self.taken(accesses) for accesses in self.stretch.lines.values())
 
     def sorted(self):
@@ -37,8 +44,8 @@ class Lines:
         return sorted(((name, *counts) for name, counts in sums.items()), key=lambda one: (-one[3], -one[2], -one[1], one[0]))
 
     def text(self, every=False):
-        yield (f"{self.row}: {self.total():.3f} stores per operation take a line from another CPU "
-               f"({self.what}; {self.operations:,} operations)")
+        yield (f"{self.row}: {self.stores():.3f} stores per operation to lines that another CPU uses, {self.total():.3f} take "
+               f"the line from it ({self.what}; {self.operations:,} operations)")
         lines = self.sorted()
         shown = lines if every else [line for line in lines if self.taken(line[1]) >= LEAST][:LINES_SHOWN]
         if shown:

@@ -4,12 +4,14 @@ by round (tests/bench/lintel/scaling_rows.c). Whatever else runs on this machine
 the rest of the machine had next to nothing to do; else it is made again."""
 import os
 import resource
+import time
 
 from bench import guests
 from bench.parse import parse_row
 from bench.problem import Problem
 
 TRIES = 20
+QUIET_SECONDS = 60  # how long a quiet second is waited for before each
 OTHERS_MAX = 0.01  # of the machine's time, for everything but QEMU
 SECONDS = 120
 
@@ -30,6 +32,15 @@ def others_share(before, after):
     """Of the machine's time between two of (busy, all, children's): what went to others."""
     busy, total, own = (late - early for early, late in zip(before, after))
     return max(0.0, (busy - own) / total) if total else 0.0
+
+
+def wait_for_quiet():
+    """Until the machine had nothing to do for a second; at most QUIET_SECONDS."""
+    for _ in range(QUIET_SECONDS):
+        before = (*machine_ticks(), 0)
+        time.sleep(1)
+        if others_share(before, (*machine_ticks(), 0)) <= 2 * OTHERS_MAX:
+            return
 
 
 class Scaling:
@@ -74,6 +85,7 @@ def measure(build, folder, row):
     """The first quiet one of TRIES boots, else the quietest."""
     best = None
     for _ in range(TRIES):
+        wait_for_quiet()
         one = measure_once(build, folder, row)
         best = one if best is None or one.others < best.others else best
         if best.quiet():

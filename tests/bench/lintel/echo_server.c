@@ -82,8 +82,10 @@ static err_t echo_block(struct kit_call *call)
 	return OK;
 }
 
+/* What a server does by itself is no part of a door: no loop is counted here. */
 static err_t echo_reply(struct kit_call *call)
 {
+#pragma GCC unroll 8
 	for (int i = 1; i < DOOR_WORDS; i++)
 		call->out.word[i] = call->in.word[i] + 1;
 	call->out.handle[0] = call->in.handle[0];
