@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/sys.h"
 #include "posix/file.h"
+#include "posix/hold.h"
 
 #define NS_PER_SECOND 1000000000ull
 #define CONSOLE_DEVICE 1
@@ -103,7 +104,7 @@ int lstat(const char *restrict path, struct stat *restrict out)
 	return stat_path(path, FS_OPEN_NO_FOLLOW, out);
 }
 
-int fstat(int fd, struct stat *out)
+static int fstat_call(int fd, struct stat *out)
 {
 	struct file *file = file_get(fd);
 	struct fs_stat st;
@@ -119,9 +120,28 @@ int fstat(int fd, struct stat *out)
 		error = fs_fstat(file->session, file->number, &st);
 		if (error == OK)
 			stat_from_fs(&st, device_of(file->mount), out);
+		lease_consider(file, 0);
 	}
 	file_drop(file);
 	return error == OK ? 0 : fail(error);
+}
+
+int fstat(int fd, struct stat *out)
+{
+	struct file *file = file_hold(fd);
+	int64_t error = LEASE_ASK;
+
+	if (likely(file != NULL)) {
+		struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_ACQUIRE);
+		if (lease != NULL) {
+			out->st_dev = device_of(file->mount);
+			error = lease_stat(lease, out);
+		}
+		file_release();
+		if (likely(error == 0))
+			return 0;
+	}
+	return fstat_call(fd, out);
 }
 
 static int set_path(const char *path, const struct fs_setattr *attr)

@@ -59,6 +59,7 @@ NORETURN static void thread_leave(struct pthread *self)
 	if (self->scratch != NULL)
 		memory_unmap(self->scratch, DOOR_SCRATCH_BYTES);
 	self->scratch = NULL;
+	thread_hold_end(self);
 	graveyard_sweep();
 	if (!__atomic_compare_exchange_n(&self->fate, &fate, THREAD_ENDED, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
 		fate == THREAD_DETACHED) {

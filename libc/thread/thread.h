@@ -21,7 +21,8 @@ enum thread_fate { THREAD_JOINABLE = 0, THREAD_DETACHED = 1, THREAD_ENDED = 2, T
 struct pthread {
 	struct pthread *self;  /* fs:0, by the psABI */
 	void *scratch;         /* door_scratch(), or NULL until it is wanted */
-	uint64_t unused[3];
+	struct hold *hold;     /* posix/hold.h; NULL until it is wanted */
+	uint64_t unused[2];
 	uint64_t canary;       /* fs:0x28, where a stack protector looks */
 	uint32_t alive;        /* [a] 1; the kernel sets it to 0 when the stack is no longer used */
 	uint32_t fate;         /* [a] enum thread_fate */
@@ -57,5 +58,6 @@ void thread_block_init(struct pthread *self, enum thread_kind kind);
 void thread_first_init(handle_t handle);
 
 void thread_keys_destroy(struct pthread *self); /* runs the destructors of its keys */
+void thread_hold_end(struct pthread *thread); /* posix/hold.c: it uses no file any more */
 NORETURN void thread_main(struct pthread *self); /* from thread_entry.S */
 void thread_entry(void);

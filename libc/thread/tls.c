@@ -64,6 +64,7 @@ void tls_destroy(void *thread_pointer)
 	heap_cache_flush((struct heap_cache *)((char *)heap_cache_own() + distance));
 	if (thread->scratch != NULL)
 		memory_unmap(thread->scratch, DOOR_SCRATCH_BYTES);
+	thread_hold_end(thread);
 	memory_unmap(thread->mapping, thread->mapping_bytes);
 }
 
