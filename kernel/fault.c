@@ -34,6 +34,7 @@ static bool fixed_up(struct trap_frame *frame, const struct process *process)
 
 	if (frame->rip - __atomic_load_n(&process->fixup_code, __ATOMIC_RELAXED) >= bytes)
 		return false;
+	frame->rax = frame->rip;
 	frame->rip = __atomic_load_n(&process->fixup_landing, __ATOMIC_RELAXED);
 	return true;
 }

@@ -255,6 +255,7 @@ static int set_flags(struct file *file, int flags)
 	int before = __atomic_load_n(&file->flags, __ATOMIC_RELAXED);
 
 	__atomic_store_n(&file->flags, (before & ~settable) | (flags & settable), __ATOMIC_RELAXED);
+	lease_flags_changed(file);
 	return 0;
 }
 

@@ -32,6 +32,7 @@ struct file {
 	struct lock lock;
 	uint64_t offset;     /* under lock */
 	struct lease *lease; /* [a] the one to use, or NULL; see lease.h */
+	struct lease *write_lease; /* [a] the same if writes may use it */
 	uint32_t calls;      /* [a] made for want of a lease */
 	bool lease_refused;  /* [a] no use in asking (again) */
 	struct lock lease_lock;

@@ -66,7 +66,8 @@ static err_t write_at(struct file *file, uint64_t offset, const char *buffer, si
 	return OK;
 }
 
-static ssize_t pread_call(int fd, void *buffer, size_t bytes, off_t offset)
+/* pread and pwrite begin in lease_code.S. */
+ssize_t pread_call(int fd, void *buffer, size_t bytes, off_t offset)
 {
 	struct file *file = file_get_regular(fd, O_RDONLY);
 	size_t total = 0;
@@ -75,65 +76,24 @@ static ssize_t pread_call(int fd, void *buffer, size_t bytes, off_t offset)
 		return -1;
 	err_t error = offset < 0 || bytes > IO_BYTES_MAX ? ERR_ARGS
 													 : read_at(file, (uint64_t)offset, buffer, bytes, &total);
-	lease_consider(file, (uint64_t)offset + total);
+	lease_consider(file, total);
 	file_drop(file);
 	return error == OK ? (ssize_t)total : fail(error);
 }
 
-ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
-{
-	struct file *file = file_hold(fd);
-	ssize_t done = LEASE_ASK;
-
-	if (likely(file != NULL)) {
-		struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_ACQUIRE);
-		if (lease != NULL && (offset | (off_t)bytes) >= 0)
-			done = lease_read(lease, buffer, bytes, (uint64_t)offset);
-		file_release();
-		if (likely(done >= 0))
-			return done;
-	}
-	return pread_call(fd, buffer, bytes, offset);
-}
-
-static ssize_t pwrite_call(int fd, const void *buffer, size_t bytes, off_t offset)
+ssize_t pwrite_call(int fd, const void *buffer, size_t bytes, off_t offset)
 {
 	struct file *file = file_get_regular(fd, O_WRONLY);
-	uint64_t end = 0;
+	uint64_t end;
 	size_t total = 0;
 
 	if (file == NULL)
 		return -1;
 	err_t error = offset < 0 || bytes > IO_BYTES_MAX ? ERR_ARGS
 													 : write_at(file, (uint64_t)offset, buffer, bytes, &total, &end);
-	lease_consider(file, end);
+	lease_consider(file, total);
 	file_drop(file);
 	return error == OK ? (ssize_t)total : fail(error);
-}
-
-/* The lease that a write may use now, or NULL. */
-static struct lease *lease_to_write(const struct file *file)
-{
-	struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_ACQUIRE);
-	bool may = lease != NULL && lease->writable && !(__atomic_load_n(&file->flags, __ATOMIC_RELAXED) & O_APPEND);
-
-	return may ? lease : NULL;
-}
-
-ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
-{
-	struct file *file = file_hold(fd);
-	ssize_t done = LEASE_ASK;
-
-	if (likely(file != NULL)) {
-		struct lease *lease = lease_to_write(file);
-		if (lease != NULL && (offset | (off_t)bytes) >= 0)
-			done = lease_write(lease, buffer, bytes, (uint64_t)offset);
-		file_release();
-		if (likely(done >= 0))
-			return done;
-	}
-	return pwrite_call(fd, buffer, bytes, offset);
 }
 
 static err_t console_in(struct file *file, void *buffer, size_t bytes, size_t *total)
@@ -169,7 +129,6 @@ static err_t console_out(struct file *file, const char *buffer, size_t bytes, si
 static ssize_t read_call(int fd, void *buffer, size_t bytes)
 {
 	struct file *file = file_get(fd);
-	uint64_t end;
 	size_t total = 0;
 	err_t error = ERR_IS_DIR;
 
@@ -185,9 +144,8 @@ static ssize_t read_call(int fd, void *buffer, size_t bytes)
 		lock_acquire(&file->lock);
 		error = read_at(file, file->offset, buffer, bytes, &total);
 		file->offset += error == OK ? total : 0;
-		end = file->offset;
 		lock_release(&file->lock);
-		lease_consider(file, end);
+		lease_consider(file, total);
 	}
 	file_drop(file);
 	return error == OK ? (ssize_t)total : fail(error);
@@ -232,7 +190,7 @@ static ssize_t write_call(int fd, const void *buffer, size_t bytes)
 		if (error == OK && total > 0)
 			file->offset = end;
 		lock_release(&file->lock);
-		lease_consider(file, end);
+		lease_consider(file, total);
 	}
 	file_drop(file);
 	return error == OK ? (ssize_t)total : fail(error);
@@ -244,7 +202,7 @@ ssize_t write(int fd, const void *buffer, size_t bytes)
 	ssize_t done = LEASE_ASK;
 
 	if (likely(file != NULL)) {
-		struct lease *lease = lease_to_write(file);
+		struct lease *lease = __atomic_load_n(&file->write_lease, __ATOMIC_ACQUIRE);
 		if (lease != NULL && bytes <= IO_BYTES_MAX) {
 			lock_acquire(&file->lock);
 			done = lease_write(lease, buffer, bytes, file->offset);

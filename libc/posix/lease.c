@@ -11,24 +11,27 @@
 
 #include "core/sys.h"
 #include "posix/file.h"
-#include "posix/hold.h"
 
 #define LEASE_AFTER_CALLS 6 /* a lease costs about as much as so many calls */
+#define CALL_BYTES_SHIFT 16 /* moving so many bytes weighs as much as the call */
 #define LEASE_BYTES_MAX (1ull << 46)
 
 #define AT(structure, member, offset) _Static_assert(offsetof(struct structure, member) == (offset), "lease_code.S")
 AT(lease, base, 0);
 AT(lease, page, 8);
 AT(lease, room, 16);
+AT(file, mount, 32);
+AT(file, lease, 56);
+AT(file, write_lease, 64);
+AT(fd_slot, file, 8);
+_Static_assert(sizeof(struct fd_slot) == 64 && FD_MAX == 1024, "lease_code.S");
 AT(fs_lease_page, epoch, 0);
 AT(fs_lease_page, sequence, 4);
 AT(fs_lease_page, write_until, 8);
 AT(fs_lease_page, size, 56);
 AT(fs_lease_page, flags, 128);
 AT(stat, st_ino, 8);
-AT(stat, st_ctim, 104);
-_Static_assert(sizeof(struct stat) == 144, "lease_code.S clears what follows st_ctim");
-/* lease_stat copies from `inode` to the flags at once. */
+/* fstat copies from `inode` to the flags at once. */
 #define SAME(theirs, ours) \
 	_Static_assert(offsetof(struct stat, theirs) - 8 == offsetof(struct fs_lease_page, ours) - 16, "lease_code.S")
 SAME(st_ino, inode);
@@ -106,43 +109,59 @@ static err_t lease_take(struct file *file, struct lease **out)
 	return OK;
 }
 
-/* [lease_lock] Does a new one make sense? One whose page is gone has been ended for good. */
-static bool lease_wanted(struct file *file, uint64_t end)
+/* [lease_lock] */
+static void lease_use(struct file *file, struct lease *lease)
 {
-	const struct lease *lease = file->lease;
+	bool append = (__atomic_load_n(&file->flags, __ATOMIC_RELAXED) & O_APPEND) != 0;
 
-	if (file->lease_refused)
-		return false;
-	if (lease == NULL)
-		return true;
-	if (lease_size(lease) == LEASE_FAULT) {
-		file->lease_refused = true;
-		__atomic_store_n(&file->lease, NULL, __ATOMIC_RELEASE);
-		return false;
-	}
-	return end > lease->room;
+	__atomic_store_n(&file->lease, lease, __ATOMIC_RELEASE);
+	__atomic_store_n(&file->write_lease, lease != NULL && lease->writable && !append ? lease : NULL, __ATOMIC_RELEASE);
 }
 
-void lease_consider(struct file *file, uint64_t end)
+/* [lease_lock] One whose page is gone has been ended for good, and its server will not give another. */
+static bool lease_is_over(const struct file *file)
+{
+	return file->lease != NULL && lease_size(file->lease) == LEASE_FAULT;
+}
+
+/* [lease_lock] */
+static void lease_renew(struct file *file)
+{
+	struct lease *lease;
+
+	if (lease_take(file, &lease) != OK) {
+		__atomic_store_n(&file->lease_refused, true, __ATOMIC_RELAXED);
+		return;
+	}
+	lease->older = file->leases;
+	file->leases = lease;
+	lease_use(file, lease);
+}
+
+void lease_consider(struct file *file, size_t bytes)
 {
 	struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_RELAXED);
+	uint32_t weight = 1 + (uint32_t)(bytes >> CALL_BYTES_SHIFT);
 
-	hold_prepare();
 	if (file->kind != FILE_REGULAR || __atomic_load_n(&file->lease_refused, __ATOMIC_RELAXED))
 		return;
-	if (lease == NULL && __atomic_add_fetch(&file->calls, 1, __ATOMIC_RELAXED) < LEASE_AFTER_CALLS)
+	if (lease == NULL && __atomic_add_fetch(&file->calls, weight, __ATOMIC_RELAXED) < LEASE_AFTER_CALLS)
 		return;
 	if (!file_readable(file) || !code_ready() || !lock_try(&file->lease_lock))
 		return;
-	if (lease_wanted(file, end)) {
-		if (lease_take(file, &lease) == OK) {
-			lease->older = file->leases;
-			file->leases = lease;
-			__atomic_store_n(&file->lease, lease, __ATOMIC_RELEASE);
-		} else {
-			__atomic_store_n(&file->lease_refused, true, __ATOMIC_RELAXED);
-		}
+	if (lease_is_over(file)) {
+		lease_use(file, NULL);
+		__atomic_store_n(&file->lease_refused, true, __ATOMIC_RELAXED);
+	} else if (file->lease == NULL || lease_size(file->lease) > (int64_t)file->lease->room) {
+		lease_renew(file);
 	}
+	lock_release(&file->lease_lock);
+}
+
+void lease_flags_changed(struct file *file)
+{
+	lock_acquire(&file->lease_lock);
+	lease_use(file, file->lease);
 	lock_release(&file->lease_lock);
 }
 

@@ -12,7 +12,6 @@
 #include "core/clock.h"
 #include "core/sys.h"
 #include "posix/file.h"
-#include "posix/hold.h"
 
 #define NS_PER_SECOND 1000000000ull
 #define CONSOLE_DEVICE 1
@@ -104,7 +103,8 @@ int lstat(const char *restrict path, struct stat *restrict out)
 	return stat_path(path, FS_OPEN_NO_FOLLOW, out);
 }
 
-static int fstat_call(int fd, struct stat *out)
+/* fstat begins in lease_code.S. */
+int fstat_call(int fd, struct stat *out)
 {
 	struct file *file = file_get(fd);
 	struct fs_stat st;
@@ -124,24 +124,6 @@ static int fstat_call(int fd, struct stat *out)
 	}
 	file_drop(file);
 	return error == OK ? 0 : fail(error);
-}
-
-int fstat(int fd, struct stat *out)
-{
-	struct file *file = file_hold(fd);
-	int64_t error = LEASE_ASK;
-
-	if (likely(file != NULL)) {
-		struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_ACQUIRE);
-		if (lease != NULL) {
-			out->st_dev = device_of(file->mount);
-			error = lease_stat(lease, out);
-		}
-		file_release();
-		if (likely(error == 0))
-			return 0;
-	}
-	return fstat_call(fd, out);
 }
 
 static int set_path(const char *path, const struct fs_setattr *attr)

@@ -6,14 +6,12 @@
 #include "kit/kit.h"
 #include "lease_page.h"
 
-#include <lintel/info.h>
 #include <lintel/process.h>
 #include <lintel/startup.h>
 #include <lintel/syscalls.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define LEASES_MAX 4096u
 #define LEASE_VMOS_MAX 32u
@@ -46,6 +44,7 @@ static struct {
 	handle_t zero;        /* [I] a page of zeroes, for holes that are read */
 	handle_t pages;       /* [I] the lease pages, one a slot */
 	uint8_t *page_base;   /* [I] and where we have them */
+	struct lease_clock clock; /* [I] */
 	pthread_mutex_t lock;
 	uint64_t generation;             /* [lock] */
 	uint32_t next;                   /* [lock] where to look for a free slot */
@@ -58,9 +57,13 @@ static _Atomic bool nameless; /* a lease that is kept for its stores may be of a
 err_t lease_init(struct pmfs *fs, handle_t zone)
 {
 	const uint8_t byte = 0;
+	const struct sysinfo_page *system = lintel_sysinfo();
 	uint64_t bytes;
 	void *base;
 
+	if (system == NULL)
+		return ERR_NOT_FOUND;
+	lease_clock_make(system->tsc_base, system->tsc_mult, system->tsc_shift, system->boot_unix_ns, &table.clock);
 	table.fs = fs;
 	table.zone = zone;
 	for (uint32_t i = 0; i < TURNS; i++)
@@ -305,28 +308,16 @@ void lease_revoke(void *context, uint64_t offset, uint64_t bytes)
 		if (n != 0 && lintel_vmo_revoke(lease->vmo[i], offset, n) != OK)
 			kit_log("revoking %llu bytes at %llu was refused", (unsigned long long)n, (unsigned long long)offset);
 	}
+	if (offset < lease->supplied_end && bytes >= lease->supplied_end - offset)
+		lease->supplied_end = offset;
 	pthread_mutex_unlock(&lease->lock);
-}
-
-/* The TSC at which `time_ns`, if it is now's or a little older, is a grain old; else 0. */
-static uint64_t grain_end(uint64_t time_ns)
-{
-	const struct sysinfo_page *clock = lintel_sysinfo();
-	struct timespec ts;
-
-	if (clock == NULL || clock_gettime(CLOCK_REALTIME, &ts) != 0)
-		return 0;
-	const uint64_t now = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec, age = now - time_ns;
-	if (time_ns > now || age >= LEASE_TIME_GRAIN_NS)
-		return 0;
-	return __builtin_ia32_rdtsc() + ((LEASE_TIME_GRAIN_NS - age) << clock->tsc_shift) / clock->tsc_mult;
 }
 
 void lease_publish(void *context, const struct fs_stat *st, uint32_t flags)
 {
 	const struct lease *lease = context;
 
-	lease_page_publish(lease->page, st, flags, grain_end(st->mtime));
+	lease_page_publish(lease->page, st, flags, lease_grain_end(&table.clock, st->mtime, __builtin_ia32_rdtsc()));
 	if (st->links == 0 && atomic_load(&lease->stores))
 		atomic_store(&nameless, true);
 }

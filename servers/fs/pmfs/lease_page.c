@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lease_page.c - see lease_page.h. Plain x86 stores are seen in order; the fences keep the compiler to it. */
+/* lease_page.c - see lease_page.h. */
 #include "lease_page.h"
 
 #include <string.h>
@@ -9,9 +9,33 @@
 
 _Static_assert(sizeof(struct fs_lease_page) <= PAGE_SIZE, "one page");
 
+#define FRACTION_BITS 40
+
+void lease_clock_make(uint64_t tsc_base, uint64_t tsc_mult, uint32_t tsc_shift, uint64_t boot_unix_ns,
+		struct lease_clock *out)
+{
+	out->tsc_base = tsc_base;
+	out->boot_unix_ns = boot_unix_ns;
+	out->tsc_per_ns = (uint64_t)(((unsigned __int128)1 << (tsc_shift + FRACTION_BITS)) / tsc_mult);
+	out->grain = (uint64_t)((unsigned __int128)LEASE_TIME_GRAIN_NS * out->tsc_per_ns >> FRACTION_BITS);
+}
+
+uint64_t lease_grain_end(const struct lease_clock *clock, uint64_t time_ns, uint64_t tsc_now)
+{
+	const unsigned __int128 age = time_ns - clock->boot_unix_ns;
+
+	if (time_ns < clock->boot_unix_ns)
+		return 0;
+	const uint64_t end = clock->tsc_base + clock->grain + (uint64_t)(age * clock->tsc_per_ns >> FRACTION_BITS);
+	return end > tsc_now && end - tsc_now <= clock->grain ? end : 0;
+}
+
+/* In the order of the program: all that an x86 needs is a compiler that keeps to it. */
 static void word_put(uint32_t *word, uint32_t value)
 {
-	__atomic_store_n(word, value, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 void lease_page_clear(struct fs_lease_page *page)

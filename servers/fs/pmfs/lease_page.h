@@ -11,6 +11,20 @@
 
 #define LEASE_TIME_GRAIN_NS 4000000u
 
+/* From the wall clock's nanoseconds to the TSC. [I] */
+struct lease_clock {
+	uint64_t tsc_base;     /* at boot_unix_ns */
+	uint64_t boot_unix_ns;
+	uint64_t tsc_per_ns;   /* << 40 */
+	uint64_t grain;        /* in ticks */
+};
+
+/* The system page's values. */
+void lease_clock_make(uint64_t tsc_base, uint64_t tsc_mult, uint32_t tsc_shift, uint64_t boot_unix_ns,
+		struct lease_clock *out);
+/* The TSC at which `time_ns` is a grain old; 0 if it is already, or lies in the future or before the boot. */
+uint64_t lease_grain_end(const struct lease_clock *clock, uint64_t time_ns, uint64_t tsc_now);
+
 void lease_page_clear(struct fs_lease_page *page);
 /* Blocks are about to be taken back. */
 void lease_page_close(struct fs_lease_page *page);
