@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -82,6 +83,23 @@ static bool is_whole(const char *path, char letter, size_t pages)
 	return close(fd) == 0 && good;
 }
 
+/* Leaves so few blocks free that what one file gives up is what the next one gets. */
+static bool device_is_nearly_full(void)
+{
+	enum { BYTES = 1 << 20, SPARE = 6 * PAGES * PAGE, LARGEST = 600 << 20 };
+	char *some = calloc(1, BYTES);
+	int fd = open(FOLDER "/filler", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	ssize_t done = 1;
+	off_t size = 0;
+
+	while (some != NULL && done > 0 && size < LARGEST) {
+		done = write(fd, some, BYTES);
+		size += done > 0 ? done : 0;
+	}
+	free(some);
+	return done < 0 && errno == ENOSPC && ftruncate(fd, size - SPARE) == 0 && close(fd) == 0;
+}
+
 /* ---- One who reads and one who writes, each with a descriptor of its own, leased ---- */
 
 static void *keep_reading(void *context)
@@ -114,7 +132,7 @@ static void *keep_writing(void *context)
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && user->wrong == NULL) {
 		size_t bytes = next_random(&user->seed) % sizeof(buffer);
 		off_t offset = next_random(&user->seed) % ((PAGES - 5) * PAGE);
-		if (pwrite(fd, buffer, bytes, offset) != (ssize_t)bytes)
+		if (pwrite(fd, buffer, bytes, offset) != (ssize_t)bytes && errno != ENOSPC)
 			user->wrong = "a write failed";
 		user->done++;
 	}
@@ -148,6 +166,7 @@ static void cut_files_show_and_touch_no_others(void)
 {
 	struct user users[2];
 
+	CHECK(device_is_nearly_full());
 	CHECK(fill_file(FOLDER "/fought", 'A', PAGES));
 	users_start(users, FOLDER "/fought", 'A', true);
 	for (int i = 0; i < ROUNDS; i++) {
@@ -199,6 +218,7 @@ static void nameless_files_live_until_they_are_closed(void)
 		CHECK(is_whole(FOLDER "/third", 'C', PAGES));
 		CHECK(is_whole(FOLDER "/fourth", 'D', PAGES));
 	}
+	CHECK_EQUAL(unlink(FOLDER "/filler"), 0);
 }
 
 /* ---- A descriptor that is closed and leads elsewhere while others use it ---- */
@@ -223,6 +243,50 @@ static void *keep_using(void *context)
 		user->done++;
 	}
 	return NULL;
+}
+
+static void *keep_scribbling(void *context)
+{
+	struct user *user = context;
+	static _Thread_local char buffer[16 * PAGE];
+
+	memset(buffer, 'X', sizeof(buffer));
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && user->wrong == NULL) {
+		if (pwrite(__atomic_load_n(&shared_fd, __ATOMIC_RELAXED), buffer, sizeof(buffer), 0) < 0 && errno != EBADF)
+			user->wrong = "a write failed";
+		user->done++;
+	}
+	return NULL;
+}
+
+/* Where a lease was mapped there is soon other memory, which must stay as it is. */
+static void memory_is_not_written_through_closed_descriptors(void)
+{
+	const size_t bytes = 4 << 20;
+	struct user users[2];
+	char byte;
+
+	stop = false;
+	shared_fd = -1;
+	for (unsigned i = 0; i < 2; i++) {
+		users[i] = (struct user){ .seed = i + 1 };
+		CHECK_EQUAL(pthread_create(&users[i].thread, NULL, keep_scribbling, &users[i]), 0);
+	}
+	for (int i = 0; i < 4 * ROUNDS; i++) {
+		int fd = open(FOLDER "/first", O_RDWR);
+		for (int warm = 0; warm < WARM; warm++)
+			CHECK(pread(fd, &byte, 1, 0) == 1 && pwrite(fd, &byte, 1, 0) == 1);
+		__atomic_store_n(&shared_fd, fd, __ATOMIC_RELAXED);
+		usleep(next_random(&users[0].seed) % 3000);
+		CHECK_EQUAL(close(fd), 0);
+		char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(memory != MAP_FAILED);
+		memory[0] = 1;
+		for (size_t at = 1; at < 17 * PAGE; at++)
+			CHECK_EQUAL(memory[at], 0);
+		CHECK_EQUAL(munmap(memory, bytes), 0);
+	}
+	users_stop(users);
 }
 
 static void descriptors_close_under_their_users(void)
@@ -274,7 +338,7 @@ static bool pmem_session(handle_t *session)
 static int use_stale_mapping(enum stale how)
 {
 	const char *name = "posix_lease_race/stale";
-	struct fs_setattr cut = { .set = FS_SET_SIZE, .size = 100 };
+	struct fs_setattr cut = { .set = FS_SET_SIZE, .size = 100 }, first_cut = { .set = FS_SET_SIZE, .size = 4 * PAGE };
 	uint64_t file, size, inode, bytes, base;
 	handle_t session, vmo;
 	uint32_t type;
@@ -292,7 +356,7 @@ static int use_stale_mapping(enum stale how)
 		at = (volatile char *)base + bytes - PAGE;
 	else if (how == BY_CLOSE ? fs_close(session, file) != OK
 			 : how == BY_UNLINK ? fs_unlink(session, name) != OK || fs_close(session, file) != OK
-								: fs_setattr(session, file, &cut) != OK)
+								: fs_setattr(session, file, &first_cut) != OK || fs_setattr(session, file, &cut) != OK)
 		return 4;
 	if (!fill_file(FOLDER "/victim", 'V', PAGES))
 		return 5;
@@ -387,7 +451,7 @@ static void the_dead_hold_nothing(void)
 
 static void clean_up(void)
 {
-	static const char *const names[] = { "fought", "other", "first", "second", "third", "fourth", "stale", "victim",
+	static const char *const names[] = { "filler", "fought", "other", "first", "second", "third", "fourth", "stale", "victim",
 										 "dying" };
 	char path[80];
 
@@ -412,6 +476,7 @@ int main(int argc, char **argv)
 	CHECK_RUN(open_and_truncate_is_no_way_around);
 	CHECK_RUN(nameless_files_live_until_they_are_closed);
 	CHECK_RUN(descriptors_close_under_their_users);
+	CHECK_RUN(memory_is_not_written_through_closed_descriptors);
 	CHECK_RUN(stale_mappings_reach_nothing);
 	CHECK_RUN(leases_need_rights);
 	CHECK_RUN(the_dead_hold_nothing);
