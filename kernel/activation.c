@@ -33,6 +33,7 @@ err_t serving_create(struct process *process, struct serving **out)
 	if (serving == NULL)
 		return ERR_NO_MEMORY;
 	serving->process = process;
+	pager_family_init(&serving->pagers);
 	for (uint32_t i = 0; i < cpu_count(); i++) {
 		struct serving_cpu *there = pool_alloc(&serving_cpu_pool);
 

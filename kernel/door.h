@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kernel/thread.h"
+#include "mm/pager.h"
 #include "mm/window.h"
 
 #include <lintel/door.h>
@@ -93,6 +94,7 @@ struct serving_cpu { /* call_fast.S knows the members up to `sealed` by their of
 struct serving {                 /* of a process that serves doors; lives as long as the process object */
 	struct process *process;     /* [I] */
 	struct serving_cpu *cpu[CPUS_MAX]; /* [I] cpu_count() of them, each on lines of its own */
+	struct pager_family pagers;  /* the VMOs whose pager one of its doors is */
 };
 
 /* activation.c: an activation of this CPU, or a place in its FIFO. The thread must be pinned (depth counted). */

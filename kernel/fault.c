@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* fault.c - page faults and exceptions of user mode. A fault ends the process whose code made it, which is the server
- * when a thread is inside a door call; its callers get ERR_PEER_DIED. */
+ * when a thread is inside a door call; its callers get ERR_PEER_DIED. But a process may name a stretch of its code that
+ * is ready for faults (process_fixup): there the thread goes on at the landing. */
 #include "kernel/fault.h"
 
 #include "kernel/backtrace.h"
 #include "kernel/cpu.h"
 #include "kernel/door.h"
 #include "kernel/log.h"
+#include "kernel/syscall_handlers.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
 
@@ -24,6 +26,19 @@ static const char *exception_name(uint64_t vector)
 	return name != NULL ? name : "exception";
 }
 
+/* Three loads, while another thread of the process may set other values: a mixture is a wrong address, as harmless to
+ * others as any that the process could have named. */
+static bool fixed_up(struct trap_frame *frame, const struct process *process)
+{
+	uint64_t bytes = __atomic_load_n(&process->fixup_bytes, __ATOMIC_RELAXED);
+
+	if (frame->rip - __atomic_load_n(&process->fixup_code, __ATOMIC_RELAXED) >= bytes)
+		return false;
+	frame->rax = frame->rip;
+	frame->rip = __atomic_load_n(&process->fixup_landing, __ATOMIC_RELAXED);
+	return true;
+}
+
 static void process_ends(struct trap_frame *frame, const char *what)
 {
 	struct thread *thread = thread_current();
@@ -33,6 +48,8 @@ static void process_ends(struct trap_frame *frame, const char *what)
 		thread_pend(thread, thread->activation != NULL ? PENDING_PEER_DIED : PENDING_KILL);
 		return;
 	}
+	if (fixed_up(frame, process))
+		return;
 	log_line("%s[%u] thread %u: %s, rip 0x%lx rsp 0x%lx", process->name, process->pid, thread->tid, what, frame->rip,
 		 frame->rsp);
 	backtrace_user(frame->rip, frame->rsp, frame->rbp);
@@ -91,4 +108,23 @@ void fault_handle(struct trap_frame *frame, vaddr_t address, enum access access)
 		fault_pager_failed(frame, address, err);
 	else
 		fault_refused(frame, address, err);
+}
+
+err_t sys_process_fixup(handle_t handle, uint64_t code, uint64_t bytes, uint64_t landing)
+{
+	struct process *process;
+	struct object *object;
+	err_t err;
+
+	if (!address_is_user(code, bytes) || !address_is_user(landing, 1))
+		return ERR_ARGS;
+	err = handle_get(&process_here()->handles, handle, OBJECT_PROCESS, RIGHT_MANAGE, &object);
+	if (err != OK)
+		return err;
+	process = container_of(object, struct process, object);
+	__atomic_store_n(&process->fixup_code, code, __ATOMIC_RELAXED);
+	__atomic_store_n(&process->fixup_landing, landing, __ATOMIC_RELAXED);
+	__atomic_store_n(&process->fixup_bytes, bytes, __ATOMIC_RELAXED);
+	object_unref(object);
+	return OK;
 }

@@ -56,6 +56,9 @@ static void memory_free(struct process *process)
 
 static void finish(struct process *process)
 {
+	/* Before its successor can be started: what it lent to its clients is not its own any more. */
+	if (process->serving != NULL)
+		pager_family_end(&process->serving->pagers);
 	memory_free(process);
 	__atomic_store_n(&process->state, PROCESS_ENDED, __ATOMIC_RELEASE);
 	object_signal(&process->object, 0, SIGNAL_TERMINATED);

@@ -37,6 +37,9 @@ struct process {
 	uint64_t cpu_ns;            /* [a] of ended threads */
 	uint64_t symbols;           /* [a] user address of its table of functions (user_symbols.h) */
 	uint64_t symbols_bytes;     /* [a] 0: it has none */
+	uint64_t fixup_code;        /* [a] a fault made in there goes on at the landing (fault.c) */
+	uint64_t fixup_bytes;       /* [a] 0: nowhere */
+	uint64_t fixup_landing;     /* [a] */
 };
 
 void process_init(void); /* once, after mm_init */

@@ -107,16 +107,19 @@ err_t sys_vmo_create(uint64_t size, uint32_t flags, uint64_t *result)
 err_t sys_vmo_create_pager(uint64_t size, handle_t pager, uint64_t key, uint64_t *result)
 {
 	struct object *object;
+	struct door *door;
 	struct vmo *vmo;
 	err_t err = handle_get(&process_here()->handles, pager, OBJECT_DOOR, RIGHT_CALL, &object);
 
 	if (err != OK)
 		return err;
-	err = vmo_create_pager(size, container_of(object, struct door, object), key, caller_account(), &vmo);
+	door = container_of(object, struct door, object);
+	err = vmo_create_pager(size, door, key, caller_account(), &vmo);
 	if (err != OK) {
 		object_unref(object);
 		return err;
 	}
+	pager_family_add(&door->serving->pagers, vmo);
 	return vmo_give(vmo, RIGHTS_PAGER, result); /* the VMO keeps the door's reference */
 }
 

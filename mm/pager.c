@@ -298,3 +298,70 @@ err_t vmo_revoke(struct vmo *vmo, uint64_t offset, uint64_t bytes)
 	sources_drop(unused); /* G2 holds: only now may the source's frames go */
 	return OK;
 }
+
+void pager_family_init(struct pager_family *family)
+{
+	spin_init(&family->lock, LOCK_RANK_VMO);
+	family->first = NULL;
+}
+
+void pager_family_add(struct pager_family *family, struct vmo *vmo)
+{
+	vmo->family = family;
+	spin_lock(&family->lock);
+	vmo->family_next = family->first;
+	if (family->first)
+		family->first->family_link = &vmo->family_next;
+	vmo->family_link = &family->first;
+	family->first = vmo;
+	spin_unlock(&family->lock);
+}
+
+static void family_unlink(struct vmo *vmo)
+{
+	*vmo->family_link = vmo->family_next;
+	if (vmo->family_next)
+		vmo->family_next->family_link = vmo->family_link;
+	vmo->family_link = NULL;
+}
+
+void pager_family_remove(struct vmo *vmo)
+{
+	spin_lock(&vmo->family->lock);
+	if (vmo->family_link)
+		family_unlink(vmo);
+	spin_unlock(&vmo->family->lock);
+}
+
+static bool vmo_try_ref(struct vmo *vmo)
+{
+	uint32_t refs = __atomic_load_n(&vmo->refs, __ATOMIC_RELAXED);
+
+	while (refs && !__atomic_compare_exchange_n(
+					   &vmo->refs, &refs, refs + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		;
+	return refs;
+}
+
+void pager_family_end(struct pager_family *family)
+{
+	struct vmo *vmo;
+
+	do {
+		bool alive = false;
+		err_t err;
+
+		spin_lock(&family->lock);
+		vmo = family->first;
+		if (vmo) {
+			alive = vmo_try_ref(vmo); /* else it is being destroyed, which waits for the lock */
+			family_unlink(vmo);
+		}
+		spin_unlock(&family->lock);
+		if (!alive)
+			continue;
+		err = vmo_revoke(vmo, 0, vmo_bytes(vmo));
+		ASSERT(err == OK); /* the whole of a pager VMO is a good range */
+		vmo_unref(vmo);
+	} while (vmo);
+}

@@ -12,6 +12,12 @@
 
 #include "mm/vmo.h"
 
+/* The VMOs of one pager, so that all it has supplied can be taken back when it is no more. Holds no references. */
+struct pager_family {
+	struct spinlock lock; /* rank VMO; alone */
+	struct vmo *first;
+};
+
 struct pager_request {
 	struct vmo *vmo; /* a reference that the receiver drops with vmo_unref */
 	void *pager;     /* as given to vmo_create_pager */
@@ -32,3 +38,12 @@ MUST_USE err_t vmo_supply(struct vmo *vmo, uint64_t offset, struct vmo *source, 
  * only a part of it was named and there is no memory to split its descriptor: the pager is asked
  * again for the rest. ERR_ARGS. */
 MUST_USE err_t vmo_revoke(struct vmo *vmo, uint64_t offset, uint64_t bytes);
+
+void pager_family_init(struct pager_family *family);
+/* After vmo_create_pager, before anybody else knows the VMO. The family outlives it. */
+void pager_family_add(struct pager_family *family, struct vmo *vmo);
+/* vmo_destroy's part. */
+void pager_family_remove(struct vmo *vmo);
+/* The pager is gone for good and supplies nothing any more: takes back every page of every VMO, and with them the
+ * references on their sources. Whoever touches one afterwards asks in vain. */
+void pager_family_end(struct pager_family *family);

@@ -3,6 +3,7 @@
  * vmo_tree.c, committing and copying in vmo_pages.c, pagers in pager.c. */
 #include "mm/vmo.h"
 #include "mm/kernel_space.h"
+#include "mm/pager.h"
 #include "mm/region.h"
 #include "mm/revoke.h"
 
@@ -208,6 +209,8 @@ void vmo_ref(struct vmo *vmo)
 static void vmo_destroy(struct vmo *vmo)
 {
 	ASSERT(!vmo->regions);
+	if (vmo->family)
+		pager_family_remove(vmo);
 	if (vmo->contiguous)
 		frame_free_run(vmo->account, PADDR(vmo->base), vmo->bytes >> PAGE_SHIFT);
 	vmo_tree_free(vmo);

@@ -74,6 +74,9 @@ struct vmo {
 	void *pager;                         /* [I] pager VMOs: an opaque reference of the kernel's */
 	uint64_t key;                        /* [I] */
 	struct vmo *source[VMO_SOURCES_MAX]; /* [v] pager VMOs: references */
+	struct pager_family *family;         /* [I] pager VMOs, once in one: pager.h */
+	struct vmo *family_next;             /* [family->lock] */
+	struct vmo **family_link;            /* [family->lock] who points here; NULL: taken out */
 };
 
 /* Called once when a pager VMO dies, without locks. The kernel sets it before the first

@@ -10,12 +10,9 @@
 
 #include "core/sys.h"
 #include "posix/file.h"
+#include "posix/hold.h"
 
-static struct slot {
-	struct lock lock;
-	bool close_on_exec; /* under lock */
-	struct file *file;  /* under lock; NULL: free */
-} ALIGNED(64) slots[FD_MAX];
+struct fd_slot fd_slots[FD_MAX];
 
 static int limit; /* [a] 1 + the highest descriptor ever used */
 
@@ -50,11 +47,11 @@ struct file *file_get(int fd)
 	struct file *file = NULL;
 
 	if (fd >= 0 && fd < FD_MAX) {
-		lock_acquire(&slots[fd].lock);
-		file = slots[fd].file;
+		lock_acquire(&fd_slots[fd].lock);
+		file = fd_slots[fd].file;
 		if (file != NULL)
 			__atomic_add_fetch(&file->references, 1, __ATOMIC_RELAXED);
-		lock_release(&slots[fd].lock);
+		lock_release(&fd_slots[fd].lock);
 	}
 	if (file == NULL)
 		errno = EBADF;
@@ -65,6 +62,8 @@ void file_drop(struct file *file)
 {
 	if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) != 0)
 		return;
+	hold_wait(file);
+	leases_unmap(file->leases);
 	/* A file that came from the parent ends with its session: other processes may hold copies of that. */
 	if (file->own_session)
 		lintel_handle_close(file->session);
@@ -123,7 +122,7 @@ int fd_install(struct file *file, int lowest, bool close_on_exec)
 	if (lowest < 0 || lowest >= FD_MAX)
 		return fail_errno(EINVAL);
 	for (int fd = lowest; fd < FD_MAX; fd++) {
-		struct slot *slot = &slots[fd];
+		struct fd_slot *slot = &fd_slots[fd];
 		if (__atomic_load_n(&slot->file, __ATOMIC_RELAXED) != NULL)
 			continue;
 		raise_limit(fd);
@@ -145,11 +144,11 @@ int fd_replace(int fd, struct file *file, bool close_on_exec)
 	if (fd < 0 || fd >= FD_MAX)
 		return fail_errno(EBADF);
 	raise_limit(fd);
-	lock_acquire(&slots[fd].lock);
-	struct file *before = slots[fd].file;
-	__atomic_store_n(&slots[fd].file, file, __ATOMIC_RELAXED);
-	slots[fd].close_on_exec = close_on_exec;
-	lock_release(&slots[fd].lock);
+	lock_acquire(&fd_slots[fd].lock);
+	struct file *before = fd_slots[fd].file;
+	__atomic_store_n(&fd_slots[fd].file, file, __ATOMIC_RELAXED);
+	fd_slots[fd].close_on_exec = close_on_exec;
+	lock_release(&fd_slots[fd].lock);
 	if (before != NULL)
 		file_drop(before);
 	return fd;
@@ -157,17 +156,17 @@ int fd_replace(int fd, struct file *file, bool close_on_exec)
 
 bool fd_close_on_exec(int fd)
 {
-	lock_acquire(&slots[fd].lock);
-	bool on = slots[fd].close_on_exec;
-	lock_release(&slots[fd].lock);
+	lock_acquire(&fd_slots[fd].lock);
+	bool on = fd_slots[fd].close_on_exec;
+	lock_release(&fd_slots[fd].lock);
 	return on;
 }
 
 void fd_set_close_on_exec(int fd, bool on)
 {
-	lock_acquire(&slots[fd].lock);
-	slots[fd].close_on_exec = on;
-	lock_release(&slots[fd].lock);
+	lock_acquire(&fd_slots[fd].lock);
+	fd_slots[fd].close_on_exec = on;
+	lock_release(&fd_slots[fd].lock);
 }
 
 static int fs_flags_to_open(uint64_t flags)
@@ -209,10 +208,10 @@ int close(int fd)
 	struct file *file = NULL;
 
 	if (fd >= 0 && fd < FD_MAX) {
-		lock_acquire(&slots[fd].lock);
-		file = slots[fd].file;
-		__atomic_store_n(&slots[fd].file, NULL, __ATOMIC_RELAXED);
-		lock_release(&slots[fd].lock);
+		lock_acquire(&fd_slots[fd].lock);
+		file = fd_slots[fd].file;
+		__atomic_store_n(&fd_slots[fd].file, NULL, __ATOMIC_RELAXED);
+		lock_release(&fd_slots[fd].lock);
 	}
 	if (file == NULL)
 		return fail_errno(EBADF);
@@ -256,6 +255,7 @@ static int set_flags(struct file *file, int flags)
 	int before = __atomic_load_n(&file->flags, __ATOMIC_RELAXED);
 
 	__atomic_store_n(&file->flags, (before & ~settable) | (flags & settable), __ATOMIC_RELAXED);
+	lease_flags_changed(file);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <lintel/startup.h>
 
 #include "core/lock.h"
+#include "posix/lease.h"
 #include "posix/mount.h"
 
 #define FD_MAX 1024
@@ -30,8 +31,22 @@ struct file {
 	struct mount *mount; /* [I] a reference, or NULL */
 	struct lock lock;
 	uint64_t offset;     /* under lock */
+	struct lease *lease; /* [a] the one to use, or NULL; see lease.h */
+	struct lease *write_lease; /* [a] the same if writes may use it */
+	uint32_t calls;      /* [a] made for want of a lease */
+	bool lease_refused;  /* [a] no use in asking (again) */
+	struct lock lease_lock;
+	struct lease *leases; /* under lease_lock; all, newest first */
 	char path[];         /* [I] plain absolute, as opened; "" where there is none */
 };
+
+struct fd_slot {
+	struct lock lock;
+	bool close_on_exec; /* under lock */
+	struct file *file;  /* [a] changed under lock; NULL: free */
+} ALIGNED(64);
+
+extern struct fd_slot fd_slots[FD_MAX];
 
 /* The file behind a descriptor, referenced; NULL and errno = EBADF when there is none. */
 struct file *file_get(int fd);

@@ -8,6 +8,7 @@
 
 #include "core/sys.h"
 #include "posix/file.h"
+#include "posix/hold.h"
 
 #define CONSOLE_NO_WAIT 1
 #define IO_BYTES_MAX ((size_t)INT64_MAX)
@@ -65,7 +66,8 @@ static err_t write_at(struct file *file, uint64_t offset, const char *buffer, si
 	return OK;
 }
 
-ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
+/* pread and pwrite begin in lease_code.S. */
+ssize_t pread_call(int fd, void *buffer, size_t bytes, off_t offset)
 {
 	struct file *file = file_get_regular(fd, O_RDONLY);
 	size_t total = 0;
@@ -74,11 +76,12 @@ ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
 		return -1;
 	err_t error = offset < 0 || bytes > IO_BYTES_MAX ? ERR_ARGS
 													 : read_at(file, (uint64_t)offset, buffer, bytes, &total);
+	lease_consider(file, total);
 	file_drop(file);
 	return error == OK ? (ssize_t)total : fail(error);
 }
 
-ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
+ssize_t pwrite_call(int fd, const void *buffer, size_t bytes, off_t offset)
 {
 	struct file *file = file_get_regular(fd, O_WRONLY);
 	uint64_t end;
@@ -88,6 +91,7 @@ ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
 		return -1;
 	err_t error = offset < 0 || bytes > IO_BYTES_MAX ? ERR_ARGS
 													 : write_at(file, (uint64_t)offset, buffer, bytes, &total, &end);
+	lease_consider(file, total);
 	file_drop(file);
 	return error == OK ? (ssize_t)total : fail(error);
 }
@@ -122,7 +126,7 @@ static err_t console_out(struct file *file, const char *buffer, size_t bytes, si
 	return OK;
 }
 
-ssize_t read(int fd, void *buffer, size_t bytes)
+static ssize_t read_call(int fd, void *buffer, size_t bytes)
 {
 	struct file *file = file_get(fd);
 	size_t total = 0;
@@ -141,12 +145,33 @@ ssize_t read(int fd, void *buffer, size_t bytes)
 		error = read_at(file, file->offset, buffer, bytes, &total);
 		file->offset += error == OK ? total : 0;
 		lock_release(&file->lock);
+		lease_consider(file, total);
 	}
 	file_drop(file);
 	return error == OK ? (ssize_t)total : fail(error);
 }
 
-ssize_t write(int fd, const void *buffer, size_t bytes)
+ssize_t read(int fd, void *buffer, size_t bytes)
+{
+	struct file *file = file_hold(fd);
+	ssize_t done = LEASE_ASK;
+
+	if (likely(file != NULL)) {
+		struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_ACQUIRE);
+		if (lease != NULL && bytes <= IO_BYTES_MAX) {
+			lock_acquire(&file->lock);
+			done = lease_read(lease, buffer, bytes, file->offset);
+			file->offset += done > 0 ? (uint64_t)done : 0;
+			lock_release(&file->lock);
+		}
+		file_release();
+		if (likely(done >= 0))
+			return done;
+	}
+	return read_call(fd, buffer, bytes);
+}
+
+static ssize_t write_call(int fd, const void *buffer, size_t bytes)
 {
 	struct file *file = file_get(fd);
 	uint64_t end;
@@ -165,9 +190,30 @@ ssize_t write(int fd, const void *buffer, size_t bytes)
 		if (error == OK && total > 0)
 			file->offset = end;
 		lock_release(&file->lock);
+		lease_consider(file, total);
 	}
 	file_drop(file);
 	return error == OK ? (ssize_t)total : fail(error);
+}
+
+ssize_t write(int fd, const void *buffer, size_t bytes)
+{
+	struct file *file = file_hold(fd);
+	ssize_t done = LEASE_ASK;
+
+	if (likely(file != NULL)) {
+		struct lease *lease = __atomic_load_n(&file->write_lease, __ATOMIC_ACQUIRE);
+		if (lease != NULL && bytes <= IO_BYTES_MAX) {
+			lock_acquire(&file->lock);
+			done = lease_write(lease, buffer, bytes, file->offset);
+			file->offset += done > 0 ? (uint64_t)done : 0;
+			lock_release(&file->lock);
+		}
+		file_release();
+		if (likely(done >= 0))
+			return done;
+	}
+	return write_call(fd, buffer, bytes);
 }
 
 static err_t seek_base(struct file *file, off_t offset, int whence, uint64_t *base)
@@ -195,11 +241,11 @@ static err_t seek_base(struct file *file, off_t offset, int whence, uint64_t *ba
 	return ERR_ARGS;
 }
 
-off_t lseek(int fd, off_t offset, int whence)
+static off_t seek_call(int fd, off_t offset, int whence)
 {
 	struct file *file = file_get_regular(fd, -1);
 	uint64_t base;
-	off_t result;
+	off_t result = 0;
 
 	if (file == NULL)
 		return -1;
@@ -213,10 +259,46 @@ off_t lseek(int fd, off_t offset, int whence)
 			file->offset = (uint64_t)result;
 	}
 	lock_release(&file->lock);
+	if (whence == SEEK_END)
+		lease_consider(file, 0);
 	file_drop(file);
 	if (error == OK)
 		return result;
 	fail(error);
 	errno = error == ERR_NOT_FOUND ? ENXIO : errno; /* SEEK_DATA past the last data */
 	return -1;
+}
+
+/* The base to which SEEK_CUR or SEEK_END adds, if it is known here. Under file->lock. */
+static int64_t seek_base_here(const struct file *file, int whence)
+{
+	struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_ACQUIRE);
+
+	if (whence == SEEK_SET)
+		return 0;
+	if (whence == SEEK_CUR)
+		return (int64_t)file->offset;
+	return whence == SEEK_END && lease != NULL ? lease_size(lease) : LEASE_ASK;
+}
+
+off_t lseek(int fd, off_t offset, int whence)
+{
+	struct file *file = file_hold(fd);
+	off_t result = -1;
+
+	if (likely(file != NULL)) {
+		if (file->kind == FILE_REGULAR) {
+			lock_acquire(&file->lock);
+			int64_t base = seek_base_here(file, whence);
+			if (base < 0 || __builtin_add_overflow(base, offset, &result))
+				result = -1;
+			if (result >= 0)
+				file->offset = (uint64_t)result;
+			lock_release(&file->lock);
+		}
+		file_release();
+		if (likely(result >= 0))
+			return result;
+	}
+	return seek_call(fd, offset, whence);
 }

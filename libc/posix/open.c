@@ -11,6 +11,7 @@
 
 #include "core/sys.h"
 #include "posix/file.h"
+#include "posix/hold.h"
 #include "posix/stat.h"
 
 static mode_t umask_bits = 022; /* [a] */
@@ -136,14 +137,29 @@ static int sync_fd(int fd, uint32_t data_only)
 	return error == OK ? 0 : fail(error);
 }
 
+/* A leased file's data is durable when a write returns. Is anything else left to do? */
+static bool synced_already(int fd, uint32_t late)
+{
+	struct file *file = file_hold(fd);
+	bool synced = false;
+
+	if (file != NULL) {
+		struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_ACQUIRE);
+		int64_t flags = lease == NULL ? LEASE_ASK : lease_flags(lease);
+		synced = flags >= 0 && ((uint32_t)flags & late) == 0;
+		file_release();
+	}
+	return synced;
+}
+
 int fsync(int fd)
 {
-	return sync_fd(fd, 0);
+	return synced_already(fd, FS_LEASE_TIMES_LATE | FS_LEASE_STORES) ? 0 : sync_fd(fd, 0);
 }
 
 int fdatasync(int fd)
 {
-	return sync_fd(fd, 1);
+	return synced_already(fd, FS_LEASE_STORES) ? 0 : sync_fd(fd, 1);
 }
 
 void sync(void)

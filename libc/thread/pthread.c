@@ -22,7 +22,7 @@ static uint32_t threads_running = 1; /* [a] activations do not count */
 static void thread_free(struct pthread *thread)
 {
 	lintel_handle_close(thread->handle);
-	memory_unmap(thread->mapping, thread->mapping_bytes);
+	thread_block_free(thread);
 }
 
 static void graveyard_sweep(void)
@@ -130,7 +130,7 @@ int pthread_create(pthread_t *restrict out, const pthread_attr_t *restrict attr,
 	if (thread_launch(thread, stack_top) == OK)
 		return 0;
 	*out = before;
-	memory_unmap(thread->mapping, thread->mapping_bytes);
+	thread_block_free(thread);
 	return EAGAIN;
 }
 

@@ -21,7 +21,8 @@ enum thread_fate { THREAD_JOINABLE = 0, THREAD_DETACHED = 1, THREAD_ENDED = 2, T
 struct pthread {
 	struct pthread *self;  /* fs:0, by the psABI */
 	void *scratch;         /* door_scratch(), or NULL until it is wanted */
-	uint64_t unused[3];
+	struct file *held;     /* [a] fs:0x10; posix/hold.h */
+	uint64_t unused[2];
 	uint64_t canary;       /* fs:0x28, where a stack protector looks */
 	uint32_t alive;        /* [a] 1; the kernel sets it to 0 when the stack is no longer used */
 	uint32_t fate;         /* [a] enum thread_fate */
@@ -33,6 +34,8 @@ struct pthread {
 	void *mapping;         /* of stack and block; NULL for the first thread */
 	size_t mapping_bytes;
 	struct pthread *next_dead; /* under the graveyard's lock */
+	struct pthread *all_next;  /* under threads_lock */
+	struct pthread **all_link; /* under threads_lock */
 	uint64_t cpu_mask;
 	char name[THREAD_NAME_BYTES];
 	uint16_t key_generation[PTHREAD_KEYS_MAX]; /* of the key when keys[i] was set */
@@ -41,6 +44,11 @@ struct pthread {
 
 _Static_assert(sizeof(struct pthread) <= THREAD_CONTROL_BYTES, "program.ld reserves this much");
 _Static_assert(offsetof(struct pthread, canary) == 0x28, "the compiler's stack protector looks there");
+_Static_assert(offsetof(struct pthread, held) == 0x10, "posix/lease_code.S");
+
+/* Every control block of the process, activations' too, from thread_block_init until its memory goes. */
+extern struct lock threads_lock;
+extern struct pthread *threads; /* under threads_lock */
 
 static inline struct pthread *thread_self(void)
 {
@@ -52,6 +60,7 @@ static inline struct pthread *thread_self(void)
 
 /* Fill in the thread-local data below `self` and the control block's fixed members. The memory is zeroed. */
 void thread_block_init(struct pthread *self, enum thread_kind kind);
+void thread_block_free(struct pthread *thread); /* with the stack; not the first one's */
 
 /* Set up the calling thread as the first one. */
 void thread_first_init(handle_t handle);

@@ -11,6 +11,9 @@
 /* From program.ld; sizes are addresses there. */
 extern char __tls_start[], __tls_file_bytes[], __tls_bytes[], __first_tls[], __first_tls_end[];
 
+struct lock threads_lock;
+struct pthread *threads;
+
 static size_t tls_data_bytes(void)
 {
 	return ((size_t)__tls_bytes + TLS_ALIGN - 1) & ~(size_t)(TLS_ALIGN - 1);
@@ -25,6 +28,23 @@ void thread_block_init(struct pthread *self, enum thread_kind kind)
 	self->kind = kind;
 	self->alive = 1;
 	self->cpu_mask = UINT64_MAX;
+	lock_acquire(&threads_lock);
+	self->all_next = threads;
+	self->all_link = &threads;
+	if (threads != NULL)
+		threads->all_link = &self->all_next;
+	threads = self;
+	lock_release(&threads_lock);
+}
+
+void thread_block_free(struct pthread *thread)
+{
+	lock_acquire(&threads_lock);
+	*thread->all_link = thread->all_next;
+	if (thread->all_next != NULL)
+		thread->all_next->all_link = thread->all_link;
+	lock_release(&threads_lock);
+	memory_unmap(thread->mapping, thread->mapping_bytes);
 }
 
 void thread_first_init(handle_t handle)
@@ -64,7 +84,7 @@ void tls_destroy(void *thread_pointer)
 	heap_cache_flush((struct heap_cache *)((char *)heap_cache_own() + distance));
 	if (thread->scratch != NULL)
 		memory_unmap(thread->scratch, DOOR_SCRATCH_BYTES);
-	memory_unmap(thread->mapping, thread->mapping_bytes);
+	thread_block_free(thread);
 }
 
 void *door_scratch(void)

@@ -51,10 +51,12 @@ struct mapped_store {
 };
 
 /* A client stores through its mapping: plain stores, which nobody writes back. */
-static err_t store_mapped(void *context, const struct pmfs_run *run)
+static err_t store_mapped(void *context, void *lease, const struct pmfs_run *run)
 {
 	const struct mapped_store *s = context;
 	uint8_t data[4096];
+
+	(void)lease;
 	const uint32_t bytes = s->call->bytes < sizeof(data) ? s->call->bytes : sizeof(data);
 
 	call_data(s->call, s->call->offset, data, bytes);
@@ -69,6 +71,7 @@ static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const
 	static int lease;
 
 	pmfs_lease_set(inode, &lease);
+	pmfs_lease_stores(inode);
 	err_t err = pmfs_locate_with(fs, inode, c->offset, true, store_mapped, &s);
 	if (err == OK)
 		err = pmfs_sync(fs, inode);

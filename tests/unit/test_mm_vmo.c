@@ -287,6 +287,48 @@ static void supplied_pages_are_the_source(void **state)
 	vmo_unref(zone_vmo);
 }
 
+/* What a pager supplied goes with it, from every VMO and every space; its source is free again. */
+static void a_dead_pager_leaves_nothing_behind(void **state)
+{
+	struct vmo *vmo[3], *zone_vmo, *again;
+	struct pager_family family;
+	struct space *space;
+	uint64_t value;
+	vaddr_t at[3];
+
+	(void)state;
+	pager_family_init(&family);
+	assert_ok(space_create(&account, &space));
+	assert_ok(vmo_create_zone(pmem, &zone_vmo));
+	for (int i = 0; i < 3; i++) {
+		assert_ok(vmo_create_pager(4 * MIB, &released, (uint64_t)i, &account, &vmo[i]));
+		pager_family_add(&family, vmo[i]);
+		assert_ok(space_map(space, vmo[i], 0, 4 * MIB, VADDR(0), RW, RIGHTS_RWX, &at[i]));
+		assert_ok(vmo_supply(vmo[i], 0, zone_vmo, 4 * MIB, 2 * MIB + 4096, true));
+		assert_ok(host_write_fault(space, at[i].v + 4096, 5, &request));
+		assert_ok(host_write_fault(space, at[i].v + 2 * MIB, 6, &request));
+	}
+	assert_ok(space_unmap(space, at[1], 4 * MIB));
+	vmo_unref(vmo[1]); /* one in the middle has gone before */
+	vmo_unref(zone_vmo);
+	assert_err(vmo_create_zone(pmem, &again), ERR_BUSY);
+	pager_family_end(&family);
+	assert_null(family.first);
+	assert_ok(vmo_create_zone(pmem, &again));
+	for (int i = 0; i < 3; i += 2) {
+		assert_int_equal(vmo_committed_pages(vmo[i]), 0);
+		assert_err(host_read_fault(space, at[i].v + 4096, &value, &request), ERR_AGAIN);
+		vmo_unref(request.vmo);
+		assert_err(host_read_fault(space, at[i].v + 2 * MIB, &value, &request), ERR_AGAIN);
+		vmo_unref(request.vmo);
+		vmo_unref(vmo[i]);
+	}
+	host_leave();
+	space_destroy(space);
+	assert_int_equal(released, 3);
+	vmo_unref(again);
+}
+
 static void revoked_pages_cannot_be_reached(void **state)
 {
 	struct vmo *vmo, *zone_vmo, *source;
@@ -383,6 +425,8 @@ int main(void)
 		VMO_TEST(contiguous_and_slices),
 		VMO_TEST(limits_are_errors),
 		VMO_TEST(supplied_pages_are_the_source),
+		VMO_TEST(a_dead_pager_leaves_nothing_behind),
+		VMO_TEST(a_dead_pager_leaves_nothing_behind),
 		VMO_TEST(revoked_pages_cannot_be_reached),
 		VMO_TEST(pagers_refuse_nonsense),
 	};

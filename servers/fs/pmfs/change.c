@@ -207,6 +207,7 @@ void change_commit(struct change *c)
 			c->inode[i]->type = c->next[i].type;
 		c->inode[i]->copy = !c->inode[i]->copy;
 		c->inode[i]->times_dirty = false;
+		inode_publish(c->inode[i]);
 	}
 	for (uint32_t i = 0; i < c->freed_count; i++)
 		space_free(&c->fs->space, c->freed[i].start, c->freed[i].count);

@@ -2,9 +2,11 @@
 /* file.c - the data of one inode: reading, writing, sizes, holes, and what mappings need to know.
  * F1  In the last block, bytes past the size are zero, on media too (a crash may leave some; mount
  * clears them. Clients store some through mappings; they are cleared when the file grows, and when
- * the last mapping ends).
+ * the lease ends).
  * F2  Data of a new block, or past the old size, is durable before the size or the tree lets anybody see it.
- * F3  No block lies past the size's last block (a crash in a truncate may leave some; mount frees them). */
+ * F3  No block lies past the size's last block (a crash in a truncate may leave some; mount frees them).
+ * F4  Clients that hold a lease reach blocks of this file inside its size, and no others: before a block goes away it is
+ * taken from them, and none is given while the inode is locked for writing. */
 #include "change.h"
 #include "extent_tree.h"
 
@@ -102,11 +104,42 @@ static err_t tail_clear(struct inode *inode, struct change *c, uint64_t from, ui
 	return OK;
 }
 
-err_t pmfs_lease_end(struct inode *inode)
+/* Stores through mappings are in the CPUs' caches: written back extent by extent, as nobody knows which. */
+static err_t stores_write_back(struct inode *inode)
+{
+	struct pmem *pm = &inode->fs->pm;
+	err_t err = OK;
+
+	for (uint64_t offset = 0; err == OK && offset < inode->now.size;) {
+		uint64_t at, run;
+		err = run_at(inode, NULL, &inode->now, offset, &at, &run);
+		if (err == OK && at != 0)
+			pm_write_back(pm, pm->base + at, min_u64(run, inode->now.size - offset));
+		offset += run;
+	}
+	pm_fence(pm);
+	return err;
+}
+
+void pmfs_lease_stores(struct inode *inode)
 {
 	inode_lock_write(inode);
+	inode->stores = true;
+	inode_publish(inode);
+	inode_unlock(inode);
+}
+
+err_t pmfs_lease_end(struct inode *inode)
+{
+	err_t err = OK;
+
+	inode_lock_write(inode);
 	inode->lease = NULL;
-	err_t err = inode->type == PMFS_FILE ? tail_clear(inode, NULL, inode->now.size, UINT64_MAX) : OK;
+	if (inode->stores && inode->now.links != 0)
+		err = stores_write_back(inode);
+	inode->stores = false;
+	if (err == OK && inode->type == PMFS_FILE)
+		err = tail_clear(inode, NULL, inode->now.size, UINT64_MAX);
 	inode_unlock(inode);
 	return err;
 }
@@ -197,6 +230,7 @@ static err_t write_try(struct inode *inode, uint64_t offset, const uint8_t *data
 		if (c.wrote)
 			pm_fence(&fs->pm);
 		change_abort(&c);
+		inode_publish(inode);
 		return err;
 	}
 	next->mtime = next->ctime = pmfs_now_ns();
@@ -209,6 +243,7 @@ static err_t write_try(struct inode *inode, uint64_t offset, const uint8_t *data
 		inode->now.mtime = inode->now.ctime = next->mtime;
 		inode->times_dirty = true;
 		change_abort(&c);
+		inode_publish(inode);
 	}
 	return OK;
 }
@@ -350,11 +385,11 @@ err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr
 	return err;
 }
 
-err_t pmfs_fstat(struct pmfs *fs, struct inode *inode, struct fs_stat *out)
+/* Locked. */
+static void stat_fill(const struct inode *inode, struct fs_stat *out)
 {
-	(void)fs;
-	inode_lock_read(inode);
 	const struct pmfs_inode *now = &inode->now;
+
 	*out = (struct fs_stat) {
 		.inode = inode->number,
 		.size = now->size,
@@ -369,27 +404,37 @@ err_t pmfs_fstat(struct pmfs *fs, struct inode *inode, struct fs_stat *out)
 		.mtime = now->mtime,
 		.ctime = now->ctime,
 	};
+}
+
+err_t pmfs_fstat(struct pmfs *fs, struct inode *inode, struct fs_stat *out)
+{
+	(void)fs;
+	inode_lock_read(inode);
+	stat_fill(inode, out);
 	inode_unlock(inode);
 	return OK;
 }
 
-/* Writes are fenced when they are made; what can be late are the times. Stores through mappings
- * are in the CPU's cache: they are written back extent by extent. */
+void inode_publish(struct inode *inode)
+{
+	struct fs_stat st;
+
+	if (inode->lease == NULL || inode->fs->options.publish == NULL)
+		return;
+	stat_fill(inode, &st);
+	inode->fs->options.publish(inode->lease, &st,
+			(inode->times_dirty ? FS_LEASE_TIMES_LATE : 0u) | (inode->stores ? FS_LEASE_STORES : 0u));
+}
+
+/* Writes are fenced when they are made, leased ones by the client; what can be late are the times. */
 err_t pmfs_sync(struct pmfs *fs, struct inode *inode)
 {
 	err_t err = OK;
 
+	(void)fs;
 	inode_lock_write(inode);
-	if (inode->lease != NULL) {
-		for (uint64_t offset = 0; err == OK && offset < inode->now.size;) {
-			uint64_t at, run;
-			err = run_at(inode, NULL, &inode->now, offset, &at, &run);
-			if (err == OK && at != 0)
-				pm_write_back(&fs->pm, fs->pm.base + at, min_u64(run, inode->now.size - offset));
-			offset += run;
-		}
-		pm_fence(&fs->pm);
-	}
+	if (inode->stores)
+		err = stores_write_back(inode);
 	if (err == OK)
 		err = inode_flush_times(inode);
 	inode_unlock(inode);
@@ -431,10 +476,12 @@ static err_t hole_back(struct inode *inode, uint64_t offset)
 
 	change_begin(&c, inode->fs, false);
 	err_t err = hole_fill(inode, &c, offset & ~(uint64_t)(PMFS_BLOCK - 1), NULL, PMFS_BLOCK, PMFS_BLOCK, &wrote);
-	if (err == OK)
+	if (err == OK) {
 		change_commit(&c);
-	else
+	} else {
 		change_abort(&c);
+		inode_publish(inode);
+	}
 	return err;
 }
 
@@ -463,11 +510,13 @@ static err_t locate_locked(struct inode *inode, uint64_t offset, bool allocate, 
 		.device = hit.at.physical << PMFS_BLOCK_SHIFT,
 		.bytes = (uint64_t)hit.at.count << PMFS_BLOCK_SHIFT,
 	};
+	/* F4: blocks that a truncate could not free go later, without being taken from anybody. */
+	out->bytes = min_u64(out->bytes, ((uint64_t)blocks_of_size(inode->now.size) << PMFS_BLOCK_SHIFT) - out->offset);
 	return OK;
 }
 
 err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,
-		err_t (*use)(void *context, const struct pmfs_run *run), void *context)
+		err_t (*use)(void *context, void *lease, const struct pmfs_run *run), void *context)
 {
 	struct pmfs_run run;
 	err_t err = file_check(inode);
@@ -481,7 +530,7 @@ err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bo
 		inode_lock_read(inode);
 	err = locate_locked(inode, offset, allocate, &run);
 	if (err == OK)
-		err = use(context, &run);
+		err = use(context, inode->lease, &run);
 	inode_unlock(inode);
 	return err;
 }

@@ -31,7 +31,8 @@ struct inode {
 	uint32_t refs;               /* [b] */
 	struct inode *next;          /* [b] */
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
-	void *lease;                 /* [i] the server's; see pmfs_lease */
+	void *lease;                 /* [i] the server's; see pmfs_lease_set */
+	bool stores;                 /* [i] see pmfs_lease_stores */
 };
 
 struct inode_bucket {
@@ -124,6 +125,8 @@ MUST_USE err_t inode_table_grow(struct pmfs *fs);
 MUST_USE err_t inode_destroy(struct inode *inode);
 /* Late times, on media. Locked for writing. */
 MUST_USE err_t inode_flush_times(struct inode *inode);
+/* Clients that hold a lease see the inode as it is now. Locked for writing. (file.c) */
+void inode_publish(struct inode *inode);
 
 static inline void inode_lock_read(struct inode *inode)
 {

@@ -184,7 +184,9 @@ static err_t op_sync_all(struct kit_call *call)
 static err_t op_unlink(struct kit_call *call, const char *name)
 {
 	(void)call;
-	return pmfs_unlink(fs, name);
+	err_t err = pmfs_unlink(fs, name);
+	lease_sweep();
+	return err;
 }
 
 static err_t op_mkdir(struct kit_call *call, uint32_t mode, const char *name)
@@ -204,7 +206,9 @@ static err_t op_rename(struct kit_call *call, uint32_t flags, const char *from, 
 	(void)call;
 	if (flags & ~(uint32_t)FS_OPEN_EXCLUSIVE)
 		return ERR_ARGS;
-	return pmfs_rename(fs, from, to, flags & FS_OPEN_EXCLUSIVE);
+	err_t err = pmfs_rename(fs, from, to, flags & FS_OPEN_EXCLUSIVE);
+	lease_sweep();
+	return err;
 }
 
 static err_t op_readdir(struct kit_call *call, uint64_t file, uint64_t cookie, void *entries, size_t room,
@@ -243,6 +247,24 @@ static err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handl
 		err = ERR_UNSUPPORTED;
 	else
 		err = lease_map(open->inode, rights, vmo, size);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+/* On x86 what can be written can be read, so the file must be open for both. */
+static err_t op_lease(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *vmo, uint64_t *bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_READ, &open);
+
+	if (err != OK)
+		return err;
+	if (pmfs_type_of(open->inode) != FS_TYPE_FILE)
+		err = ERR_IS_DIR;
+	else if (rights & RIGHT_WRITE && !(open->flags & FS_OPEN_WRITE))
+		err = ERR_DENIED;
+	else
+		err = lease_grant(open->inode, rights | RIGHT_READ, vmo, bytes);
 	kit_file_put(&files, call->badge, file);
 	return err;
 }
@@ -312,7 +334,7 @@ static const struct fs_ops ops = {
 	.fstat = op_fstat, .setattr = op_setattr, .setattr_path = op_setattr_path, .sync = op_sync,
 	.sync_all = op_sync_all, .unlink = op_unlink, .mkdir = op_mkdir, .rmdir = op_rmdir, .rename = op_rename,
 	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .seek = op_seek, .link = op_link,
-	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount,
+	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount, .lease = op_lease,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)
@@ -351,7 +373,7 @@ static err_t mount_zone(bool format, handle_t *zone)
 {
 	char reason[PMFS_REASON_BYTES];
 	struct pmfs_options options = { .format = format, .cpus = kit_cpu_count(), .cpu = kit_cpu, .log = log_line,
-		.revoke = lease_revoke };
+		.revoke = lease_revoke, .publish = lease_publish };
 	uint64_t bytes;
 	void *base;
 

@@ -483,5 +483,6 @@ void pmfs_lease_set(struct inode *inode, void *lease)
 {
 	inode_lock_write(inode);
 	inode->lease = lease;
+	inode_publish(inode);
 	inode_unlock(inode);
 }

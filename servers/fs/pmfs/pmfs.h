@@ -25,8 +25,12 @@ struct pmfs_options {
 	 * nothing is mended. Only pmfs_check and pmfs_abandon may follow. */
 	void (*damage)(const char *line);
 	/* The file's blocks in [offset, offset + bytes) are about to go away or to change place: take
-	 * them back from every client before coming back. The inode is write-locked. NULL: nobody maps files. */
-	void (*revoke)(void *context, uint64_t offset, uint64_t bytes);
+	 * them back from every client before coming back. The inode is write-locked, and `publish` follows before it is
+	 * unlocked. NULL: nobody maps files. */
+	void (*revoke)(void *lease, uint64_t offset, uint64_t bytes);
+	/* The attributes have changed, or revoke has done its work: tell the clients. flags: enum fs_lease_flag. The inode
+	 * is write-locked. NULL: nobody wants to know. */
+	void (*publish)(void *lease, const struct fs_stat *st, uint32_t flags);
 };
 
 /* Mounts what lies in [base, base + bytes). Refusals write nothing and say why in `reason`:
@@ -51,11 +55,13 @@ uint32_t pmfs_type_of(const struct inode *inode); /* enum fs_type */
 uint64_t pmfs_size(struct inode *inode);
 uint32_t pmfs_count_open(struct inode *inode, int32_t change); /* a counter for the server: its new value */
 bool pmfs_is_unlinked(struct inode *inode);
-/* A word for the server's mapping state, handed to revoke() when it is not NULL. Set while nothing
- * else uses the inode's data: the inode is locked for it. */
+/* A word for the server's mapping state, handed to revoke() and publish() when it is not NULL; the first publish() comes
+ * with the setting. The inode is locked for it. */
 void *pmfs_lease_get(struct inode *inode);
 void pmfs_lease_set(struct inode *inode, void *lease);
-/* No client maps the file any more: forgets the word and clears what was stored past the file's end. */
+/* Some client may store through a mapping, by way of the cache: from now on every sync writes all of the file back. */
+void pmfs_lease_stores(struct inode *inode);
+/* No client maps the file any more: forgets the word, makes stores durable and clears what lies past the file's end. */
 MUST_USE err_t pmfs_lease_end(struct inode *inode);
 
 MUST_USE err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *data, size_t bytes,
@@ -76,11 +82,11 @@ struct pmfs_run {
 	uint64_t device; /* and on the device, in bytes */
 	uint64_t bytes;  /* whole blocks; the last may reach past the file's size */
 };
-/* Calls `use` with the run while the inode is locked (for writing if `allocate`): what it is told
- * stays true until it comes back. A hole: device 0 and one page; or, with `allocate`, one zeroed
+/* Calls `use` with the lease and the run while the inode is locked (for writing if `allocate`): what it is told
+ * stays true until it comes back. No run reaches past the size's last block. A hole: device 0 and one page; or, with `allocate`, one zeroed
  * block is made. Past the end: ERR_ARGS. */
 MUST_USE err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,
-		err_t (*use)(void *context, const struct pmfs_run *run), void *context);
+		err_t (*use)(void *context, void *lease, const struct pmfs_run *run), void *context);
 
 MUST_USE err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out);
 MUST_USE err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setattr *attr);
