@@ -3,6 +3,7 @@
 #include "directory.h"
 #include "crc32c.h"
 #include "extent_tree.h"
+#include "name_cache.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static uint64_t rotate(uint64_t x, int bits)
 	return x << bits | x >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[4])
+__attribute__((always_inline)) static inline void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[1] = rotate(v[1], 13) ^ v[0];
@@ -38,20 +39,19 @@ uint32_t dir_hash(const struct pmfs *fs, const char *name, size_t bytes)
 	uint64_t word;
 
 	for (size_t at = 0; at < whole; at += 8) {
-		memcpy(&word, name + at, 8);
+		word = text_word(name + at, 8);
 		v[3] ^= word;
 		sip_round(v);
 		v[0] ^= word;
 	}
-	word = (uint64_t)bytes << 56;
-	for (size_t i = whole; i < bytes; i++)
-		word |= (uint64_t)(uint8_t)name[i] << 8 * (i - whole);
+	word = (uint64_t)bytes << 56 | text_word(name + whole, bytes - whole);
 	v[3] ^= word;
 	sip_round(v);
 	v[0] ^= word;
 	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
+	sip_round(v);
+	sip_round(v);
+	sip_round(v);
 	return (uint32_t)((v[0] ^ v[1] ^ v[2] ^ v[3]) >> 32);
 }
 
@@ -155,6 +155,8 @@ static err_t leaf_search(const struct pmfs_leaf *leaf, uint64_t used, uint64_t o
 
 err_t dir_find(const struct inode *dir, const char *name, size_t bytes, struct dir_hit *out)
 {
+	if (name_cache_find(dir->fs, dir->number, name, bytes, out))
+		return OK;
 	const uint32_t hash = dir_hash(dir->fs, name, bytes);
 	const struct pmfs_dirent *entry;
 	struct pmfs_extent where;
@@ -168,6 +170,7 @@ err_t dir_find(const struct inode *dir, const char *name, size_t bytes, struct d
 	if (err != OK)
 		return err;
 	*out = (struct dir_hit) { .inode = entry->inode, .type = entry->type };
+	name_cache_put(dir->fs, dir->number, name, bytes, out);
 	return OK;
 }
 
@@ -390,6 +393,7 @@ err_t dir_remove(struct change *c, struct inode *dir, const char *name, size_t b
 	err = leaf_search(leaf, used, dir->number, hash, name, bytes, inode, &slot, &entry);
 	if (err != OK)
 		return err;
+	name_cache_drop(c->fs, dir->number, name, bytes); /* N1, whatever becomes of the change */
 	const uint64_t will = used_seal(used & ~(((1ull << entry->slots) - 1) << slot));
 	if (will == 0 && where.logical != 0) { /* the leaf before takes over its range */
 		change_word_forget(c, &leaf->used);

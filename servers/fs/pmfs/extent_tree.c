@@ -358,6 +358,30 @@ err_t tree_drop_from(struct inode *inode, uint32_t from)
 	return OK;
 }
 
+/* A node that is not one is left alone: its blocks are found again at the next full scan. */
+static void release_entries(struct pmfs *fs, uint64_t number, const struct pmfs_extent *entry, uint32_t count,
+		uint32_t level)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (level == 0) {
+			if (block_range_good(fs, entry[i].physical, entry[i].count))
+				space_free(&fs->space, entry[i].physical, entry[i].count);
+			continue;
+		}
+		const struct pmfs_node *node = node_get(fs, NULL, entry[i].physical, number, level - 1);
+		if (node == NULL)
+			continue;
+		release_entries(fs, number, node->entry, node->entries, level - 1);
+		space_free(&fs->space, entry[i].physical, 1);
+	}
+}
+
+void tree_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last)
+{
+	if (!(last->flags & PMFS_INODE_INLINE))
+		release_entries(fs, number, last->root, last->entries, last->levels);
+}
+
 /* --- walking --- */
 
 static err_t walk_refuse(struct tree_visitor *visitor, const char *reason)

@@ -38,6 +38,10 @@ MUST_USE err_t tree_map(struct change *c, struct inode *inode, uint32_t logical,
  * free blocks. */
 MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
 
+/* An inode is free on media: the blocks of its last version, nodes and all, are free in DRAM. Needs
+ * no block and cannot fail. */
+void tree_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);
+
 /* Visit every node block (leaf false) and every entry (leaf true) of an inode's tree, checking all
  * that can be checked: checksums, owners, levels, order, ranges. A visitor's error ends the walk. */
 struct tree_visitor {

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #define INODE_BUCKETS 1024u
+#define INODE_IDLE_MAX 8u         /* of a bucket: so many inodes that nobody uses stay in DRAM */
 #define TABLE_CHUNKS 8192u        /* pointers in DRAM to TABLE_CHUNK_BLOCKS table blocks each */
 #define TABLE_CHUNK_BLOCKS 1024u
 #define TABLE_GROW_BLOCKS 16u     /* 256 inodes at a time */
@@ -36,7 +37,8 @@ struct inode {
 
 struct inode_bucket {
 	pthread_mutex_t lock;
-	struct inode *first;
+	struct inode *first;         /* [b] the latest to be read comes first */
+	uint32_t idle;               /* [b] with no reference */
 } ALIGNED(64);
 
 /* Free inode numbers, one pool a CPU. */
@@ -69,8 +71,11 @@ struct pmfs {
 	_Atomic uint64_t inodes_used; /* [a] */
 	struct inode *table_inode;    /* [I] PMFS_INODE_TABLE */
 	struct inode *root;           /* [I] PMFS_INODE_ROOT */
+	struct cached_name *names;    /* [I] name_cache.h */
+	uint32_t names_mask;          /* [I] */
 };
 
+/* The caller's CPU, below fs->cpus. */
 uint32_t pmfs_cpu(const struct pmfs *fs);
 uint64_t pmfs_now_ns(void);
 void pmfs_log(const struct pmfs *fs, const char *format, ...) PRINTF(2, 3);
@@ -104,24 +109,30 @@ const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode);
  * free inode). */
 MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
 void inode_hold(struct inode *inode);
-/* The last one out writes late times; without links the inode and its blocks are freed. No inode
- * lock held. */
+/* The last one out writes late times; without links the inode and its blocks are freed. The inode
+ * stays in DRAM until others want its place, also when it is free. No inode lock held. */
 void inode_put(struct inode *inode);
 /* Is anything but the mount's own inodes in use? */
 bool inode_any_open(struct pmfs *fs);
 void inode_forget_all(struct pmfs *fs); /* at unmount: frees the memory, whatever the count */
 
 /* An inode number that is free, as an inode with one reference that nobody else can find by name;
- * its `now` is the free version. inode_number_free gives a number back whose inode is free on
- * media. ERR_NO_SPACE, ERR_NO_MEMORY. */
+ * its `now` is the free version. inode_put of an inode that is still, or again, free gives its number
+ * back. ERR_NO_SPACE, ERR_NO_MEMORY. */
 MUST_USE err_t inode_take_free(struct pmfs *fs, struct inode **out);
-void inode_give_back(struct inode *inode); /* after inode_take_free: it was not used after all */
 MUST_USE err_t inode_number_free(struct pmfs *fs, uint64_t number);
 /* Mounting: the table's blocks, as its tree lists them. */
 MUST_USE err_t inode_table_learn(struct pmfs *fs);
 MUST_USE err_t inode_table_grow(struct pmfs *fs);
-/* Frees all blocks and then the inode; links are 0 and nobody can find it. */
-MUST_USE err_t inode_destroy(struct inode *inode);
+/* No reference but the caller's. While the directories that name the inode are locked it stays so. */
+bool inode_is_alone(struct inode *inode);
+/* In a change: the inode is free afterwards. Once that is committed, inode_release gives back the
+ * blocks that its last version had. */
+struct change;
+void inode_free_in(struct change *c, struct inode *inode);
+void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);
+/* Both, in a change of its own. Locked for writing (or the caller's alone), and no name leads to it. */
+void inode_destroy(struct inode *inode);
 /* Late times, on media. Locked for writing. */
 MUST_USE err_t inode_flush_times(struct inode *inode);
 

@@ -9,6 +9,7 @@
  * M4  The state word says "in use" before anything else is written, "clean" after everything else. */
 #include "change.h"
 #include "extent_tree.h"
+#include "name_cache.h"
 #include "super.h"
 
 #include <stdarg.h>
@@ -19,7 +20,9 @@
 
 uint32_t pmfs_cpu(const struct pmfs *fs)
 {
-	return fs->options.cpu != NULL ? fs->options.cpu() : 0;
+	const uint32_t cpu = fs->options.cpu != NULL ? fs->options.cpu() : 0;
+
+	return likely(cpu < fs->cpus) ? cpu : cpu % fs->cpus;
 }
 
 uint64_t pmfs_now_ns(void)
@@ -79,6 +82,7 @@ void pmfs_abandon(struct pmfs *fs)
 		free(fs->pool[i].numbers);
 	free(fs->pool);
 	space_destroy(&fs->space);
+	name_cache_destroy(fs);
 	free(fs);
 }
 
@@ -198,7 +202,8 @@ static err_t inode_mend(struct scan *scan, uint64_t number, const struct pmfs_in
 
 	if (now->links == 0) {
 		scan->mended++;
-		return inode_destroy(&inode);
+		inode_destroy(&inode);
+		return inode_number_free(fs, number);
 	}
 	if (now->type != PMFS_FILE)
 		return OK;
@@ -286,6 +291,8 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 	fs->unclean = !state_good || !(state & PMFS_STATE_CLEAN);
 	fs->state = (state | PMFS_STATE_CLEAN) + 1; /* one mount more, not clean */
 	err_t err = space_init(&fs->space, fs->super.first_data_block, fs->super.blocks, fs->cpus);
+	if (err == OK)
+		err = name_cache_init(fs);
 	if (err == OK)
 		err = table_open(fs, scan);
 	if (err == OK && fs->unclean) {
@@ -406,7 +413,7 @@ static err_t sync_bucket(struct pmfs *fs, struct inode_bucket *bucket)
 		uint32_t at = 0;
 		pthread_mutex_lock(&bucket->lock);
 		struct inode *inode = bucket->first;
-		while (inode != NULL && at++ < skip)
+		while (inode != NULL && (inode->refs == 0 || at++ < skip)) /* idle ones have nothing to write */
 			inode = inode->next;
 		if (inode != NULL)
 			inode->refs++;

@@ -131,23 +131,12 @@ static void unlock_children(struct rename *r)
 /* Do the names still lead where they led when we looked? Parents locked. */
 static err_t names_still(struct rename *r)
 {
-	struct dir_hit hit;
-	err_t err = name_check_parent(r->from.parent);
+	err_t err = name_still_leads(&r->from);
 
-	if (err == OK)
-		err = name_check_parent(r->to.parent);
-	if (err == OK)
-		err = dir_find(r->from.parent, r->from.name, r->from.bytes, &hit);
 	if (err != OK)
 		return err;
-	if (hit.inode != r->from.inode->number)
-		return ERR_AGAIN;
-	err = dir_find(r->to.parent, r->to.name, r->to.bytes, &hit);
-	if (err == ERR_NOT_FOUND)
-		return r->to.inode == NULL ? OK : ERR_AGAIN;
-	if (err != OK)
-		return err;
-	return r->to.inode != NULL && hit.inode == r->to.inode->number ? OK : ERR_AGAIN;
+	err = name_still_leads(&r->to);
+	return err == ERR_EXISTS || err == ERR_NOT_FOUND ? ERR_AGAIN : err; /* the new walk sees what there is */
 }
 
 static err_t rename_change(struct rename *r, struct change *c)
