@@ -31,7 +31,8 @@ struct place {
 	bool directory;      /* the text says that it must be one */
 	bool renewed;        /* place_again has asked for a new server */
 	uint32_t resolved;   /* how often place_again has followed links */
-	char path[PATH_BYTES_MAX + 1];
+	const char *path;    /* absolute and plain: the caller's own text, or `own` */
+	char own[PATH_BYTES_MAX + 1];
 };
 
 MUST_USE err_t place_find(const char *path, struct place *out);
