@@ -232,12 +232,9 @@ static err_t leaf_add(struct change *c, struct inode *dir, struct pmfs_leaf *lea
 		leaf->used = will;
 		return OK;
 	}
-	pm_store(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
-	pm_write_back(&c->fs->pm, leaf->slot[at], (size_t)slots * PMFS_SLOT_BYTES);
-	err = change_word_put(c, dir, &leaf->used, will);
-	if (err == OK)
-		change_word_body(c, &leaf->used, leaf->slot[at], slots * PMFS_SLOT_BYTES);
-	return err;
+	pm_store_nt(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
+	change_vouch(c, leaf->slot[at], new, slots * PMFS_SLOT_BYTES);
+	return change_word_put(c, dir, &leaf->used, will);
 }
 
 static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
@@ -341,18 +338,20 @@ static err_t leaf_split(struct change *c, struct inode *dir, struct pmfs_leaf *l
 
 err_t dir_add(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode, uint8_t type)
 {
-	struct new_entry new = { .entry = {
+	struct new_entry new; /* long: only what is stored is filled */
+	struct pmfs_extent where;
+	struct pmfs_leaf *leaf;
+	struct fresh *fresh;
+
+	memset(new.bytes + (dirent_slots(bytes) - 1) * PMFS_SLOT_BYTES, 0, PMFS_SLOT_BYTES);
+	new.entry = (struct pmfs_dirent) {
 		.hash = dir_hash(c->fs, name, bytes),
 		.inode = inode,
 		.name_bytes = (uint8_t)bytes,
 		.type = type,
 		.slots = (uint8_t)dirent_slots(bytes),
-	} };
-	struct pmfs_extent where;
-	struct pmfs_leaf *leaf;
-	struct fresh *fresh;
-
-	memcpy(new.entry.name, name, bytes);
+	};
+	text_copy(new.entry.name, name, bytes);
 	for (int splits = 0; splits < 8; splits++) {
 		bool full;
 		err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), new.entry.hash, &leaf, &where);

@@ -176,9 +176,9 @@ static err_t write_some(struct inode *inode, struct change *c, uint64_t offset, 
 	return OK;
 }
 
-static bool change_has_news(const struct change *c, const struct inode *inode)
+static bool change_has_news(struct change *c, const struct inode *inode)
 {
-	return c->allocated_count != 0 || c->next[0].size != inode->now.size;
+	return c->allocated_count != 0 || change_next(c, 0)->size != inode->now.size;
 }
 
 /* One change's worth, all of it or nothing; with ERR_NO_SPACE, *done is what could have been. An

@@ -15,7 +15,7 @@
 
 #define PMFS_MAGIC 0x53464d504c544e4cull     /* "LNTLPMFS" */
 #define PMFS_FORMATTING 0x21544d464c544e4cull /* "LNTLFMT!": mkfs was interrupted, there is nothing here */
-#define PMFS_VERSION 1u
+#define PMFS_VERSION 2u
 #define PMFS_BLOCK 4096u
 #define PMFS_BLOCK_SHIFT 12
 #define PMFS_BYTES_MIN (4ull << 20)
@@ -76,7 +76,8 @@ struct pmfs_inode {
 	uint16_t entries;  /* used in root[] */
 	uint16_t flags;
 	uint64_t blocks;   /* allocated, tree nodes included */
-	uint64_t parent;   /* of a directory: the inode that names it */
+	uint32_t parent;   /* of a directory: the inode that names it */
+	uint32_t attributes; /* 0; kept for the inode that holds extended attributes */
 	union {
 		struct pmfs_extent root[PMFS_EXTENTS_INLINE];
 		char target[PMFS_TARGET_INLINE];
@@ -140,9 +141,22 @@ _Static_assert(offsetof(struct pmfs_dirent, name) == PMFS_DIRENT_BYTES, "directo
 #define PMFS_JOURNAL_MAGIC 0x524a4d50u /* "PMJR" */
 #define PMFS_JOURNAL_INODES 4
 #define PMFS_JOURNAL_WORDS 4
+#define PMFS_JOURNAL_VOUCHED 16
 
-/* A journal holds one transaction. Valid if magic, crc and the bodies' crcs hold; replayed where
- * the media has an older version. */
+/* A journal holds one transaction: this head, and behind it, without gaps, `inodes` inodes, `words`
+ * words and `vouched` pieces. Valid if magic and crc hold and the pieces' crcs do; replayed where the
+ * media has an older version. */
+struct pmfs_journal {
+	uint32_t magic;
+	uint32_t crc;     /* of the bytes that follow, `bytes` in all */
+	uint64_t version; /* of every inode in it */
+	uint32_t bytes;
+	uint8_t inodes;
+	uint8_t words;
+	uint8_t vouched;
+	uint8_t reserved[9];
+};
+_Static_assert(sizeof(struct pmfs_journal) == 32, "journal");
 struct pmfs_journal_inode {
 	uint64_t number;
 	struct pmfs_inode inode;
@@ -151,20 +165,14 @@ struct pmfs_journal_word {
 	uint64_t offset;  /* bytes from the start of the device, 8-byte aligned */
 	uint64_t value;
 	uint64_t owner;   /* inode number, one of the transaction's inodes */
-	uint64_t body;    /* bytes from the start of the device: the directory entry that the word makes valid; 0: none */
-	uint32_t body_bytes;
-	uint32_t body_crc; /* if the bytes there are others, the transaction was not committed */
 };
-struct pmfs_journal {
-	uint32_t magic;
-	uint32_t crc;     /* of the bytes that follow, `bytes` in all */
-	uint64_t version; /* of every inode in it */
-	uint32_t bytes;
-	uint16_t inodes;
-	uint16_t words;
-	uint8_t reserved[8];
-	struct pmfs_journal_inode inode[PMFS_JOURNAL_INODES];
-	struct pmfs_journal_word word[PMFS_JOURNAL_WORDS];
+/* What has to be on the media for the transaction to have happened: new entries, leaves, nodes, targets. */
+struct pmfs_journal_piece {
+	uint64_t offset;  /* bytes from the start of the device */
+	uint32_t bytes;   /* in one block */
+	uint32_t crc;
 };
-_Static_assert(sizeof(struct pmfs_journal) == 736, "journal");
-_Static_assert(sizeof(struct pmfs_journal) <= PMFS_BLOCK, "journal");
+#define PMFS_JOURNAL_TAIL_MAX \
+	(PMFS_JOURNAL_WORDS * sizeof(struct pmfs_journal_word) + PMFS_JOURNAL_VOUCHED * sizeof(struct pmfs_journal_piece))
+_Static_assert(sizeof(struct pmfs_journal) + PMFS_JOURNAL_INODES * sizeof(struct pmfs_journal_inode) +
+		PMFS_JOURNAL_TAIL_MAX <= PMFS_BLOCK, "a journal is a block");

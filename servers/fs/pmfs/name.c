@@ -41,7 +41,7 @@ static err_t inode_begin(struct change *c, struct inode *inode, struct inode *pa
 		.type = what->type,
 		.mode = (uint16_t)(what->mode & 07777),
 		.links = what->type == PMFS_DIRECTORY ? 2 : 1,
-		.parent = what->type == PMFS_DIRECTORY ? parent->number : 0,
+		.parent = what->type == PMFS_DIRECTORY ? (uint32_t)parent->number : 0,
 		.mtime = now,
 		.ctime = now,
 		.atime = now,
@@ -60,8 +60,7 @@ static err_t inode_begin(struct change *c, struct inode *inode, struct inode *pa
 		return err;
 	uint8_t *to = block_at(c->fs, block);
 	pm_store_nt(&c->fs->pm, to, what->target, next->size);
-	pm_zero_nt(&c->fs->pm, to + next->size, PMFS_BLOCK - next->size);
-	c->wrote = true;
+	change_vouch(c, to, what->target, (uint32_t)next->size);
 	return tree_map(c, inode, 0, block, 1);
 }
 

@@ -41,3 +41,12 @@ static inline uint64_t text_word(const char *text, size_t bytes)
 	return (uint64_t)(uint8_t)text[0] | (uint64_t)(uint8_t)text[bytes / 2] << 8 * (bytes / 2) |
 			(uint64_t)(uint8_t)text[bytes - 1] << 8 * (bytes - 1);
 }
+
+/* A short name's bytes: without the call and the set-up of memcpy. */
+static inline void text_copy(char *to, const char *text, size_t bytes)
+{
+	for (; bytes >= 8; bytes -= 8, to += 8, text += 8)
+		__builtin_memcpy(to, text, 8);
+	for (; bytes != 0; bytes--)
+		*to++ = *text++;
+}

@@ -149,7 +149,7 @@ static err_t rename_change(struct rename *r, struct change *c)
 	name_touch(change_inode(c, to), now);
 	change_inode(c, moved)->ctime = now;
 	if (r->directory) {
-		change_inode(c, moved)->parent = to->number;
+		change_inode(c, moved)->parent = (uint32_t)to->number;
 		change_inode(c, from)->links--;
 		change_inode(c, to)->links += replaced == NULL;
 	}

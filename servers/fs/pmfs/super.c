@@ -70,12 +70,13 @@ enum super_verdict super_examine(const void *base, uint64_t bytes, struct pmfs_s
 		if (out->magic != PMFS_MAGIC)
 			continue;
 		ours = true;
-		if (out->version > PMFS_VERSION) {
+		const bool good = out->crc == super_crc(out);
+		if (out->version > PMFS_VERSION || (good && out->version < PMFS_VERSION)) { /* a later one may sum up otherwise */
 			snprintf(reason, PMFS_REASON_BYTES, "the media is of format version %u; this pmfs knows %u", out->version,
 					PMFS_VERSION);
 			return SUPER_BAD;
 		}
-		if (out->crc != super_crc(out) || out->version == 0)
+		if (!good)
 			continue;
 		*error = super_check(out, bytes, reason);
 		return *error == OK ? SUPER_GOOD : SUPER_BAD;
