@@ -18,6 +18,8 @@ struct mount {
 	handle_t door;       /* [I] */
 	handle_t session;    /* [a] HANDLE_NONE until the first use */
 	struct lock connecting;
+	uint64_t start;      /* [I] the prefix's first bytes, as door_text_word tells them */
+	uint64_t start_mask; /* [I] which of them count */
 	uint64_t ask_after;  /* under the lock `renewing`: until then (ns) init is not asked for a successor */
 	char prefix[];       /* [I] plain absolute path */
 };

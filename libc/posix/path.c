@@ -61,29 +61,25 @@ static uint32_t bytes_that_are(__m128i bytes, char value)
 	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(value)));
 }
 
-/* Looks at aligned pieces, which lie in one page with a byte of the path each: they can be read, whatever is beside it. */
+/* Looks at 16 bytes at a time, which are there as long as they lie in one page. */
 __attribute__((no_sanitize("address"))) size_t path_plain_bytes(const char *path)
 {
-	const uint32_t skip = (uintptr_t)path % LOOK_BYTES;
-	const char *at = path - skip;
-	uint32_t after_slash = 0; /* bit 0: the piece before ended with a slash */
-	uint32_t here = UINT32_MAX << skip;
+	uint32_t after_slash = 0; /* bit i: byte i follows a slash */
 
 	if (path[0] != '/')
 		return 0;
-	for (; at - path <= NAME_BYTES_MAX; at += LOOK_BYTES) {
-		const __m128i bytes = _mm_load_si128((const __m128i *)(const void *)at);
-		const uint32_t end = bytes_that_are(bytes, 0) & here, slash = bytes_that_are(bytes, '/') & here;
-		const uint32_t in_path = end != 0 ? end ^ (end - 1) : UINT32_MAX;
+	for (const char *at = path; at - path <= NAME_BYTES_MAX && ((uintptr_t)at & PAGE_MASK) <= PAGE_SIZE - LOOK_BYTES;
+		 at += LOOK_BYTES) {
+		const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+		const uint32_t end = bytes_that_are(bytes, 0), slash = bytes_that_are(bytes, '/');
 		after_slash |= slash << 1;
-		if (after_slash & in_path & (end | slash | bytes_that_are(bytes, '.')))
+		if (after_slash & (end ^ (end - 1)) & (end | slash | bytes_that_are(bytes, '.'))) /* up to the end, if there is one */
 			return 0;
 		if (end != 0) {
 			const size_t length = (size_t)(at - path) + (size_t)__builtin_ctz(end);
 			return length <= NAME_BYTES_MAX ? length : 0;
 		}
 		after_slash >>= LOOK_BYTES;
-		here = UINT32_MAX;
 	}
 	return 0;
 }

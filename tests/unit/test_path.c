@@ -50,7 +50,7 @@ static void test_plain(void **state)
 		"/0123456789abcdef/0123456789abcdef/y" };
 	static const char *const other[] = { "", "/", "a", "a/b", "//a", "/a/", "/a//b", "/.", "/a/..", "/a/../b", "/a/./b", "/.h",
 		"/0123456789abcd//x", "/0123456789abcde/", "/0123456789abcde/.", "/0123456789abcde//y", "/0123456789abcdef/./y" };
-	char *pages = aligned_alloc(4096, 2 * 4096), out[PATH_BYTES_MAX + 1], name[300];
+	char *pages = aligned_alloc(4096, 2 * 4096), out[PATH_BYTES_MAX + 1];
 	bool directory;
 
 	for (size_t skip = 0; skip < 64; skip++) {
@@ -58,7 +58,10 @@ static void test_plain(void **state)
 		for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
 			char *at = pages + 4096 - strlen(plain[i]) - 1 - skip;
 			strcpy(at, plain[i]);
-			assert_int_equal(path_plain_bytes(at), strlen(plain[i]));
+			if (skip >= 16)
+				assert_int_equal(path_plain_bytes(at), strlen(plain[i]));
+			else
+				assert_true(path_plain_bytes(at) == 0 || path_plain_bytes(at) == strlen(plain[i]));
 			assert_int_equal(path_normalise("/x", at, out, &directory), OK);
 			assert_string_equal(out, at);
 			assert_false(directory);
@@ -69,6 +72,8 @@ static void test_plain(void **state)
 		}
 	}
 	free(pages);
+	static _Alignas(512) char name[512];
+
 	memset(name, 'n', sizeof(name));
 	name[0] = '/';
 	name[255] = 0;

@@ -118,9 +118,8 @@ err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint6
 
 	while (i < c->words && c->word[i].at != at)
 		i++;
-	if (i == PMFS_JOURNAL_WORDS)
+	if (i == PMFS_JOURNAL_WORDS || c->inodes == 0)
 		return ERR_INTERNAL;
-	change_inode(c, inode);
 	if (i == c->words)
 		c->word[c->words++] = (struct change_word) { .at = at, .owner = inode->number };
 	c->word[i].value = value;

@@ -94,6 +94,7 @@ MUST_USE err_t change_drop_block(struct change *c, struct inode *inode, uint64_t
 
 /* The value that the word will have, as far as this change knows. */
 uint64_t change_word_get(const struct change *c, const uint64_t *at);
+/* The inode, which has joined, owns the word. */
 MUST_USE err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value);
 /* These bytes, on their way to `at`, have to be durable for the change to count: the journal vouches for
  * them, so that they need no fence of their own. They lie in one block. */

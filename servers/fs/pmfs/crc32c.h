@@ -11,18 +11,27 @@ extern bool crc32c_by_instruction; /* [a] crc32c.c has looked, and the CPU has S
 
 uint32_t crc32c_slow(uint32_t crc, const void *data, size_t bytes);
 
-/* Assembly, so that files which are compiled for any x86-64 can use it; only behind crc32c_by_instruction. */
+/* One step, of 8 bytes; assembly, so that files which are compiled for any x86-64 can use it, behind
+ * crc32c_by_instruction. */
+static inline uint64_t crc32c_step(uint64_t crc, const uint8_t *data)
+{
+	__asm__("crc32q %1, %0" : "+r"(crc) : "m"(*(const uint8_t (*)[8])data));
+	return crc;
+}
+
 static inline uint32_t crc32c_steps(uint32_t crc, const uint8_t *data, size_t bytes)
 {
-	uint64_t wide = crc, word;
+	uint64_t wide = crc;
 	uint32_t half;
 	uint16_t quarter;
 
-#pragma GCC unroll 16
-	for (; bytes >= 8; bytes -= 8, data += 8) {
-		memcpy(&word, data, 8);
-		__asm__("crc32q %1, %0" : "+r"(wide) : "rm"(word));
-	}
+	for (; bytes >= 64; bytes -= 64)
+#pragma GCC unroll 8
+		for (int i = 0; i < 8; i++, data += 8)
+			wide = crc32c_step(wide, data);
+#pragma GCC unroll 7
+	for (; bytes >= 8; bytes -= 8, data += 8)
+		wide = crc32c_step(wide, data);
 	crc = (uint32_t)wide;
 	if (bytes & 4) {
 		memcpy(&half, data, 4);

@@ -4,6 +4,7 @@
 #include "crc32c.h"
 #include "extent_tree.h"
 #include "name_cache.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,15 @@ uint32_t dir_hash(const struct pmfs *fs, const char *name, size_t bytes)
 	sip_round(v);
 	sip_round(v);
 	return (uint32_t)((v[0] ^ v[1] ^ v[2] ^ v[3]) >> 32);
+}
+
+static uint32_t name_hash(const struct pmfs *fs, struct dir_name *name)
+{
+	if (!name->hashed) {
+		name->hash = dir_hash(fs, name->text, name->bytes);
+		name->hashed = true;
+	}
+	return name->hash;
 }
 
 /* --- leaves --- */
@@ -120,27 +130,32 @@ static err_t leaf_find(const struct pmfs *fs, struct change *c, uint64_t number,
 		uint32_t hash, struct pmfs_leaf **out, struct pmfs_extent *where)
 {
 	struct tree_hit hit;
-	err_t err = tree_lookup(fs, c, number, dir, hash, &hit);
 
-	if (err != OK)
-		return err;
-	if (!hit.has_at)
-		return dir->entries == 0 ? ERR_NOT_FOUND : ERR_CORRUPT;
-	*out = leaf_get(fs, c, hit.at.physical, number);
-	*where = hit.at;
+	if (likely(dir->levels == 0 && dir->entries == 1)) { /* small: its one leaf has all hashes */
+		*where = dir->root[0];
+	} else {
+		err_t err = tree_lookup(fs, c, number, dir, hash, &hit);
+		if (err != OK)
+			return err;
+		if (!hit.has_at)
+			return dir->entries == 0 ? ERR_NOT_FOUND : ERR_CORRUPT;
+		*where = hit.at;
+	}
+	*out = leaf_get(fs, c, where->physical, number);
 	return *out != NULL ? OK : ERR_CORRUPT;
 }
 
 /* The entry of that name (and that inode, if not 0). *slot is its first slot. */
-static err_t leaf_search(const struct pmfs_leaf *leaf, uint64_t used, uint64_t owner, uint32_t hash, const char *name,
-		size_t bytes, uint64_t inode, uint32_t *slot, const struct pmfs_dirent **out)
+static err_t leaf_search(const struct pmfs_leaf *leaf, uint64_t used, uint64_t owner, const struct dir_name *name,
+		uint64_t inode, uint32_t *slot, const struct pmfs_dirent **out)
 {
 	const struct pmfs_dirent *entry;
 	uint32_t at = 0;
 	bool bad;
 
 	while ((entry = leaf_next(leaf, used, &at, &bad)) != NULL) {
-		if (entry->hash != hash || entry->name_bytes != bytes || memcmp(entry->name, name, bytes) != 0)
+		if (entry->hash != name->hash || entry->name_bytes != name->bytes ||
+				!text_equal(entry->name, name->text, name->bytes))
 			continue;
 		if (entry->crc != dirent_crc(owner, entry))
 			return ERR_CORRUPT;
@@ -153,24 +168,23 @@ static err_t leaf_search(const struct pmfs_leaf *leaf, uint64_t used, uint64_t o
 	return bad ? ERR_CORRUPT : ERR_NOT_FOUND;
 }
 
-err_t dir_find(const struct inode *dir, const char *name, size_t bytes, struct dir_hit *out)
+err_t dir_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out)
 {
-	if (name_cache_find(dir->fs, dir->number, name, bytes, out))
-		return OK;
-	const uint32_t hash = dir_hash(dir->fs, name, bytes);
 	const struct pmfs_dirent *entry;
 	struct pmfs_extent where;
 	struct pmfs_leaf *leaf;
 	uint32_t slot;
-	err_t err = leaf_find(dir->fs, NULL, dir->number, &dir->now, hash, &leaf, &where);
 
+	if (likely(name_cache_find(dir->fs, dir->number, name, out)))
+		return OK;
+	err_t err = leaf_find(dir->fs, NULL, dir->number, &dir->now, name_hash(dir->fs, name), &leaf, &where);
 	if (err != OK)
 		return err;
-	err = leaf_search(leaf, leaf_used(NULL, leaf), dir->number, hash, name, bytes, 0, &slot, &entry);
+	err = leaf_search(leaf, leaf_used(NULL, leaf), dir->number, name, 0, &slot, &entry);
 	if (err != OK)
 		return err;
 	*out = (struct dir_hit) { .inode = entry->inode, .type = entry->type };
-	name_cache_put(dir->fs, dir->number, name, bytes, out);
+	name_cache_put(dir->fs, dir->number, name, out);
 	return OK;
 }
 
@@ -336,22 +350,23 @@ static err_t leaf_split(struct change *c, struct inode *dir, struct pmfs_leaf *l
 	return err == OK ? tree_insert(c, dir, &high) : err;
 }
 
-err_t dir_add(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode, uint8_t type)
+err_t dir_add(struct change *c, struct inode *dir, struct dir_name *name, uint64_t inode, uint8_t type)
 {
+	const uint32_t slots = dirent_slots(name->bytes);
 	struct new_entry new; /* long: only what is stored is filled */
 	struct pmfs_extent where;
 	struct pmfs_leaf *leaf;
 	struct fresh *fresh;
 
-	memset(new.bytes + (dirent_slots(bytes) - 1) * PMFS_SLOT_BYTES, 0, PMFS_SLOT_BYTES);
+	memset(new.bytes + (slots - 1) * PMFS_SLOT_BYTES, 0, PMFS_SLOT_BYTES);
 	new.entry = (struct pmfs_dirent) {
-		.hash = dir_hash(c->fs, name, bytes),
+		.hash = name_hash(c->fs, name),
 		.inode = inode,
-		.name_bytes = (uint8_t)bytes,
+		.name_bytes = (uint8_t)name->bytes,
 		.type = type,
-		.slots = (uint8_t)dirent_slots(bytes),
+		.slots = (uint8_t)slots,
 	};
-	text_copy(new.entry.name, name, bytes);
+	text_copy(new.entry.name, name->text, name->bytes);
 	for (int splits = 0; splits < 8; splits++) {
 		bool full;
 		err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), new.entry.hash, &leaf, &where);
@@ -377,22 +392,21 @@ err_t dir_add(struct change *c, struct inode *dir, const char *name, size_t byte
 
 /* --- removing --- */
 
-err_t dir_remove(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode)
+err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uint64_t inode)
 {
-	const uint32_t hash = dir_hash(c->fs, name, bytes);
 	const struct pmfs_dirent *entry;
 	struct pmfs_extent where;
 	struct pmfs_leaf *leaf;
 	uint32_t slot;
-	err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), hash, &leaf, &where);
+	err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), name_hash(c->fs, name), &leaf, &where);
 
 	if (err != OK)
 		return err;
 	const uint64_t used = leaf_used(c, leaf);
-	err = leaf_search(leaf, used, dir->number, hash, name, bytes, inode, &slot, &entry);
+	err = leaf_search(leaf, used, dir->number, name, inode, &slot, &entry);
 	if (err != OK)
 		return err;
-	name_cache_drop(c->fs, dir->number, name, bytes); /* N1, whatever becomes of the change */
+	name_cache_drop(c->fs, dir->number, name); /* N1, whatever becomes of the change */
 	const uint64_t will = used_seal(used & ~(((1ull << entry->slots) - 1) << slot));
 	if (will == 0 && where.logical != 0) { /* the leaf before takes over its range */
 		change_word_forget(c, &leaf->used);

@@ -199,7 +199,7 @@ static err_t write_try(struct inode *inode, uint64_t offset, const uint8_t *data
 		change_abort(&c);
 		return err;
 	}
-	next->mtime = next->ctime = pmfs_now_ns();
+	next->mtime = next->ctime = pmfs_now_ns(fs);
 	if (offset + *done > next->size)
 		next->size = offset + *done;
 	if (change_has_news(&c, inode)) {
@@ -296,7 +296,7 @@ static err_t file_resize(struct inode *inode, uint64_t size)
 		return err;
 	}
 	next->size = size;
-	next->mtime = next->ctime = pmfs_now_ns();
+	next->mtime = next->ctime = pmfs_now_ns(fs);
 	change_commit(&c);
 	if (size >= old)
 		return OK;
@@ -323,7 +323,7 @@ static err_t attributes_set(struct inode *inode, const struct fs_setattr *attr)
 		next->atime = attr->atime;
 	if (attr->set & FS_SET_MTIME)
 		next->mtime = attr->mtime;
-	next->ctime = pmfs_now_ns();
+	next->ctime = pmfs_now_ns(inode->fs);
 	change_commit(&c);
 	return OK;
 }

@@ -73,7 +73,7 @@ static struct inode_bucket *inode_bucket(struct pmfs *fs, uint64_t number)
 	return &fs->bucket[number % INODE_BUCKETS];
 }
 
-static struct inode *inode_new(struct pmfs *fs, uint64_t number, const struct pmfs_inode_slot *slot, uint8_t copy)
+static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_inode_slot *slot, uint8_t copy)
 {
 	struct inode *inode = calloc(1, sizeof(*inode));
 
@@ -81,6 +81,7 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, const struct pm
 		return NULL;
 	inode->number = number;
 	inode->fs = fs;
+	inode->slot = slot;
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
@@ -98,7 +99,7 @@ static void inode_delete(struct inode *inode)
 static err_t inode_load(struct pmfs *fs, uint64_t number, struct inode **out)
 {
 	struct inode_bucket *bucket = inode_bucket(fs, number);
-	const struct pmfs_inode_slot *slot = inode_slot(fs, number);
+	struct pmfs_inode_slot *slot = inode_slot(fs, number);
 	uint8_t copy;
 
 	if (slot == NULL)

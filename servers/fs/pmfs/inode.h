@@ -23,6 +23,7 @@
 struct inode {
 	uint64_t number;             /* [I] */
 	struct pmfs *fs;             /* [I] */
+	struct pmfs_inode_slot *slot; /* [I] its place on media */
 	uint8_t type;                /* [I] enum pmfs_type, once a name can lead to it */
 	pthread_rwlock_t lock;
 	struct pmfs_inode now;       /* [i] the newest version, checked; times may be newer than on media */
@@ -77,7 +78,7 @@ struct pmfs {
 
 /* The caller's CPU, below fs->cpus. */
 uint32_t pmfs_cpu(const struct pmfs *fs);
-uint64_t pmfs_now_ns(void);
+uint64_t pmfs_now_ns(const struct pmfs *fs); /* fs may be NULL */
 void pmfs_log(const struct pmfs *fs, const char *format, ...) PRINTF(2, 3);
 
 static inline void *block_at(const struct pmfs *fs, uint64_t block)

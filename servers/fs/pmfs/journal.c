@@ -61,7 +61,7 @@ static size_t record_seal(struct change *c, uint64_t version)
 void journal_inode_write(struct change *c, uint32_t i)
 {
 	const struct inode *inode = c->inode[i];
-	struct pmfs_inode *to = &inode_slot(c->fs, inode->number)->copy[!inode->copy];
+	struct pmfs_inode *to = &inode->slot->copy[!inode->copy];
 
 	pm_store_nt(&c->fs->pm, to, change_next(c, i), sizeof(*to));
 }

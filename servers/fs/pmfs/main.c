@@ -350,8 +350,8 @@ static const struct kit_server server = { .name = "pmfs", .dispatch = dispatch, 
 static err_t mount_zone(bool format, handle_t *zone)
 {
 	char reason[PMFS_REASON_BYTES];
-	struct pmfs_options options = { .format = format, .cpus = kit_cpu_count(), .cpu = kit_cpu, .log = log_line,
-		.revoke = lease_revoke };
+	struct pmfs_options options = { .format = format, .cpus = kit_cpu_count(), .cpu = kit_cpu, .now = kit_now_ns,
+		.log = log_line, .revoke = lease_revoke };
 	uint64_t bytes;
 	void *base;
 

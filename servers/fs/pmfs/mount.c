@@ -25,10 +25,12 @@ uint32_t pmfs_cpu(const struct pmfs *fs)
 	return likely(cpu < fs->cpus) ? cpu : cpu % fs->cpus;
 }
 
-uint64_t pmfs_now_ns(void)
+uint64_t pmfs_now_ns(const struct pmfs *fs)
 {
 	struct timespec now = { 0 };
 
+	if (likely(fs != NULL && fs->options.now != NULL))
+		return fs->options.now();
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
@@ -196,7 +198,7 @@ static void slot_mend(struct scan *scan, struct pmfs_inode_slot *slot, uint64_t 
 static err_t inode_mend(struct scan *scan, uint64_t number, const struct pmfs_inode *now, uint8_t copy)
 {
 	struct pmfs *fs = scan->fs;
-	struct inode inode = { .number = number, .fs = fs, .now = *now, .copy = copy };
+	struct inode inode = { .number = number, .fs = fs, .slot = inode_slot(fs, number), .now = *now, .copy = copy };
 	const uint64_t into = now->size % PMFS_BLOCK;
 	struct tree_hit hit;
 
@@ -258,7 +260,7 @@ static err_t mend_all(struct scan *scan)
 /* The table's own inode lies in the anchor; it changes alone, so no journal speaks of it. */
 static err_t table_open(struct pmfs *fs, struct scan *scan)
 {
-	const struct pmfs_inode_slot *slot = inode_slot(fs, PMFS_INODE_TABLE);
+	struct pmfs_inode_slot *slot = inode_slot(fs, PMFS_INODE_TABLE);
 	uint8_t copy;
 
 	scan->number = PMFS_INODE_TABLE;
@@ -270,6 +272,7 @@ static err_t table_open(struct pmfs *fs, struct scan *scan)
 	pthread_rwlock_init(&inode->lock, NULL);
 	inode->number = PMFS_INODE_TABLE;
 	inode->fs = fs;
+	inode->slot = slot;
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;

@@ -65,7 +65,7 @@ static err_t inode_begin(struct change *c, struct inode *inode, struct inode *pa
 }
 
 /* What the walk saw counts as long as the directory is of the same version. */
-err_t name_still_leads(const struct walk *at)
+err_t name_still_leads(struct walk *at)
 {
 	const struct inode *dir = at->parent;
 	struct dir_hit hit = { .inode = 0 };
@@ -73,7 +73,7 @@ err_t name_still_leads(const struct walk *at)
 
 	if (err != OK || likely(dir->now.version == at->version))
 		return err;
-	err = dir_find(dir, at->name, at->bytes, &hit);
+	err = dir_find(dir, &at->name, &hit);
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
 	if (hit.inode == (at->inode != NULL ? at->inode->number : 0))
@@ -82,10 +82,10 @@ err_t name_still_leads(const struct walk *at)
 }
 
 /* Locked: the directory, and the new inode is ours alone. */
-static err_t make_locked(const struct walk *at, const struct fresh_inode *what, struct inode *inode)
+static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct inode *inode)
 {
 	struct inode *dir = at->parent;
-	const uint64_t now = pmfs_now_ns();
+	const uint64_t now = pmfs_now_ns(dir->fs);
 	struct change c;
 	err_t err = name_still_leads(at);
 
@@ -97,18 +97,18 @@ static err_t make_locked(const struct walk *at, const struct fresh_inode *what, 
 	next->links += what->type == PMFS_DIRECTORY;
 	err = inode_begin(&c, inode, dir, what, now);
 	if (err == OK)
-		err = dir_add(&c, dir, at->name, at->bytes, inode->number, what->type);
+		err = dir_add(&c, dir, &at->name, inode->number, what->type);
 	if (err != OK) {
 		change_abort(&c);
 		return err;
 	}
 	change_commit(&c);
-	name_cache_put(dir->fs, dir->number, at->name, at->bytes, &(struct dir_hit) { inode->number, what->type });
+	name_cache_put(dir->fs, dir->number, &at->name, &(struct dir_hit) { inode->number, what->type });
 	return OK;
 }
 
 /* A new inode under a name that must be free. On success *out has a reference. */
-static err_t name_make(const struct walk *at, const struct fresh_inode *what, struct inode **out)
+static err_t name_make(struct walk *at, const struct fresh_inode *what, struct inode **out)
 {
 	struct inode *dir = at->parent, *inode;
 	err_t err = inode_take_free(dir->fs, &inode);
@@ -239,12 +239,12 @@ err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode
 
 /* Locked: the directory and the inode. An inode whose last name this is, and that nobody has open,
  * is freed by the same change. */
-static err_t remove_locked(const struct walk *at)
+static err_t remove_locked(struct walk *at)
 {
 	struct inode *dir = at->parent, *inode = at->inode;
 	const bool is_dir = inode->type == PMFS_DIRECTORY;
 	const struct pmfs_inode last = inode->now;
-	const uint64_t now = pmfs_now_ns();
+	const uint64_t now = pmfs_now_ns(dir->fs);
 	bool empty = true;
 	struct change c;
 	err_t err = name_still_leads(at);
@@ -262,7 +262,7 @@ static err_t remove_locked(const struct walk *at)
 	const bool ends = next->links == 0 && inode_is_alone(inode);
 	if (ends)
 		inode_free_in(&c, inode);
-	err = dir_remove(&c, dir, at->name, at->bytes, inode->number);
+	err = dir_remove(&c, dir, &at->name, inode->number);
 	if (err != OK) {
 		change_abort(&c);
 		return err;
@@ -320,7 +320,7 @@ err_t pmfs_rmdir(struct pmfs *fs, const char *path)
 
 /* --- link --- */
 
-static err_t link_locked(const struct walk *to, struct inode *inode)
+static err_t link_locked(struct walk *to, struct inode *inode)
 {
 	struct inode *dir = to->parent;
 	struct change c;
@@ -333,12 +333,12 @@ static err_t link_locked(const struct walk *to, struct inode *inode)
 	if (err != OK)
 		return err;
 	change_begin(&c, dir->fs, false);
-	const uint64_t now = pmfs_now_ns();
+	const uint64_t now = pmfs_now_ns(dir->fs);
 	name_touch(change_inode(&c, dir), now);
 	struct pmfs_inode *next = change_inode(&c, inode);
 	next->links++;
 	next->ctime = now;
-	err = dir_add(&c, dir, to->name, to->bytes, inode->number, inode->type);
+	err = dir_add(&c, dir, &to->name, inode->number, inode->type);
 	if (err == OK)
 		change_commit(&c);
 	else

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* name_cache.c - see name_cache.h. */
 #include "name_cache.h"
-#include "directory.h"
+#include "text.h"
 
 #include <stdlib.h>
 
-#define NAME_WORDS 5u /* longer names are not kept */
 #define ENTRIES_MIN 64u
 #define ENTRIES_MAX 8192u
 #define BLOCKS_PER_ENTRY 8u
@@ -14,15 +13,10 @@ struct cached_name {
 	_Atomic uint64_t sequence;         /* odd: being written */
 	_Atomic uint64_t key;              /* directory << 32 | length; 0: nobody */
 	_Atomic uint64_t value;            /* inode << 32 | type */
-	_Atomic uint64_t name[NAME_WORDS]; /* zero above its end */
+	_Atomic uint64_t hash;             /* the name's, on media */
+	_Atomic uint64_t word[DIR_NAME_WORDS]; /* the name, which has no more */
 } ALIGNED(64);
 _Static_assert(sizeof(struct cached_name) == 64, "an entry is a line");
-
-struct wanted {
-	uint64_t key;
-	uint64_t name[NAME_WORDS];
-	uint32_t words;
-};
 
 err_t name_cache_init(struct pmfs *fs)
 {
@@ -44,53 +38,66 @@ void name_cache_destroy(struct pmfs *fs)
 	fs->names = NULL;
 }
 
-/* The name's place; NULL if it is too long to have one. */
-static inline struct cached_name *place_of(const struct pmfs *fs, uint64_t dir, const char *name, size_t bytes,
-		struct wanted *out)
+void name_cache_prepare(struct dir_name *name, const char *text, size_t bytes)
 {
-	uint64_t mix;
+	uint64_t mix = bytes;
+	uint32_t i = 0;
 
-	if (bytes > NAME_WORDS * 8)
-		return NULL;
-	out->key = mix = dir << 32 | bytes;
-	out->words = 0;
+	name->text = text;
+	name->bytes = (uint32_t)bytes;
+	name->hashed = false;
 	do {
-		const uint64_t word = text_word(name, bytes);
-		out->name[out->words++] = word;
+		const uint64_t word = text_word(text, bytes);
+		name->word[i++] = word;
 		mix = (mix ^ word) * 0x9e3779b97f4a7c15ull;
 		mix ^= mix >> 32;
-		name += 8;
+		text += 8;
 		bytes = bytes > 8 ? bytes - 8 : 0;
-	} while (bytes != 0);
-	return &fs->names[mix & fs->names_mask];
+	} while (bytes != 0 && i < DIR_NAME_WORDS);
+	name->mix = mix;
 }
 
-static inline bool is_it(struct cached_name *entry, const struct wanted *wanted)
+/* The name's place; NULL if it is too long to have one. */
+static inline struct cached_name *place_of(const struct pmfs *fs, uint64_t dir, const struct dir_name *name)
 {
-	if (atomic_load_explicit(&entry->key, memory_order_relaxed) != wanted->key)
+	if (unlikely(name->bytes > DIR_NAME_WORDS * 8))
+		return NULL;
+	return &fs->names[(name->mix ^ dir * 0x9e3779b1u) & fs->names_mask];
+}
+
+static inline uint64_t key_of(uint64_t dir, const struct dir_name *name)
+{
+	return dir << 32 | name->bytes;
+}
+
+static inline bool is_it(struct cached_name *entry, uint64_t dir, const struct dir_name *name)
+{
+	if (atomic_load_explicit(&entry->key, memory_order_relaxed) != key_of(dir, name))
 		return false;
-	for (uint32_t i = 0; i < wanted->words; i++)
-		if (atomic_load_explicit(&entry->name[i], memory_order_relaxed) != wanted->name[i])
+	for (uint32_t i = 0; i * 8 < name->bytes; i++)
+		if (atomic_load_explicit(&entry->word[i], memory_order_relaxed) != name->word[i])
 			return false;
 	return true;
 }
 
-bool name_cache_find(const struct pmfs *fs, uint64_t dir, const char *name, size_t bytes, struct dir_hit *out)
+bool name_cache_find(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct dir_hit *out)
 {
-	struct wanted wanted;
-	struct cached_name *entry = place_of(fs, dir, name, bytes, &wanted);
+	struct cached_name *entry = place_of(fs, dir, name);
 
 	if (entry == NULL)
 		return false;
 	const uint64_t sequence = atomic_load_explicit(&entry->sequence, memory_order_acquire);
-	if ((sequence & 1) || !is_it(entry, &wanted))
+	if ((sequence & 1) || !is_it(entry, dir, name))
 		return false;
 	const uint64_t value = atomic_load_explicit(&entry->value, memory_order_relaxed);
+	const uint64_t hash = atomic_load_explicit(&entry->hash, memory_order_relaxed);
 	atomic_thread_fence(memory_order_acquire);
 	if (atomic_load_explicit(&entry->sequence, memory_order_relaxed) != sequence)
 		return false;
 	out->inode = value >> 32;
 	out->type = (uint8_t)value;
+	name->hash = (uint32_t)hash;
+	name->hashed = true;
 	return true;
 }
 
@@ -109,32 +116,31 @@ static void entry_end(struct cached_name *entry, uint64_t before)
 	atomic_store_explicit(&entry->sequence, before + 2, memory_order_release);
 }
 
-void name_cache_put(const struct pmfs *fs, uint64_t dir, const char *name, size_t bytes, const struct dir_hit *what)
+void name_cache_put(const struct pmfs *fs, uint64_t dir, const struct dir_name *name, const struct dir_hit *what)
 {
-	struct wanted wanted;
-	struct cached_name *entry = place_of(fs, dir, name, bytes, &wanted);
+	struct cached_name *entry = place_of(fs, dir, name);
 
-	if (entry == NULL)
+	if (entry == NULL || !name->hashed)
 		return;
 	const uint64_t before = atomic_load_explicit(&entry->sequence, memory_order_relaxed);
 	if (!entry_begin(entry, before))
 		return;
-	atomic_store_explicit(&entry->key, wanted.key, memory_order_relaxed);
+	atomic_store_explicit(&entry->key, key_of(dir, name), memory_order_relaxed);
 	atomic_store_explicit(&entry->value, what->inode << 32 | what->type, memory_order_relaxed);
-	for (uint32_t i = 0; i < wanted.words; i++)
-		atomic_store_explicit(&entry->name[i], wanted.name[i], memory_order_relaxed);
+	atomic_store_explicit(&entry->hash, name->hash, memory_order_relaxed);
+	for (uint32_t i = 0; i * 8 < name->bytes; i++)
+		atomic_store_explicit(&entry->word[i], name->word[i], memory_order_relaxed);
 	entry_end(entry, before);
 }
 
-void name_cache_drop(const struct pmfs *fs, uint64_t dir, const char *name, size_t bytes)
+void name_cache_drop(const struct pmfs *fs, uint64_t dir, const struct dir_name *name)
 {
-	struct wanted wanted;
-	struct cached_name *entry = place_of(fs, dir, name, bytes, &wanted);
+	struct cached_name *entry = place_of(fs, dir, name);
 
 	if (entry == NULL)
 		return;
 	const uint64_t before = atomic_load_explicit(&entry->sequence, memory_order_acquire);
-	if (!is_it(entry, &wanted) || !entry_begin(entry, before))
+	if (!is_it(entry, dir, name) || !entry_begin(entry, before))
 		return;
 	atomic_store_explicit(&entry->key, 0, memory_order_relaxed);
 	entry_end(entry, before);

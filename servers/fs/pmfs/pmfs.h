@@ -20,6 +20,7 @@ struct pmfs_options {
 	uint32_t cpus;    /* allocate and journal for so many; 0: one */
 	uint64_t seed;    /* of the uuid and the hash key when formatting; 0: the clock's */
 	uint32_t (*cpu)(void); /* the caller's CPU; NULL: 0 */
+	uint64_t (*now)(void); /* ns since the epoch; NULL: clock_gettime */
 	void (*log)(const char *line);
 	/* Not NULL: fsck of damaged media, on a copy of it. What mount would refuse is told, and left out;
 	 * nothing is mended. Only pmfs_check and pmfs_abandon may follow. */

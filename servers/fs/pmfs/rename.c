@@ -143,7 +143,7 @@ static err_t rename_change(struct rename *r, struct change *c)
 {
 	struct inode *moved = r->from.inode, *replaced = r->to.inode;
 	struct inode *from = r->from.parent, *to = r->to.parent;
-	const uint64_t now = pmfs_now_ns();
+	const uint64_t now = pmfs_now_ns(r->fs);
 
 	name_touch(change_inode(c, from), now);
 	name_touch(change_inode(c, to), now);
@@ -158,11 +158,11 @@ static err_t rename_change(struct rename *r, struct change *c)
 		gone->links = r->directory ? 0 : gone->links - 1;
 		gone->ctime = now;
 	}
-	err_t err = dir_add(c, to, r->to.name, r->to.bytes, moved->number, moved->type);
+	err_t err = dir_add(c, to, &r->to.name, moved->number, moved->type);
 	if (err == OK && replaced != NULL)
-		err = dir_remove(c, to, r->to.name, r->to.bytes, replaced->number);
+		err = dir_remove(c, to, &r->to.name, replaced->number);
 	if (err == OK)
-		err = dir_remove(c, from, r->from.name, r->from.bytes, moved->number);
+		err = dir_remove(c, from, &r->from.name, moved->number);
 	return err;
 }
 

@@ -131,7 +131,7 @@ static void format_inode(struct pmem *pm, uint64_t at, uint64_t number, struct p
 {
 	inode->version = 1;
 	inode->links = inode->type == PMFS_DIRECTORY ? 2 : 1;
-	inode->mtime = inode->ctime = inode->atime = pmfs_now_ns();
+	inode->mtime = inode->ctime = inode->atime = pmfs_now_ns(NULL);
 	inode->crc = inode_crc(number, inode);
 	store_all(pm, at, inode, sizeof(*inode));
 }
@@ -152,7 +152,7 @@ void super_format(struct pmem *pm, uint64_t seed)
 		.version = PMFS_VERSION,
 		.blocks = pm->bytes / PMFS_BLOCK,
 		.block_bytes = PMFS_BLOCK,
-		.created_ns = pmfs_now_ns(),
+		.created_ns = pmfs_now_ns(NULL),
 	};
 	const uint64_t journals = super.blocks / 128;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* walk.c - path look-up: one directory locked (for reading) at a time. */
 #include "walk.h"
-#include "directory.h"
+#include "name_cache.h"
 #include "extent_tree.h"
 #include "kit/fs.h"
 
@@ -44,7 +44,7 @@ err_t symlink_read(struct inode *inode, char *target, size_t room, size_t *bytes
 }
 
 /* A reference on what the name leads to; and the version of the directory that said so. */
-static err_t child_get(struct inode *dir, const char *name, size_t bytes, struct walk *out)
+static err_t child_get(struct inode *dir, struct walk *out)
 {
 	struct dir_hit hit;
 	err_t err;
@@ -53,7 +53,7 @@ static err_t child_get(struct inode *dir, const char *name, size_t bytes, struct
 		return ERR_NOT_DIR;
 	inode_lock_read(dir);
 	out->version = dir->now.version;
-	err = dir->now.links == 0 ? ERR_NOT_FOUND : dir_find(dir, name, bytes, &hit);
+	err = dir->now.links == 0 ? ERR_NOT_FOUND : dir_find(dir, &out->name, &hit);
 	if (err == OK)
 		err = inode_get(dir->fs, hit.inode, &out->inode);
 	inode_unlock(dir);
@@ -109,10 +109,8 @@ static inline void put(struct pmfs *fs, struct inode *inode)
 /* The component that starts at `at`, and the first byte of the one after it, or the end. */
 static inline struct kit_component component_at(const char *path, uint32_t at, uint32_t *next)
 {
-	uint32_t end = at;
+	const uint32_t end = at + kit_name_bytes(path + at);
 
-	while (path[end] != 0 && path[end] != '/')
-		end++;
 	*next = end;
 	while (path[*next] == '/')
 		++*next;
@@ -136,9 +134,8 @@ static err_t walk_into(struct walker *w, const struct kit_component *c, bool fol
 	put(w->fs, out->parent);
 	out->parent = out->inode;
 	out->inode = NULL;
-	out->name = name;
-	out->bytes = c->bytes;
-	err_t err = child_get(out->parent, name, c->bytes, out);
+	name_cache_prepare(&out->name, name, c->bytes);
+	err_t err = child_get(out->parent, out);
 	if (err == ERR_NOT_FOUND && c->last)
 		return OK;
 	if (err != OK)
@@ -182,7 +179,8 @@ err_t walk_path(struct pmfs *fs, const char *path, bool follow, struct walk *out
 	bool again;
 	err_t err;
 
-	*out = (struct walk) { .fs = fs };
+	out->fs = fs;
+	out->parent = out->inode = NULL;
 	do {
 		err = walk_once(&w, follow, out, &again);
 		if (err == OK && again && ++w.restarts > RESTARTS_MAX)

@@ -2,17 +2,16 @@
 /* walk.h - from a path to inodes. */
 #pragma once
 
-#include "inode.h"
+#include "directory.h"
 
 struct walk {
 	struct pmfs *fs;
 	uint64_t version;       /* of the parent when the last name was looked up: while it has that one, the name says the same */
 	struct inode *parent;   /* reference, but for the root; the directory that holds (or would hold) the last name; NULL for the root */
 	struct inode *inode;    /* reference, but for the root; NULL: the last name is not there */
-	const char *name;       /* the last component, in `path` or in `buffer` */
-	size_t bytes;
-	bool wants_directory;   /* the path ends in a slash */
+	struct dir_name name;   /* the last component, in `path` or in `buffer` */
 	char *buffer;           /* the path, once symbolic links have been put in */
+	bool wants_directory;   /* the path ends in a slash */
 };
 
 /* On success the caller owns the references: walk_end. ERR_NOT_FOUND if a directory on the way is
