@@ -84,21 +84,30 @@ static void bits_put(struct space_group *group, uint32_t bit, uint32_t count, bo
 	}
 }
 
-/* The first bit at or after `bit` that has the value `used`; group->blocks if none. */
-static uint32_t bit_find(const struct space_group *group, uint32_t bit, bool used)
+/* The first bit in [bit, end) that has the value `used`; `end` if there is none. A group's last word is
+ * filled up with used bits. */
+static uint32_t bit_find(const struct space_group *group, uint32_t bit, uint32_t end, bool used)
 {
-	while (bit < group->blocks) {
+	while (bit < end) {
 		uint64_t word = group->used[bit / WORD_BITS];
 		if (!used)
 			word = ~word;
 		word >>= bit % WORD_BITS;
 		if (word != 0) {
 			bit += (uint32_t)__builtin_ctzll(word);
-			return bit < group->blocks ? bit : group->blocks;
+			return bit < end ? bit : end;
 		}
 		bit = (bit / WORD_BITS + 1) * WORD_BITS;
 	}
-	return group->blocks;
+	return end;
+}
+
+/* How many blocks are free from `bit` on, which is free; more than `want` are not counted. */
+static uint32_t run_at(const struct space_group *group, uint32_t bit, uint32_t want)
+{
+	const uint32_t room = group->blocks - bit;
+
+	return bit_find(group, bit, bit + (want < room ? want : room), true) - bit;
 }
 
 err_t space_mark(struct space *space, uint64_t start, uint64_t count)
@@ -110,7 +119,7 @@ err_t space_mark(struct space *space, uint64_t start, uint64_t count)
 		const uint32_t bit = (uint32_t)(start - group->first);
 		const uint32_t room = group->blocks - bit;
 		const uint32_t n = count < room ? (uint32_t)count : room;
-		if (bit_find(group, bit, true) < bit + n)
+		if (bit_find(group, bit, bit + n, true) < bit + n)
 			return ERR_CORRUPT;
 		bits_put(group, bit, n, true);
 		group->free -= n;
@@ -148,17 +157,17 @@ static bool group_find(const struct space_group *group, uint32_t want, uint32_t 
 	uint32_t best = 0, from = group->hint;
 
 	for (int round = 0; round < 2; round++) {
-		for (uint32_t at = bit_find(group, from, false); at < group->blocks;) {
-			uint32_t end = bit_find(group, at, true);
-			if (end - at > best) {
-				best = end - at;
+		for (uint32_t at = bit_find(group, from, group->blocks, false); at < group->blocks;) {
+			const uint32_t run = run_at(group, at, want);
+			if (run > best) {
+				best = run;
 				*bit = at;
 				if (best >= want) {
 					*count = want;
 					return true;
 				}
 			}
-			at = bit_find(group, end, false);
+			at = bit_find(group, at + run, group->blocks, false);
 		}
 		from = 0;
 	}
@@ -174,8 +183,7 @@ static bool group_alloc(struct space_group *group, uint32_t want, uint64_t *star
 	pthread_mutex_lock(&group->lock);
 	if (group->free != 0) {
 		if (want >= SPACE_LARGE && group_find_large(group, &bit)) {
-			n = bit_find(group, bit, true) - bit;
-			n = n < want ? n : want;
+			n = run_at(group, bit, want);
 			found = true;
 		} else {
 			found = group_find(group, want, &bit, &n);
@@ -198,8 +206,7 @@ static bool goal_alloc(struct space *space, uint64_t goal, uint32_t want, uint64
 
 	pthread_mutex_lock(&group->lock);
 	if (!bit_get(group, bit)) {
-		n = bit_find(group, bit, true) - bit;
-		n = n < want ? n : want;
+		n = run_at(group, bit, want);
 		group_take(group, bit, n);
 		*start = goal;
 		*count = n;
