@@ -5,6 +5,7 @@
 #include "directory.h"
 #include "extent_tree.h"
 #include "name_cache.h"
+#include "text.h"
 #include "kit/fs.h"
 
 #include <string.h>
@@ -391,12 +392,21 @@ struct packer {
 static bool pack_entry(void *context, const struct pmfs_dirent *entry, uint64_t cookie)
 {
 	struct packer *p = context;
+	const size_t name_bytes = entry->name_bytes, bytes = (sizeof(struct fs_dirent) + name_bytes + 7) & ~(size_t)7;
+	uint8_t *out = (uint8_t *)p->entries + p->used;
 
-	if (!kit_dirent_put(p->entries, p->room, &p->used, entry->inode, cookie, entry->type, entry->name,
-			entry->name_bytes)) {
+	if (p->room - p->used < bytes) {
 		p->full = true;
 		return false;
 	}
+	const struct fs_dirent record = { entry->inode, cookie, (uint16_t)bytes, (uint16_t)name_bytes, entry->type };
+	memcpy(out, &record, sizeof(record));
+	out += sizeof(record);
+	for (size_t at = 0; at < name_bytes; at += 8, out += 8) {
+		const uint64_t word = text_word(entry->name + at, name_bytes - at);
+		memcpy(out, &word, sizeof(word));
+	}
+	p->used += bytes;
 	p->next = cookie;
 	return true;
 }
