@@ -159,6 +159,17 @@ static err_t leaf_find(const struct pmfs *fs, struct change *c, uint64_t number,
 	return out->leaf != NULL && out->low < out->high ? OK : ERR_CORRUPT;
 }
 
+/* false: no entry has that hash. A quick look at all slots that are used, entries or not. */
+static inline bool leaf_may_have(const struct pmfs_leaf *leaf, uint64_t used, uint32_t hash)
+{
+	for (; used != 0; used &= used - 1) {
+		const struct pmfs_dirent *entry = (const struct pmfs_dirent *)(const void *)leaf->slot[__builtin_ctzll(used)];
+		if (unlikely(entry->hash == hash))
+			return true;
+	}
+	return false;
+}
+
 /* The entry of that name (and that inode, if not 0). *slot is its first slot. */
 static err_t leaf_search(const struct pmfs_leaf *leaf, uint64_t used, uint64_t owner, const struct dir_name *name,
 		uint64_t inode, uint32_t *slot, const struct pmfs_dirent **out)
@@ -166,6 +177,8 @@ static err_t leaf_search(const struct pmfs_leaf *leaf, uint64_t used, uint64_t o
 	const struct pmfs_dirent *entry;
 	bool bad = false;
 
+	if (!leaf_may_have(leaf, used, name->hash))
+		return ERR_NOT_FOUND;
 	while ((entry = leaf_next(leaf, &used, &bad)) != NULL) {
 		if (likely(entry->hash != name->hash) || entry->name_bytes != name->bytes ||
 				!text_equal(entry->name, name->text, name->bytes))
@@ -219,6 +232,9 @@ static err_t collision_choose(const struct pmfs_leaf *leaf, uint64_t used, uint3
 	uint64_t taken = 0;
 	bool bad = false;
 
+	*out = 0;
+	if (likely(!leaf_may_have(leaf, used, hash)))
+		return OK;
 	while ((entry = leaf_next(leaf, &used, &bad)) != NULL)
 		if (unlikely(entry->hash == hash) && entry->collision < 64)
 			taken |= 1ull << entry->collision;
