@@ -444,3 +444,18 @@ err_t tree_walk(const struct pmfs *fs, uint64_t number, const struct pmfs_inode 
 	return walk_entries(fs, number, inode->root, inode->entries, inode->levels,
 			(struct walk_range) { 0, (uint64_t)UINT32_MAX + 1 }, visitor);
 }
+
+static err_t visit_nothing(void *context, const struct pmfs_extent *what, bool leaf)
+{
+	(void)context;
+	(void)what;
+	(void)leaf;
+	return OK;
+}
+
+err_t tree_check(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *inode)
+{
+	struct tree_visitor visitor = { .visit = visit_nothing };
+
+	return tree_walk(fs, number, inode, &visitor);
+}

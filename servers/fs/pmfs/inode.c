@@ -107,7 +107,8 @@ static err_t inode_load(struct pmfs *fs, uint64_t number, struct inode **out)
 	err_t err = inode_slot_pick(number, slot, false, &copy);
 	if (err != OK)
 		return err;
-	if (inode_wrong(fs, &slot->copy[copy]) != NULL)
+	const struct pmfs_inode *now = &slot->copy[copy];
+	if (inode_wrong(fs, now) != NULL || (now->levels != 0 && tree_check(fs, number, now) != OK))
 		return ERR_CORRUPT;
 	struct inode *inode = inode_new(fs, number, slot, copy);
 	if (inode == NULL)

@@ -60,6 +60,7 @@ struct pmfs {
 	struct pmfs_super super;      /* [I] a checked copy */
 	uint32_t state;               /* [I] the low half of the state word while mounted */
 	bool unclean;                 /* [I] */
+	bool scanned;                 /* [I] */
 	uint32_t cpus;                /* [I] */
 	struct space space;
 	struct inode_bucket bucket[INODE_BUCKETS];

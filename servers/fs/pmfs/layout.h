@@ -45,6 +45,34 @@ _Static_assert(sizeof(struct pmfs_super) == 256, "superblock");
 /* The state word: the low half counts and says, the high half is crc32c of the low half's 4 bytes. */
 #define PMFS_STATE_CLEAN 0x1u /* bit 0; the other 31 bits count mounts */
 
+/* In the state word's block: where the summary of a clean unmount lies (summary.h). */
+#define PMFS_SUMMARY_PLACE 64
+struct pmfs_summary_place {
+	uint32_t crc;         /* of the 28 bytes that follow */
+	uint32_t state;       /* the low half of the state word with which it holds */
+	uint64_t block;
+	uint64_t bytes;
+	uint32_t summary_crc; /* of all its bytes */
+	uint32_t reserved;
+};
+_Static_assert(sizeof(struct pmfs_summary_place) == 32, "place of the summary");
+
+#define PMFS_SUMMARY_MAGIC 0x4d534d50u /* "PMSM" */
+#define PMFS_REGION_BLOCKS 32768u      /* their bits fill a block */
+
+/* The summary's head. Behind it, each filled up to 64 bytes: for each region the number of free blocks
+ * (32 bits); for each region that has some of both, a block of bits, 1 is used, also past the device's end; a bit
+ * for each inode slot, 1 is used. */
+struct pmfs_summary {
+	uint32_t magic;
+	uint32_t regions;
+	uint64_t mixed;        /* regions with bits */
+	uint64_t table_blocks; /* of the inode table */
+	uint64_t inodes_used;
+	uint64_t reserved[4];
+};
+_Static_assert(sizeof(struct pmfs_summary) == 64, "summary");
+
 #define PMFS_EXTENTS_INLINE 3
 #define PMFS_TARGET_INLINE 48
 

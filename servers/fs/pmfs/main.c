@@ -369,7 +369,8 @@ static err_t mount_zone(bool format, handle_t *zone)
 	if (err != OK)
 		kit_log("refused: %s", reason);
 	else
-		kit_log("mounted %llu MiB, %s", (unsigned long long)(bytes >> 20), pm_describe());
+		kit_log("mounted %llu MiB, %s%s", (unsigned long long)(bytes >> 20), pm_describe(),
+				pmfs_was_scanned(fs) ? ", every inode checked" : "");
 	return err;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mount.c - from media to a struct pmfs, and back.
  * M1  Nothing is written before the superblock has been accepted.
- * M2  After a clean end nothing is written before every inode and tree has been checked.
+ * M2  After a clean end nothing is written before every inode and tree has been checked; unless there
+ * is a summary (summary.h): then each is checked when it is used first.
  * M3  After an unclean end the journals are replayed first; the inodes are checked after that,
  * then mended: copies that
  *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1).
@@ -10,6 +11,7 @@
 #include "change.h"
 #include "extent_tree.h"
 #include "name_cache.h"
+#include "summary.h"
 #include "super.h"
 
 #include <stdarg.h>
@@ -110,8 +112,9 @@ static err_t scan_mark(void *context, const struct pmfs_extent *what, bool leaf)
 	const uint64_t count = leaf ? what->count : 1;
 
 	scan->found_blocks += count;
-	if (space_mark(&scan->fs->space, what->physical, count) == OK)
-		return OK;
+	err_t err = scan->fs->scanned ? space_mark(&scan->fs->space, what->physical, count) : OK;
+	if (err != ERR_CORRUPT)
+		return err;
 	return scan_refuse(scan, "it claims blocks that belong to somebody else");
 }
 
@@ -237,6 +240,8 @@ static err_t mend_all(struct scan *scan)
 		pmfs_log(fs, "one copy of the superblock was damaged; it is mended");
 		scan->mended++;
 	}
+	if (!fs->scanned)
+		return OK; /* an inode is checked when it is used first */
 	slot_mend(scan, inode_slot(fs, PMFS_INODE_TABLE), PMFS_INODE_TABLE);
 	for (uint64_t number = PMFS_INODE_ROOT; number < end; number++) {
 		struct pmfs_inode_slot *slot = inode_slot(fs, number);
@@ -293,6 +298,7 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 
 	fs->unclean = !state_good || !(state & PMFS_STATE_CLEAN);
 	fs->state = (state | PMFS_STATE_CLEAN) + 1; /* one mount more, not clean */
+	fs->scanned = fs->unclean || fs->options.scan || fs->options.damage != NULL || !summary_good(fs, state);
 	err_t err = space_init(&fs->space, fs->super.first_data_block, fs->super.blocks, fs->cpus);
 	if (err == OK)
 		err = name_cache_init(fs);
@@ -304,7 +310,7 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 			snprintf(scan->reason, PMFS_REASON_BYTES, "a journal speaks of inodes that do not exist");
 	}
 	if (err == OK)
-		err = scan_table(scan);
+		err = fs->scanned ? scan_table(scan) : summary_load(fs);
 	if (err != OK)
 		return err;
 	space_ready(&fs->space);
@@ -374,6 +380,7 @@ err_t pmfs_unmount(struct pmfs *fs)
 	err_t err = pmfs_sync(fs, fs->root);
 	if (err != OK)
 		return err;
+	summary_write(fs, fs->state | PMFS_STATE_CLEAN);
 	state_write(&fs->pm, fs->state | PMFS_STATE_CLEAN);
 	pmfs_abandon(fs);
 	return OK;
@@ -384,6 +391,11 @@ err_t pmfs_unmount(struct pmfs *fs)
 bool pmfs_was_unclean(const struct pmfs *fs)
 {
 	return fs->unclean;
+}
+
+bool pmfs_was_scanned(const struct pmfs *fs)
+{
+	return fs->scanned;
 }
 
 uint64_t pmfs_blocks_free(struct pmfs *fs)

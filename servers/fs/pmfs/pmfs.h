@@ -17,6 +17,7 @@ struct inode;
 struct pmfs_options {
 	bool format;      /* make a new file system, whatever is there */
 	bool keep_blank;  /* do not format blank media: refuse it */
+	bool scan;        /* look at every inode, also after a clean end: fsck */
 	uint32_t cpus;    /* allocate and journal for so many; 0: one */
 	uint64_t seed;    /* of the uuid and the hash key when formatting; 0: the clock's */
 	uint32_t (*cpu)(void); /* the caller's CPU; NULL: 0 */
@@ -40,6 +41,7 @@ MUST_USE err_t pmfs_unmount(struct pmfs *fs);
 void pmfs_abandon(struct pmfs *fs); /* free everything, write nothing: as after a crash. Tests, and refusing to go on */
 
 bool pmfs_was_unclean(const struct pmfs *fs);
+bool pmfs_was_scanned(const struct pmfs *fs); /* mount has looked at every inode */
 uint64_t pmfs_blocks_free(struct pmfs *fs);
 void pmfs_statfs(struct pmfs *fs, struct fs_statfs *out);
 
