@@ -197,8 +197,9 @@ static void change_finish(struct change *c)
 void change_commit(struct change *c)
 {
 	struct pmem *pm = &c->fs->pm;
-	const bool by_journal = c->inodes != 1 || c->words != 0; /* C4 */
+	const bool by_journal = c->inodes != 1 || c->words != 0 || c->vouched != 0; /* C4 */
 	uint64_t version = 0;
+	bool late = false;
 
 	for (uint32_t i = 0; i < c->inodes; i++)
 		if (change_next(c, i)->version > version)
@@ -209,13 +210,16 @@ void change_commit(struct change *c)
 		change_next(c, i)->crc = inode_crc(c->inode[i]->number, change_next(c, i));
 	}
 	fresh_write(c, version, by_journal);
-	if (c->wrote)
+	for (uint32_t i = 0; i < c->inodes; i++)
+		late |= journal_is_late(c->inode[i]);
+	if (c->wrote || (late && !by_journal)) /* C6: else the record's fence does it */
 		pm_fence(pm);
 	if (by_journal) {
 		journal_write(c, version);
 	} else {
 		journal_inode_write(c, 0);
 		pm_fence(pm);
+		c->inode[0]->late_ticket = 0;
 	}
 	for (uint32_t i = 0; i < c->inodes; i++) {
 		struct inode *inode = c->inode[i];

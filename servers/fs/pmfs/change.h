@@ -5,15 +5,21 @@
  * C1  Until the commit nothing that the media reaches is written, but for free slots of directory leaves.
  * C2  New nodes and leaves are in DRAM (struct fresh) until the commit, and are written before it.
  * C3  Blocks that the change lets go of are free only after the commit is durable.
- * C4  One inode and no word: its other copy is written, one 128-byte record with a checksum. New
+ * C4  One inode, no word, nothing vouched for: its other copy is written, one 128-byte record with a checksum. New
  * nodes and data (wrote) are durable before. Else: the journal.
  * C5  All inodes of a change get the version 1 + the highest of theirs: versions order changes
  * that share an inode.
  *     A record commits when it and the pieces that it vouches for are durable: one fence. They are the
- * new entries, nodes and leaves; more than it has room for count as `wrote`, and are durable before.
- * C6  When change_commit comes back, the change is durable in its place, not only in the journal:
- * a journal record whose
- *     inode has a newer version on media is old and must not be replayed.
+ * new entries, nodes and leaves, a link's target, a few appended bytes; more than it has room for count as
+ * `wrote`, and are durable before.
+ * C6  When change_commit comes back, the change is durable: by its record, and not yet in its places,
+ * which are only written back. They are durable (settled) before
+ *       - the place of a later version of one of its inodes is stored to: a record whose inode has a newer version on
+ *         media is old and is not replayed;
+ *       - anything that the record vouches for is stored to;
+ *       - the record is overwritten.
+ *     The fence of the next record does it, on the CPU that has written them back; another CPU writes them back
+ * again first. Who has no record of his own (C4, data in place, a lease) fences (inode_settle).
  *
  * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
 #pragma once
@@ -112,7 +118,10 @@ static inline struct pmfs_inode *change_next(struct change *c, uint32_t i)
 
 /* journal.c */
 void journal_write(struct change *c, uint64_t version);
-void journal_inode_write(struct change *c, uint32_t i); /* the inode's other copy; it needs a fence */
+void journal_inode_write(struct change *c, uint32_t i); /* the inode's other copy, written back */
+/* C6: the inode's last record may not be settled. If so, the caller's next fence settles it. */
+bool journal_is_late(struct inode *inode);
+void journal_settle_all(struct pmfs *fs); /* nobody else is there */
 /* At mount after an unclean end: complete what was committed. *replayed counts the journals that
  * had something newer. */
 MUST_USE err_t journal_replay(struct pmfs *fs, uint32_t *replayed);

@@ -111,6 +111,17 @@ err_t pmfs_lease_end(struct inode *inode)
 	return err;
 }
 
+/* F2. A few bytes behind the end, where nobody else stores: the record vouches for them, and what lies behind them
+ * in their block is cleared at mount (F1). */
+static void data_stored(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *to, const uint8_t *data,
+		uint64_t bytes)
+{
+	if (offset < inode->now.size || inode->lease != NULL || (offset & (PMFS_BLOCK - 1)) + bytes > PMFS_BLOCK)
+		c->wrote = true;
+	else
+		change_vouch(c, to, data, (uint32_t)bytes);
+}
+
 /* New blocks for the hole at `offset`, as far as one run goes; the parts of them that `data` does
  * not fill are zeroed. *wrote is how much of the data they took. */
 static err_t hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
@@ -144,7 +155,10 @@ static err_t hole_fill(struct inode *inode, struct change *c, uint64_t offset, c
 		pm_zero_nt(&fs->pm, to + into, n);
 	if (into + n < whole)
 		pm_zero_nt(&fs->pm, to + into + n, whole - into - n);
-	c->wrote = true;
+	if (into == 0 && data != NULL)
+		data_stored(inode, c, offset, to, data, n);
+	else
+		c->wrote = true;
 	*wrote = n;
 	revoke(inode, (uint64_t)first << PMFS_BLOCK_SHIFT, whole); /* zero pages that stood for the hole */
 	return tree_map(c, inode, first, start, count);
@@ -164,8 +178,10 @@ static err_t write_some(struct inode *inode, struct change *c, uint64_t offset, 
 			return err;
 		if (at != 0) {
 			n = min_u64(run, bytes - *done);
+			if (offset + *done < inode->now.size)
+				inode_settle(inode);
 			pm_store_nt(&fs->pm, fs->pm.base + at, data + *done, n);
-			c->wrote = true;
+			data_stored(inode, c, offset + *done, fs->pm.base + at, data + *done, n);
 		} else {
 			err = hole_fill(inode, c, offset + *done, data + *done, bytes - *done, run, &n);
 			if (err != OK)
@@ -194,8 +210,7 @@ static err_t write_try(struct inode *inode, uint64_t offset, const uint8_t *data
 	if (err == OK)
 		err = write_some(inode, &c, offset, data, bytes, done);
 	if (err != OK) { /* the tree may be half changed: none of it counts */
-		if (c.wrote)
-			pm_fence(&fs->pm);
+		pm_fence(&fs->pm);
 		change_abort(&c);
 		return err;
 	}

@@ -216,8 +216,10 @@ static bool inode_drop(struct inode *inode, bool *freed)
 		done = false;
 	}
 	pthread_mutex_unlock(&bucket->lock);
-	if (out != NULL)
+	if (out != NULL) {
+		inode_settle(out); /* nobody would know any more */
 		inode_delete(out);
+	}
 	return done;
 }
 

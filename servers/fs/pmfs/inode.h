@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* inode.h - the file system in DRAM: struct pmfs, the inodes that are in use, and where inodes lie on media.
  * Locks, in order: rename_lock, directories (parents first), files (by number), then the leaves:
- * cache bucket, pool, table_lock, journal, space. [i] inode->lock  [b] its bucket's lock  [t]
+ * cache bucket, pool, table_lock, journal, space. [i] inode->lock  [b] its bucket's lock  [j] its own lock  [t]
  * table_lock  [I] immutable after mount  [a] atomic. An inode with links > 0 or refs > 0 is
  * somebody's; with neither it is being freed by whoever dropped the last one. */
 #pragma once
@@ -34,6 +34,9 @@ struct inode {
 	struct inode *next;          /* [b] */
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
 	void *lease;                 /* [i] the server's; see pmfs_lease */
+	uint64_t late_ticket;        /* [i] of the record that has changed it last; 0: it is settled */
+	uint32_t late_journal;       /* [i] whose */
+	uint32_t late_cpu;           /* [i] */
 };
 
 struct inode_bucket {
@@ -50,8 +53,18 @@ struct inode_pool {
 	uint32_t room;
 } ALIGNED(64);
 
-struct journal_lock {
+/* One journal's latest record: until it is durable in its places, they are known (change.h, C6). */
+#define JOURNAL_PLACES_MAX (PMFS_JOURNAL_INODES + PMFS_JOURNAL_WORDS)
+struct journal {
 	pthread_mutex_t lock;
+	uint64_t ticket;             /* [j] counts the records */
+	_Atomic uint64_t settled;    /* [a] the records up to this one are durable in their places */
+	uint32_t cpu;                /* [j] that has stored and written back the latest one's places */
+	uint32_t places;             /* [j] */
+	struct {
+		const void *at;
+		uint32_t bytes;
+	} place[JOURNAL_PLACES_MAX]; /* [j] */
 } ALIGNED(64);
 
 struct pmfs {
@@ -65,7 +78,7 @@ struct pmfs {
 	struct space space;
 	struct inode_bucket bucket[INODE_BUCKETS];
 	struct inode_pool *pool;      /* [I] array of cpus */
-	struct journal_lock journal[PMFS_JOURNALS_MAX];
+	struct journal journal[PMFS_JOURNALS_MAX];
 	pthread_mutex_t rename_lock;  /* moving directories, or between them */
 	pthread_mutex_t table_lock;   /* growing the table */
 	uint64_t *_Atomic table[TABLE_CHUNKS]; /* [a] block numbers of the table's blocks */
@@ -135,6 +148,8 @@ void inode_free_in(struct change *c, struct inode *inode);
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);
 /* Both, in a change of its own. Locked for writing (or the caller's alone), and no name leads to it. */
 void inode_destroy(struct inode *inode);
+/* Before what its last record vouches for is stored to (change.h, C6). Locked for writing. */
+void inode_settle(struct inode *inode);
 /* Late times, on media. Locked for writing. */
 MUST_USE err_t inode_flush_times(struct inode *inode);
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* journal.c - changes of several inodes: a redo record, then the places themselves.
- * A journal is used by one change at a time and only after the change before it in the same
- * journal is durable in its place (C6 in change.h), so a torn record hides nothing. Replay needs
- * no end mark: inode versions tell old from new. */
+ * A journal is used by one change at a time and has its two last records, in turn in its halves: the
+ * fence that commits one settles the one before (C6 in change.h), so what a torn record overwrites is
+ * never needed. Replay needs no end mark: inode versions tell old from new. */
 #include "change.h"
 #include "crc32c.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct pmfs_journal *journal_at(const struct pmfs *fs, uint32_t index)
+static struct pmfs_journal *record_at(const struct pmfs *fs, uint32_t index, uint64_t ticket)
 {
-	return block_at(fs, PMFS_JOURNAL_BLOCK + index);
+	uint8_t *block = block_at(fs, PMFS_JOURNAL_BLOCK + index);
+
+	return (struct pmfs_journal *)(void *)(block + ticket % PMFS_JOURNAL_RECORDS * PMFS_RECORD_ROOM);
 }
 
 /* This CPU's own journal, or the next that is not busy. */
@@ -58,30 +60,101 @@ static size_t record_seal(struct change *c, uint64_t version)
 	return bytes;
 }
 
+static void places_write_back(struct pmfs *fs, const struct journal *journal)
+{
+	for (uint32_t i = 0; i < journal->places; i++)
+		pm_write_back(&fs->pm, journal->place[i].at, journal->place[i].bytes);
+}
+
+bool journal_is_late(struct inode *inode)
+{
+	struct pmfs *fs = inode->fs;
+	struct journal *journal = &fs->journal[inode->late_journal];
+
+	if (inode->late_ticket == 0)
+		return false;
+	if (atomic_load(&journal->settled) >= inode->late_ticket) {
+		inode->late_ticket = 0;
+		return false;
+	}
+	if (unlikely(inode->late_cpu != pmfs_cpu(fs))) {
+		pthread_mutex_lock(&journal->lock);
+		if (journal->ticket == inode->late_ticket)
+			places_write_back(fs, journal);
+		pthread_mutex_unlock(&journal->lock);
+	}
+	return true;
+}
+
+void inode_settle(struct inode *inode)
+{
+	if (journal_is_late(inode)) {
+		pm_fence(&inode->fs->pm);
+		inode->late_ticket = 0;
+	}
+}
+
+void journal_settle_all(struct pmfs *fs)
+{
+	for (uint32_t i = 0; i < fs->super.journals; i++)
+		if (atomic_load(&fs->journal[i].settled) != fs->journal[i].ticket)
+			places_write_back(fs, &fs->journal[i]);
+	pm_fence(&fs->pm);
+	for (uint32_t i = 0; i < fs->super.journals; i++)
+		atomic_store(&fs->journal[i].settled, fs->journal[i].ticket);
+}
+
 void journal_inode_write(struct change *c, uint32_t i)
 {
 	const struct inode *inode = c->inode[i];
 	struct pmfs_inode *to = &inode->slot->copy[!inode->copy];
 
-	pm_store_nt(&c->fs->pm, to, change_next(c, i), sizeof(*to));
+	pm_store(&c->fs->pm, to, change_next(c, i), sizeof(*to));
+	pm_write_back(&c->fs->pm, to, sizeof(*to));
+}
+
+/* After the commit. Every CPU can write them back again: no non-temporal stores. */
+static void places_write(struct change *c, struct journal *journal)
+{
+	struct pmem *pm = &c->fs->pm;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->words; i++) {
+		pm_store_u64(pm, c->word[i].at, c->word[i].value);
+		pm_write_back(pm, c->word[i].at, 8);
+		journal->place[n].at = c->word[i].at;
+		journal->place[n++].bytes = 8;
+	}
+	for (uint32_t i = 0; i < c->inodes; i++) {
+		journal_inode_write(c, i);
+		journal->place[n].at = &c->inode[i]->slot->copy[!c->inode[i]->copy];
+		journal->place[n++].bytes = sizeof(struct pmfs_inode);
+	}
+	journal->places = n;
 }
 
 void journal_write(struct change *c, uint64_t version)
 {
-	struct pmem *pm = &c->fs->pm;
+	struct pmfs *fs = c->fs;
 	const size_t bytes = record_seal(c, version);
-	const uint32_t index = journal_lock_one(c->fs);
+	const uint32_t cpu = pmfs_cpu(fs), index = journal_lock_one(fs);
+	struct journal *journal = &fs->journal[index];
+	const uint64_t ticket = journal->ticket + 1;
 
-	pm_store_nt(pm, journal_at(c->fs, index), &c->record, bytes);
-	pm_fence(pm); /* from here on it has happened */
-	for (uint32_t i = 0; i < c->words; i++) {
-		pm_store_u64(pm, c->word[i].at, c->word[i].value);
-		pm_write_back(pm, c->word[i].at, 8);
+	if (unlikely(journal->cpu != cpu))
+		places_write_back(fs, journal);
+	pm_store_nt(&fs->pm, record_at(fs, index, ticket), &c->record, bytes);
+	pm_fence(&fs->pm); /* from here on it has happened; and the record before is settled */
+	atomic_store(&journal->settled, ticket - 1);
+	places_write(c, journal);
+	journal->cpu = cpu;
+	journal->ticket = ticket;
+	for (uint32_t i = 0; i < c->inodes; i++) {
+		c->inode[i]->late_ticket = ticket;
+		c->inode[i]->late_journal = index;
+		c->inode[i]->late_cpu = cpu;
 	}
-	for (uint32_t i = 0; i < c->inodes; i++)
-		journal_inode_write(c, i);
-	pm_fence(pm); /* C6 */
-	pthread_mutex_unlock(&c->fs->journal[index].lock);
+	pthread_mutex_unlock(&journal->lock);
 }
 
 /* --- after an unclean end --- */
@@ -195,14 +268,25 @@ static err_t record_replay(struct pmfs *fs, const struct record *record, bool *n
 	return OK;
 }
 
+/* What was not committed must not seem so later, when its pieces have come to the same places by another
+ * change of the same version. */
+static void records_forget(struct pmfs *fs)
+{
+	for (uint32_t i = 0; i < fs->super.journals; i++)
+		for (uint32_t half = 0; half < PMFS_JOURNAL_RECORDS; half++)
+			if (record_at(fs, i, half)->magic != 0)
+				pm_zero_nt(&fs->pm, record_at(fs, i, half), sizeof(struct pmfs_journal));
+}
+
 err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
 {
-	struct record record[PMFS_JOURNALS_MAX];
+	struct record record[PMFS_JOURNALS_MAX * PMFS_JOURNAL_RECORDS];
 	uint32_t count = 0;
 
 	*replayed = 0;
 	for (uint32_t i = 0; i < fs->super.journals; i++)
-		count += record_good(fs, journal_at(fs, i), &record[count]);
+		for (uint32_t half = 0; half < PMFS_JOURNAL_RECORDS; half++)
+			count += record_good(fs, record_at(fs, i, half), &record[count]);
 	qsort(record, count, sizeof(record[0]), record_order);
 	for (uint32_t i = 0; i < count; i++) {
 		bool newer;
@@ -211,6 +295,9 @@ err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
 			return err;
 		*replayed += newer;
 	}
+	pm_fence(&fs->pm);
+	if (fs->options.damage == NULL)
+		records_forget(fs);
 	pm_fence(&fs->pm);
 	return OK;
 }

@@ -170,9 +170,11 @@ _Static_assert(offsetof(struct pmfs_dirent, name) == PMFS_DIRENT_BYTES, "directo
 #define PMFS_JOURNAL_INODES 4
 #define PMFS_JOURNAL_WORDS 4
 #define PMFS_JOURNAL_VOUCHED 16
+#define PMFS_JOURNAL_RECORDS 2
+#define PMFS_RECORD_ROOM (PMFS_BLOCK / PMFS_JOURNAL_RECORDS)
 
-/* A journal holds one transaction: this head, and behind it, without gaps, `inodes` inodes, `words`
- * words and `vouched` pieces. Valid if magic and crc hold and the pieces' crcs do; replayed where the
+/* A journal holds its last two transactions, in turn in its halves. Each is this head, and behind it, without
+ * gaps, `inodes` inodes, `words` words and `vouched` pieces. Valid if magic and crc hold and the pieces' crcs do; replayed where the
  * media has an older version. */
 struct pmfs_journal {
 	uint32_t magic;
@@ -194,7 +196,8 @@ struct pmfs_journal_word {
 	uint64_t value;
 	uint64_t owner;   /* inode number, one of the transaction's inodes */
 };
-/* What has to be on the media for the transaction to have happened: new entries, leaves, nodes, targets. */
+/* What has to be on the media for the transaction to have happened: new entries, leaves, nodes, targets,
+ * appended bytes. */
 struct pmfs_journal_piece {
 	uint64_t offset;  /* bytes from the start of the device */
 	uint32_t bytes;   /* in one block */
@@ -203,4 +206,4 @@ struct pmfs_journal_piece {
 #define PMFS_JOURNAL_TAIL_MAX \
 	(PMFS_JOURNAL_WORDS * sizeof(struct pmfs_journal_word) + PMFS_JOURNAL_VOUCHED * sizeof(struct pmfs_journal_piece))
 _Static_assert(sizeof(struct pmfs_journal) + PMFS_JOURNAL_INODES * sizeof(struct pmfs_journal_inode) +
-		PMFS_JOURNAL_TAIL_MAX <= PMFS_BLOCK, "a journal is a block");
+		PMFS_JOURNAL_TAIL_MAX <= PMFS_RECORD_ROOM, "two records in a block");

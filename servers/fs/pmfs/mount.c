@@ -380,6 +380,7 @@ err_t pmfs_unmount(struct pmfs *fs)
 	err_t err = pmfs_sync(fs, fs->root);
 	if (err != OK)
 		return err;
+	journal_settle_all(fs);
 	summary_write(fs, fs->state | PMFS_STATE_CLEAN);
 	state_write(&fs->pm, fs->state | PMFS_STATE_CLEAN);
 	pmfs_abandon(fs);
@@ -504,6 +505,7 @@ void *pmfs_lease_get(struct inode *inode)
 void pmfs_lease_set(struct inode *inode, void *lease)
 {
 	inode_lock_write(inode);
+	inode_settle(inode); /* clients store where they like */
 	inode->lease = lease;
 	inode_unlock(inode);
 }

@@ -34,8 +34,9 @@ static void dump_super(const struct pmfs *fs)
 
 static void dump_journals(const struct pmfs *fs)
 {
-	for (uint32_t i = 0; i < fs->super.journals; i++) {
-		const struct pmfs_journal *j = block_at(fs, PMFS_JOURNAL_BLOCK + i);
+	for (uint32_t i = 0; i < fs->super.journals * PMFS_JOURNAL_RECORDS; i++) {
+		const struct pmfs_journal *j = (const struct pmfs_journal *)(const void *)((const uint8_t *)
+				block_at(fs, PMFS_JOURNAL_BLOCK) + (size_t)i * PMFS_RECORD_ROOM);
 		if (j->magic != PMFS_JOURNAL_MAGIC)
 			continue;
 		const struct pmfs_journal_inode *inode = (const struct pmfs_journal_inode *)(const void *)(j + 1);
@@ -45,8 +46,8 @@ static void dump_journals(const struct pmfs *fs)
 				j->vouched <= PMFS_JOURNAL_VOUCHED &&
 				j->bytes == (uint64_t)((const uint8_t *)&piece[j->vouched] - (const uint8_t *)&j->version);
 		const bool good = fits && crc32c(0, &j->version, j->bytes) == j->crc;
-		printf("journal %u: version %llu, %u inodes, %u words, %u pieces, checksum %s\n", i, (ull)j->version, j->inodes,
-				j->words, j->vouched, good ? "good" : "WRONG");
+		printf("journal %u.%u: version %llu, %u inodes, %u words, %u pieces, checksum %s\n", i / PMFS_JOURNAL_RECORDS,
+				i % PMFS_JOURNAL_RECORDS, (ull)j->version, j->inodes, j->words, j->vouched, good ? "good" : "WRONG");
 		for (uint32_t k = 0; good && k < j->inodes; k++)
 			printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)inode[k].number, types[inode[k].inode.type & 3],
 					inode[k].inode.links, (ull)inode[k].inode.size);
