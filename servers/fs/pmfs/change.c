@@ -9,6 +9,7 @@
 void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
 {
 	c->fs = fs;
+	c->cpu = pmfs_cpu(fs);
 	c->use_reserve = use_reserve;
 	c->wrote = false;
 	c->inodes = 0;
@@ -44,7 +45,7 @@ err_t change_alloc(struct change *c, struct inode *inode, uint64_t goal, uint32_
 {
 	if (c->allocated_count == CHANGE_RUNS_MAX)
 		return ERR_NO_MEMORY;
-	err_t err = space_alloc(&c->fs->space, pmfs_cpu(c->fs), goal, want, c->use_reserve, start, count);
+	err_t err = space_alloc(&c->fs->space, c->cpu, goal, want, c->use_reserve, start, count);
 	if (err != OK)
 		return err;
 	c->allocated[c->allocated_count++] = (struct change_run) { *start, *count };
@@ -104,25 +105,32 @@ err_t change_drop_block(struct change *c, struct inode *inode, uint64_t block)
 	return change_free(c, inode, block, 1);
 }
 
+static uint64_t offset_of(const struct change *c, const void *at)
+{
+	return (uint64_t)((const uint8_t *)at - c->fs->pm.base);
+}
+
 uint64_t change_word_get(const struct change *c, const uint64_t *at)
 {
+	const uint64_t offset = offset_of(c, at);
+
 	for (uint32_t i = 0; i < c->words; i++)
-		if (c->word[i].at == at)
+		if (c->word[i].offset == offset)
 			return c->word[i].value;
 	return *at;
 }
 
 err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value)
 {
+	const uint64_t offset = offset_of(c, at);
 	uint32_t i = 0;
 
-	while (i < c->words && c->word[i].at != at)
+	while (i < c->words && c->word[i].offset != offset)
 		i++;
 	if (i == PMFS_JOURNAL_WORDS || c->inodes == 0)
 		return ERR_INTERNAL;
-	if (i == c->words)
-		c->word[c->words++] = (struct change_word) { .at = at, .owner = inode->number };
-	c->word[i].value = value;
+	c->words += i == c->words;
+	c->word[i] = (struct pmfs_journal_word) { .offset = offset, .value = value, .owner = inode->number };
 	return OK;
 }
 
@@ -133,7 +141,7 @@ void change_vouch(struct change *c, const void *at, const void *bytes_from, uint
 		return;
 	}
 	c->piece[c->vouched++] = (struct pmfs_journal_piece) {
-		.offset = (uint64_t)((const uint8_t *)at - c->fs->pm.base),
+		.offset = offset_of(c, at),
 		.bytes = bytes,
 		.crc = crc32c(0, bytes_from, bytes),
 	};
@@ -141,8 +149,10 @@ void change_vouch(struct change *c, const void *at, const void *bytes_from, uint
 
 void change_word_forget(struct change *c, const uint64_t *at)
 {
+	const uint64_t offset = offset_of(c, at);
+
 	for (uint32_t i = 0; i < c->words; i++)
-		if (c->word[i].at == at)
+		if (c->word[i].offset == offset)
 			c->word[i] = c->word[--c->words];
 }
 
@@ -211,7 +221,7 @@ void change_commit(struct change *c)
 	}
 	fresh_write(c, version, by_journal);
 	for (uint32_t i = 0; i < c->inodes; i++)
-		late |= journal_is_late(c->inode[i]);
+		late |= journal_is_late(c->inode[i], c->cpu);
 	if (c->wrote || (late && !by_journal)) /* C6: else the record's fence does it */
 		pm_fence(pm);
 	if (by_journal) {

@@ -45,12 +45,6 @@ struct change_run {
 	uint64_t count;
 };
 
-struct change_word {
-	uint64_t *at;    /* on media */
-	uint64_t value;
-	uint64_t owner;
-};
-
 /* What goes to the journal, as it lies there: but for inodes that did not join there is no gap. */
 struct change_record {
 	struct pmfs_journal head;
@@ -60,13 +54,14 @@ struct change_record {
 
 struct change {
 	struct pmfs *fs;
+	uint32_t cpu;       /* where it is made: a change does not move */
 	bool use_reserve;   /* the change frees: it may take the last blocks */
 	bool wrote;         /* something was stored that must be durable before the commit */
 	uint32_t inodes;
 	struct inode *inode[PMFS_JOURNAL_INODES];
 	struct change_record record; /* its inodes are what ours will be */
 	uint32_t words;
-	struct change_word word[PMFS_JOURNAL_WORDS];
+	struct pmfs_journal_word word[PMFS_JOURNAL_WORDS];
 	uint32_t vouched;
 	struct pmfs_journal_piece piece[PMFS_JOURNAL_VOUCHED];
 	uint32_t fresh_count;
@@ -119,8 +114,8 @@ static inline struct pmfs_inode *change_next(struct change *c, uint32_t i)
 /* journal.c */
 void journal_write(struct change *c, uint64_t version);
 void journal_inode_write(struct change *c, uint32_t i); /* the inode's other copy, written back */
-/* C6: the inode's last record may not be settled. If so, the caller's next fence settles it. */
-bool journal_is_late(struct inode *inode);
+/* C6: the inode's last record may not be settled. If so, the next fence of the caller, who is on that CPU, settles it. */
+bool journal_is_late(struct inode *inode, uint32_t cpu);
 void journal_settle_all(struct pmfs *fs); /* nobody else is there */
 /* At mount after an unclean end: complete what was committed. *replayed counts the journals that
  * had something newer. */

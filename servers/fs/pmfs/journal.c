@@ -17,9 +17,9 @@ static struct pmfs_journal *record_at(const struct pmfs *fs, uint32_t index, uin
 }
 
 /* This CPU's own journal, or the next that is not busy. */
-static uint32_t journal_lock_one(struct pmfs *fs)
+static uint32_t journal_lock_one(struct pmfs *fs, uint32_t cpu)
 {
-	const uint32_t first = pmfs_cpu(fs) % fs->super.journals;
+	const uint32_t first = cpu % fs->super.journals;
 
 	for (uint32_t i = 0; i < fs->super.journals; i++) {
 		uint32_t index = (first + i) % fs->super.journals;
@@ -36,15 +36,8 @@ static size_t record_seal(struct change *c, uint64_t version)
 	struct pmfs_journal *head = &c->record.head;
 	uint8_t *end = (uint8_t *)&c->record.inode[c->inodes];
 
-	for (uint32_t i = 0; i < c->words; i++) {
-		const struct pmfs_journal_word word = {
-			.offset = (uint64_t)((uint8_t *)c->word[i].at - c->fs->pm.base),
-			.value = c->word[i].value,
-			.owner = c->word[i].owner,
-		};
-		memcpy(end, &word, sizeof(word));
-		end += sizeof(word);
-	}
+	for (uint32_t i = 0; i < c->words; i++, end += sizeof(c->word[i]))
+		memcpy(end, &c->word[i], sizeof(c->word[i]));
 	for (uint32_t i = 0; i < c->vouched; i++, end += sizeof(c->piece[i]))
 		memcpy(end, &c->piece[i], sizeof(c->piece[i]));
 	const size_t bytes = (size_t)(end - (uint8_t *)head);
@@ -66,7 +59,7 @@ static void places_write_back(struct pmfs *fs, const struct journal *journal)
 		pm_write_back(&fs->pm, journal->place[i].at, journal->place[i].bytes);
 }
 
-bool journal_is_late(struct inode *inode)
+bool journal_is_late(struct inode *inode, uint32_t cpu)
 {
 	struct pmfs *fs = inode->fs;
 	struct journal *journal = &fs->journal[inode->late_journal];
@@ -77,7 +70,7 @@ bool journal_is_late(struct inode *inode)
 		inode->late_ticket = 0;
 		return false;
 	}
-	if (unlikely(inode->late_cpu != pmfs_cpu(fs))) {
+	if (unlikely(inode->late_cpu != cpu)) {
 		pthread_mutex_lock(&journal->lock);
 		if (journal->ticket == inode->late_ticket)
 			places_write_back(fs, journal);
@@ -88,7 +81,7 @@ bool journal_is_late(struct inode *inode)
 
 void inode_settle(struct inode *inode)
 {
-	if (journal_is_late(inode)) {
+	if (inode->late_ticket != 0 && journal_is_late(inode, pmfs_cpu(inode->fs))) {
 		pm_fence(&inode->fs->pm);
 		inode->late_ticket = 0;
 	}
@@ -120,10 +113,11 @@ static void places_write(struct change *c, struct journal *journal)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < c->words; i++) {
-		pm_store_u64(pm, c->word[i].at, c->word[i].value);
-		pm_write_back(pm, c->word[i].at, 8);
-		journal->place[n].at = c->word[i].at;
-		journal->place[n++].bytes = 8;
+		uint64_t *at = (uint64_t *)(void *)(pm->base + c->word[i].offset);
+		pm_store_u64(pm, at, c->word[i].value);
+		pm_write_back(pm, at, sizeof(*at));
+		journal->place[n].at = at;
+		journal->place[n++].bytes = sizeof(*at);
 	}
 	for (uint32_t i = 0; i < c->inodes; i++) {
 		journal_inode_write(c, i);
@@ -137,22 +131,22 @@ void journal_write(struct change *c, uint64_t version)
 {
 	struct pmfs *fs = c->fs;
 	const size_t bytes = record_seal(c, version);
-	const uint32_t cpu = pmfs_cpu(fs), index = journal_lock_one(fs);
+	const uint32_t index = journal_lock_one(fs, c->cpu);
 	struct journal *journal = &fs->journal[index];
 	const uint64_t ticket = journal->ticket + 1;
 
-	if (unlikely(journal->cpu != cpu))
+	if (unlikely(journal->cpu != c->cpu))
 		places_write_back(fs, journal);
 	pm_store_nt(&fs->pm, record_at(fs, index, ticket), &c->record, bytes);
 	pm_fence(&fs->pm); /* from here on it has happened; and the record before is settled */
 	atomic_store(&journal->settled, ticket - 1);
 	places_write(c, journal);
-	journal->cpu = cpu;
+	journal->cpu = c->cpu;
 	journal->ticket = ticket;
 	for (uint32_t i = 0; i < c->inodes; i++) {
 		c->inode[i]->late_ticket = ticket;
 		c->inode[i]->late_journal = index;
-		c->inode[i]->late_cpu = cpu;
+		c->inode[i]->late_cpu = c->cpu;
 	}
 	pthread_mutex_unlock(&journal->lock);
 }

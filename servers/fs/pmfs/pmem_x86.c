@@ -37,8 +37,20 @@ const char *pm_describe(void)
 
 void pm_store(struct pmem *pm, void *to, const void *from, size_t bytes)
 {
+	__m128i *at = to;
+	const __m128i *what = from;
+
 	(void)pm;
-	memcpy(to, from, bytes);
+	for (; bytes >= 64; bytes -= 64, at += 4, what += 4) { /* an inode is two of these: no call, no set-up */
+		const __m128i a = _mm_loadu_si128(what), b = _mm_loadu_si128(what + 1), c = _mm_loadu_si128(what + 2),
+			d = _mm_loadu_si128(what + 3);
+		_mm_storeu_si128(at, a);
+		_mm_storeu_si128(at + 1, b);
+		_mm_storeu_si128(at + 2, c);
+		_mm_storeu_si128(at + 3, d);
+	}
+	if (bytes != 0)
+		memcpy(at, what, bytes);
 }
 
 void pm_store_u64(struct pmem *pm, uint64_t *to, uint64_t value)
