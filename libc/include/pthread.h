@@ -95,6 +95,10 @@ int pthread_spin_lock(pthread_spinlock_t *lock);
 int pthread_spin_trylock(pthread_spinlock_t *lock);
 int pthread_spin_unlock(pthread_spinlock_t *lock);
 
+#if defined(__OPTIMIZE__) && !defined(__cplusplus)
+#include <sys/_pthreadfast.h>
+#endif
+
 _END_STD_C
 
 #endif

@@ -96,6 +96,27 @@ static err_t fill(DIR *dir)
 	return OK;
 }
 
+/* Copies the name and looks that it has neither a NUL nor a slash: 8 bytes at a time, of which the record, filled up to
+ * whole words, has all. */
+static bool name_take(char *to, const char *from, size_t bytes)
+{
+	const uint64_t ones = 0x0101010101010101ull, slashes = ones * '/';
+	uint64_t bad = 0;
+
+	if (bytes % sizeof(ones) == 0)
+		to[bytes] = 0; /* else the last word brings its own */
+	for (; bytes != 0; bytes -= bytes < 8 ? bytes : 8, from += 8, to += 8) {
+		const uint64_t beyond = bytes < 8 ? UINT64_MAX << 8 * bytes : 0;
+		uint64_t word;
+		memcpy(&word, from, sizeof(word));
+		const uint64_t text = word | beyond, unlike = text ^ slashes;
+		bad |= ((text - ones) & ~text) | ((unlike - ones) & ~unlike);
+		word &= ~beyond;
+		memcpy(to, &word, sizeof(word));
+	}
+	return (bad & ones << 7) == 0;
+}
+
 /* The next record of the buffer into dir->entry; ERR_IO if it is not well-formed. */
 static err_t take_record(DIR *dir)
 {
@@ -105,14 +126,16 @@ static err_t take_record(DIR *dir)
 	if (left < sizeof(record))
 		return ERR_IO;
 	memcpy(&record, dir->buffer + dir->at, sizeof(record));
-	const char *name = dir->buffer + dir->at + sizeof(record);
+	const size_t padded = (record.name_bytes + 7u) & ~(size_t)7;
 	if (record.record_bytes % 8 != 0 || record.record_bytes > left || record.name_bytes == 0 ||
-		record.name_bytes > NAME_BYTES_MAX || sizeof(record) + record.name_bytes > record.record_bytes ||
-		memchr(name, 0, record.name_bytes) != NULL || memchr(name, '/', record.name_bytes) != NULL)
+		record.name_bytes > NAME_BYTES_MAX || sizeof(record) + padded > record.record_bytes)
 		return ERR_IO;
-	dir->entry = (struct dirent){ .d_ino = record.inode, .d_off = (off_t)record.cookie,
-								  .d_reclen = sizeof(struct dirent), .d_type = entry_type(record.type) };
-	memcpy(dir->entry.d_name, name, record.name_bytes);
+	if (!name_take(dir->entry.d_name, dir->buffer + dir->at + sizeof(record), record.name_bytes))
+		return ERR_IO;
+	dir->entry.d_ino = record.inode;
+	dir->entry.d_off = (off_t)record.cookie;
+	dir->entry.d_reclen = sizeof(struct dirent);
+	dir->entry.d_type = entry_type(record.type);
 	dir->at += record.record_bytes;
 	dir->position = record.cookie;
 	return OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <lintel/door_call.h>
 #include <lintel/fs_client.h>
 #include <lintel/init_client.h>
 
@@ -64,10 +65,15 @@ struct mount *mount_of(const char *path, const char **rest)
 {
 	struct mount *found = NULL;
 
+	const uint64_t start = door_text_word(path);
+
 	lock_acquire(&table_lock);
 	for (uint32_t i = 0; i < table_count && found == NULL; i++) {
-		if (path_below(path, table[i]->prefix, table[i]->prefix_bytes, rest))
-			found = mount_reference(table[i]);
+		struct mount *mount = table[i];
+		if (((start ^ mount->start) & mount->start_mask) != 0)
+			continue;
+		if (path_below(path, mount->prefix, mount->prefix_bytes, rest))
+			found = mount_reference(mount);
 	}
 	lock_release(&table_lock);
 	return found;
@@ -118,6 +124,8 @@ static struct mount *mount_new(const char *prefix, handle_t door)
 		return NULL;
 	*mount = (struct mount){ .references = 1, .prefix_bytes = bytes, .door = door };
 	memcpy(mount->prefix, plain, bytes + 1);
+	memcpy(&mount->start, plain, bytes < 8 ? bytes : 8);
+	mount->start_mask = bytes < 8 ? (1ull << 8 * bytes) - 1 : UINT64_MAX;
 	return mount;
 }
 

@@ -18,6 +18,8 @@ struct mount {
 	handle_t door;       /* [I] */
 	handle_t session;    /* [a] HANDLE_NONE until the first use */
 	struct lock connecting;
+	uint64_t start;      /* [I] the prefix's first bytes, as door_text_word tells them */
+	uint64_t start_mask; /* [I] which of them count */
 	uint64_t ask_after;  /* under the lock `renewing`: until then (ns) init is not asked for a successor */
 	char prefix[];       /* [I] plain absolute path */
 };
@@ -31,7 +33,8 @@ struct place {
 	bool directory;      /* the text says that it must be one */
 	bool renewed;        /* place_again has asked for a new server */
 	uint32_t resolved;   /* how often place_again has followed links */
-	char path[PATH_BYTES_MAX + 1];
+	const char *path;    /* absolute and plain: the caller's own text, or `own` */
+	char own[PATH_BYTES_MAX + 1];
 };
 
 MUST_USE err_t place_find(const char *path, struct place *out);

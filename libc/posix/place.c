@@ -10,18 +10,22 @@
 #define LINKS_MAX 40
 #define RESOLVED_MAX 4 /* times that the tree may change under us while we look */
 
+static bool namespace_has(const char *path)
+{
+	char name[NAME_BYTES_MAX + 1];
+
+	return strcmp(path, "/") == 0 || mount_child_name(path, 0, name);
+}
+
 /* Mount and session for out->path. */
 static err_t place_enter(struct place *out)
 {
-	char name[NAME_BYTES_MAX + 1];
 	err_t error;
 
 	for (;;) {
 		out->mount = mount_of(out->path, &out->rest);
-		if (out->mount == NULL) {
-			bool known = strcmp(out->path, "/") == 0 || mount_child_name(out->path, 0, name);
-			return known ? OK : ERR_NOT_FOUND;
-		}
+		if (out->mount == NULL)
+			return namespace_has(out->path) ? OK : ERR_NOT_FOUND;
 		error = mount_session(out->mount, &out->session);
 		if (error == OK)
 			return OK;
@@ -36,19 +40,31 @@ static err_t place_enter(struct place *out)
 	}
 }
 
-err_t place_find(const char *path, struct place *out)
+/* A path that is not plain as it is. */
+static err_t place_normalise(const char *path, struct place *out)
 {
 	char base[PATH_BYTES_MAX + 1]; /* 4 KiB: not initialised for nothing */
+
+	base[0] = 0;
+	if (path[0] != '/')
+		cwd_copy(base);
+	out->path = out->own;
+	return path_normalise(base, path, out->own, &out->directory);
+}
+
+err_t place_find(const char *path, struct place *out)
+{
+	err_t error = OK;
 
 	out->mount = NULL;
 	out->renewed = false;
 	out->resolved = 0;
 	if (path == NULL)
 		return ERR_FAULT;
-	base[0] = 0;
-	if (path[0] != '/')
-		cwd_copy(base);
-	err_t error = path_normalise(base, path, out->path, &out->directory);
+	out->path = path;
+	out->directory = false;
+	if (unlikely(path_plain_bytes(path) == 0))
+		error = place_normalise(path, out);
 	return error == OK ? place_enter(out) : error;
 }
 
@@ -160,7 +176,10 @@ static err_t path_resolve(char path[PATH_BYTES_MAX + 1], bool follow)
 static err_t place_resolve(struct place *place, bool follow)
 {
 	place_drop(place);
-	err_t error = path_resolve(place->path, follow || place->directory);
+	if (place->path != place->own)
+		strcpy(place->own, place->path);
+	place->path = place->own;
+	err_t error = path_resolve(place->own, follow || place->directory);
 	return error == OK ? place_enter(place) : error;
 }
 

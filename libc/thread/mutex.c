@@ -63,9 +63,14 @@ static int lock_until(pthread_mutex_t *mutex, uint64_t deadline)
 	return error;
 }
 
-int pthread_mutex_lock(pthread_mutex_t *mutex)
+int __pthread_mutex_lock_slow(pthread_mutex_t *mutex)
 {
 	return lock_until(mutex, DEADLINE_NEVER);
+}
+
+int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	return __pthread_mutex_lock_slow(mutex);
 }
 
 int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict until)
@@ -86,7 +91,7 @@ int pthread_mutex_trylock(pthread_mutex_t *mutex)
 	return 0;
 }
 
-int pthread_mutex_unlock(pthread_mutex_t *mutex)
+int __pthread_mutex_unlock_slow(pthread_mutex_t *mutex)
 {
 	if (mutex->kind != PTHREAD_MUTEX_NORMAL) {
 		if (!owned_by_me(mutex))
@@ -100,6 +105,11 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex)
 	if (__atomic_exchange_n(&mutex->word, 0, __ATOMIC_RELEASE) == 2)
 		futex_wake(&mutex->word, 1);
 	return 0;
+}
+
+int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	return __pthread_mutex_unlock_slow(mutex);
 }
 
 int pthread_mutex_init(pthread_mutex_t *restrict mutex, const pthread_mutexattr_t *restrict attr)

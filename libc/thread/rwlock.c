@@ -10,7 +10,7 @@
 #include "core/lock.h"
 #include "core/sys.h"
 
-#define WRITER 0x80000000u
+#define WRITER __PTHREAD_WRITER
 
 int pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
 {
@@ -49,28 +49,47 @@ static int lock_by(pthread_rwlock_t *lock, int (*try)(pthread_rwlock_t *))
 	return error;
 }
 
-int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+int __pthread_rwlock_rdlock_slow(pthread_rwlock_t *lock)
 {
 	return lock_by(lock, pthread_rwlock_tryrdlock);
 }
 
-int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+int __pthread_rwlock_wrlock_slow(pthread_rwlock_t *lock)
 {
 	return lock_by(lock, pthread_rwlock_trywrlock);
 }
 
-int pthread_rwlock_unlock(pthread_rwlock_t *lock)
+void __pthread_rwlock_wake(pthread_rwlock_t *lock)
+{
+	__atomic_add_fetch(&lock->sequence, 1, __ATOMIC_SEQ_CST);
+	futex_wake(&lock->sequence, UINT32_MAX);
+}
+
+int __pthread_rwlock_unlock_slow(pthread_rwlock_t *lock)
 {
 	uint32_t state = __atomic_load_n(&lock->state, __ATOMIC_RELAXED);
 
 	if (state == 0)
 		return EPERM;
 	state = __atomic_sub_fetch(&lock->state, state == WRITER ? WRITER : 1, __ATOMIC_SEQ_CST);
-	if (state == 0 && __atomic_load_n(&lock->waiters, __ATOMIC_SEQ_CST) != 0) {
-		__atomic_add_fetch(&lock->sequence, 1, __ATOMIC_SEQ_CST);
-		futex_wake(&lock->sequence, UINT32_MAX);
-	}
+	if (state == 0 && __atomic_load_n(&lock->waiters, __ATOMIC_SEQ_CST) != 0)
+		__pthread_rwlock_wake(lock);
 	return 0;
+}
+
+int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+	return __pthread_rwlock_rdlock_slow(lock);
+}
+
+int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+	return __pthread_rwlock_wrlock_slow(lock);
+}
+
+int pthread_rwlock_unlock(pthread_rwlock_t *lock)
+{
+	return __pthread_rwlock_unlock_slow(lock);
 }
 
 int pthread_rwlock_init(pthread_rwlock_t *restrict lock, const pthread_rwlockattr_t *restrict attr)

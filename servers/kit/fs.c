@@ -12,9 +12,7 @@ bool kit_path_next(const char *path, uint32_t *at, struct kit_component *out)
 		start++;
 	if (path[start] == 0)
 		return false;
-	uint32_t end = start;
-	while (path[end] != 0 && path[end] != '/')
-		end++;
+	uint32_t end = start + kit_name_bytes(path + start);
 	uint32_t rest = end;
 	while (path[rest] == '/')
 		rest++;

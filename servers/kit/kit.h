@@ -45,6 +45,9 @@ MUST_USE err_t kit_mint(uint64_t badge, handle_t *session);
 uint32_t kit_cpu(void);
 uint32_t kit_cpu_count(void);
 
+/* Nanoseconds since the epoch. */
+uint64_t kit_now_ns(void);
+
 /* One line to the kernel's log, which says what process it is from. */
 void kit_log(const char *format, ...) PRINTF(1, 2);
 

@@ -67,6 +67,13 @@ uint32_t kit_cpu(void)
 	return cpu;
 }
 
+uint64_t kit_now_ns(void)
+{
+	const struct sysinfo_page *page = lintel_sysinfo();
+
+	return lintel_clock_ns() + (page != NULL ? page->boot_unix_ns : 0);
+}
+
 void kit_log(const char *format, ...)
 {
 	char line[LOG_BYTES_MAX];

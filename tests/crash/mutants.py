@@ -14,65 +14,73 @@ import subprocess
 import sys
 import time
 
-CLIENTS = ("journals-shared", "old-words-replayed")  # only two clients can meet these
+CLIENTS = ("journals-shared", "old-words-replayed", "unsettled-on-another-cpu", "unsettled-in-anothers-journal",
+           "walk-believed")  # only two clients can meet these
 ROOM = "servers/fs/pmfs/"
 NONE = "no-mistake"  # the engine has to be content with that one
 
 # name: (file, text, what is there instead). Kinds: order and durability first, then logic, then recovery.
 MUTANTS = {
-    "no-fence-before-commit": ("change.c", "if (c->wrote)\n\t\tpm_fence(pm);", ""),
+    "no-fence-before-commit": ("change.c", "if (c->wrote || (late && !by_journal))", "if (late && !by_journal)"),
     "no-fence-after-inode": ("change.c", "inode_write(c, 0);\n\t\tpm_fence(pm);", "inode_write(c, 0);"),
-    "no-write-back-of-inode": ("change.c", "pm_write_back(&c->fs->pm, to, sizeof(*to));", ""),
-    "inode-in-place": ("change.c", "copy[!inode->copy];", "copy[inode->copy];"),
     "version-stays": ("change.c", "version++;", ""),
-    "no-fence-after-record": ("journal.c", "pm_fence(pm); /* from here on it has happened */", ""),
-    "no-fence-after-places": ("journal.c", "pm_fence(pm);\n\tpthread_mutex_unlock", "pthread_mutex_unlock"),
-    "no-write-back-of-word": ("journal.c", "pm_write_back(pm, c->word[i].at, 8);", ""),
-    "no-write-back-of-places": ("journal.c", "pm_store(pm, to, &c->next[i], sizeof(*to));\n"
-                                "\t\tpm_write_back(pm, to, sizeof(*to));", "pm_store(pm, to, &c->next[i], sizeof(*to));"),
-    "unflushed-tail-of-inode": ("journal.c", "pm_store(pm, to, &c->next[i], sizeof(*to));\n"
-                                "\t\tpm_write_back(pm, to, sizeof(*to));",
-                                "pm_store(pm, to, &c->next[i], sizeof(*to));\n\t\tpm_write_back(pm, to, 64);"),
-    "places-before-record": ("journal.c", "record_fill(c, version, &record, &end);",
-                             "record_fill(c, version, &record, &end);\n\tfor (uint32_t k = 0; k < c->words; k++)\n"
-                             "\t\tpm_store_u64(pm, c->word[k].at, c->word[k].value);"),
-    "record-does-not-vouch": ("journal.c", "if (c->word[i].body == NULL)", "if (1)"),
-    "no-write-back-of-entry": ("directory.c", "pm_write_back(&c->fs->pm, leaf->slot[at], (size_t)slots * PMFS_SLOT_BYTES);",
-                               ""),
-    "unflushed-tail-of-entry": ("directory.c", "pm_write_back(&c->fs->pm, leaf->slot[at], (size_t)slots * PMFS_SLOT_BYTES);",
-                                "pm_write_back(&c->fs->pm, leaf->slot[at], 1);"),
-    "entry-in-place": ("directory.c", "err = change_word_put(c, dir, &leaf->used, will);\n\tif (err == OK)",
-                       "err = change_word_put(c, dir, &leaf->used, will);\n"
-                       "\tpm_store_u64(&c->fs->pm, &leaf->used, will);\n\tif (err == OK)"),
+    "no-write-back-of-inode": ("journal.c", "pm_write_back(&c->fs->pm, to, sizeof(*to));", ""),
+    "unflushed-tail-of-inode": ("journal.c", "pm_write_back(&c->fs->pm, to, sizeof(*to));", "pm_write_back(&c->fs->pm, to, 64);"),
+    "inode-in-place": ("journal.c", "struct pmfs_inode *to = &inode->slot->copy[!inode->copy];",
+                       "struct pmfs_inode *to = &inode->slot->copy[inode->copy];"),
+    "no-fence-after-record": ("journal.c", "pm_fence(&fs->pm); /* from here on it has happened; and the record before is settled */", ""),
+    "no-write-back-of-word": ("journal.c", "pm_write_back(pm, at, sizeof(*at));", ""),
+    "places-before-record": ("journal.c", "const size_t bytes = record_seal(c, version);",
+                             "const size_t bytes = record_seal(c, version);\n\tfor (uint32_t k = 0; k < c->words; k++)\n"
+                             "\t\tpm_store_u64(&fs->pm, (uint64_t *)(void *)(fs->pm.base + c->word[k].offset), c->word[k].value);"),
+    "one-record-a-journal": ("journal.c", "ticket % PMFS_JOURNAL_RECORDS * PMFS_RECORD_ROOM", "ticket * 0"),
+    "unsettled-before-inode": ("change.c", "if (c->wrote || (late && !by_journal))", "if (c->wrote)"),
+    "unsettled-on-another-cpu": ("journal.c", "if (unlikely(inode->late_cpu != cpu))", "if (false)"),
+    "unsettled-in-anothers-journal": ("journal.c", "if (unlikely(journal->cpu != c->cpu))", "if (false)"),
+    "unsettled-under-overwrite": ("file.c", "if (offset + *done < inode->now.size)\n\t\t\t\tinode_settle(inode);", ""),
+    "unsettled-under-mapping": ("mount.c", "inode_settle(inode); /* clients store where they like */", ""),
+    "pieces-ignored": ("journal.c", "return crc32c(0, fs->pm.base + piece->offset, piece->bytes) == piece->crc;", "return true;"),
+    "entry-through-the-cache": ("directory.c", "pm_store_nt(&c->fs->pm, leaf->slot[at], new", "pm_store(&c->fs->pm, leaf->slot[at], new"),
+    "entry-vouched-by-half": ("directory.c", "change_vouch(c, leaf->slot[at], new, slots * PMFS_SLOT_BYTES);",
+                              "change_vouch(c, leaf->slot[at], new, 16);"),
+    "entry-in-place": ("directory.c", "slots * PMFS_SLOT_BYTES);\n\treturn change_word_put",
+                       "slots * PMFS_SLOT_BYTES);\n\tpm_store_u64(&c->fs->pm, &leaf->used, will);\n\treturn change_word_put"),
+    "leaf-not-vouched-for": ("change.c", "change_vouch(c, to, c->fresh[i].data, bytes);", "(void)bytes;"),
+    "leaf-by-half": ("change.c", "return (1 + slots) * PMFS_SLOT_BYTES;", "return PMFS_SLOT_BYTES + 0 * slots;"),
     "freed-too-early": ("change.c", "change_inode(c, inode)->blocks -= count;",
                         "change_inode(c, inode)->blocks -= count;\n\tc->freed_count--;\n"
                         "\tspace_free(&c->fs->space, start, count);"),
-    "size-before-data": ("file.c", "pm_zero_nt(&fs->pm, to + into + n, whole - into - n);\n\tc->wrote = true;",
-                         "pm_zero_nt(&fs->pm, to + into + n, whole - into - n);"),
-    "size-before-tail": ("file.c", "pm_store_nt(&fs->pm, fs->pm.base + at, data + *done, n);\n\t\t\tc->wrote = true;",
-                         "pm_store_nt(&fs->pm, fs->pm.base + at, data + *done, n);"),
+    "append-not-vouched-for": ("file.c", "change_vouch(c, to, data, (uint32_t)bytes);", "(void)to, (void)data;"),
+    "mapped-append-vouched-for": ("file.c", "offset < inode->now.size || inode->lease != NULL ||", "offset < inode->now.size ||"),
+    "overwrite-vouched-for": ("file.c", "offset < inode->now.size || inode->lease", "inode->lease"),
+    "size-before-data": ("file.c", "> PMFS_BLOCK)\n\t\tc->wrote = true;", "> PMFS_BLOCK)\n\t\t(void)0;"),
+    "size-before-zeroes": ("file.c", "else\n\t\tc->wrote = true;\n\t*wrote = n;", "\t*wrote = n;"),
     "data-through-the-cache": ("file.c", "pm_store_nt(&fs->pm, fs->pm.base + at, data", "pm_store(&fs->pm, fs->pm.base + at, data"),
     "no-fence-after-overwrite": ("file.c", "} else {\n\t\tpm_fence(&fs->pm);\n\t\tinode->now.mtime",
                                  "} else {\n\t\tinode->now.mtime"),
-    "target-not-durable": ("name.c", "c->wrote = true;\n\treturn tree_map", "return tree_map"),
+    "target-not-durable": ("name.c", "change_vouch(c, to, what->target, (uint32_t)next->size);", ""),
     "sync-forgets-mappings": ("file.c", "pm_write_back(&fs->pm, fs->pm.base + at, min_u64(run, inode->now.size - offset));",
                               "{}"),
-    "times-lost-at-close": ("inode.c", "if (inode->refs == 1 && inode->times_dirty && inode->now.links != 0)", "if (0)"),
-    "links-before-name": ("name.c", "err = dir_remove(&c, dir, at->name, at->bytes, inode->number);",
+    "times-lost-at-close": ("inode.c", "(inode->now.links != 0 && !inode->times_dirty)", "inode->now.links != 0"),
+    "links-before-name": ("name.c", "err = dir_remove(&c, dir, &at->name, inode->number);",
                           "change_commit(&c);\n\tchange_begin(&c, dir->fs, true);\n\tchange_inode(&c, dir);\n"
-                          "\terr = dir_remove(&c, dir, at->name, at->bytes, inode->number);"),
+                          "\terr = dir_remove(&c, dir, &at->name, inode->number);"),
     "name-before-links": ("name.c", "next->links++;\n\tnext->ctime = now;\n\t"
-                          "err = dir_add(&c, dir, to->name, to->bytes, inode->number, inode->type);",
-                          "err = dir_add(&c, dir, to->name, to->bytes, inode->number, inode->type);\n\tif (err == OK) {\n"
+                          "err = dir_add(&c, dir, &to->name, inode->number, inode->type);",
+                          "err = dir_add(&c, dir, &to->name, inode->number, inode->type);\n\tif (err == OK) {\n"
                           "\t\tchange_commit(&c);\n\t\tchange_begin(&c, dir->fs, false);\n"
                           "\t\tchange_inode(&c, inode)->links++;\n\t}\n\t(void)next;"),
     "rename-in-two-steps": ("rename.c", "if (err == OK)\n\t\terr = dir_remove(c, from,",
-                            "if (err == OK) {\n\t\tchange_commit(c);\n\t\tchange_begin(c, r->fs, false);\n\t}\n"
-                            "\tif (err == OK)\n\t\terr = dir_remove(c, from,"),
-    "parent-not-moved": ("rename.c", "change_inode(c, moved)->parent = to->number;", ""),
+                            "if (err == OK) {\n\t\tchange_commit(c);\n\t\tchange_begin(c, r->fs, false);\n"
+                            "\t\tchange_inode(c, from);\n\t}\n\tif (err == OK)\n\t\terr = dir_remove(c, from,"),
+    "parent-not-moved": ("rename.c", "change_inode(c, moved)->parent = (uint32_t)to->number;", ""),
+    "freed-while-open": ("name.c", "next->links == 0 && inode_is_alone(inode)", "next->links == 0"),
     "lost-free-run": ("change.c", "for (uint32_t i = 0; i < c->freed_count; i++)", "for (uint32_t i = 1; i < c->freed_count; i++)"),
-    "lost-free-inode": ("inode.c", "\treturn inode_number_free(fs, inode->number);\n}\n\n/* --- the table", "\treturn OK;\n}\n\n/* --- the table"),
+    "lost-free-inode": ("inode.c", "if (freed && inode_number_free(fs, number) != OK)", "if (false)"),
+    "lost-blocks-of-inode": ("name.c", "if (ends)\n\t\tinode_release(dir->fs, inode->number, &last);", ""),
     "node-not-freed": ("extent_tree.c", "err = change_free(c, inode, entry->physical, 1);", "err = OK;"),
+    "name-stays-in-cache": ("directory.c", "name_cache_drop(c->fs, dir->number, name); /* N1", "/* N1"),
+    "walk-believed": ("name.c", "if (err != OK || likely(dir->now.version == at->version))", "if (true)"),
     "old-tail-shows": ("file.c", "size > old ? tail_clear(inode, &c, old, size) : OK;", "OK;"),
     "blocks-past-the-end": ("file.c", "return err == OK ? rags_cut(inode) : err;\n}\n\nstatic err_t attributes",
                             "return err;\n}\n\nstatic err_t attributes"),
@@ -82,18 +90,21 @@ MUTANTS = {
                         "if (i == 0) {\n\t\t\t(void)pthread_mutex_trylock(&fs->journal[0].lock);\n"
                         "\t\t\treturn index * 0;\n\t\t}"),
     "mount-not-marked": ("mount.c", "state_write(&fs->pm, fs->state);", ""),
-    "record-checksum-ignored": ("journal.c", "crc32c(0, &record->version, record->bytes) != record->crc)", "false)"),
-    "old-words-replayed": ("journal.c", "current[i] = version <= record->version;", "current[i] = true;"),
+    "record-checksum-ignored": ("journal.c", "crc32c(0, &head->version, head->bytes) != head->crc)", "false)"),
+    "old-words-replayed": ("journal.c", "*current = version <= record_version;", "*current = true;"),
     "words-not-replayed": ("journal.c", "pm_store_u64(pm, at, word->value);\n\t\t\tpm_write_back(pm, at, 8);", ""),
-    "replay-not-written-back": ("journal.c", "pm_store(pm, to, inode, sizeof(*to));\n\t\tpm_write_back(pm, to, sizeof(*to));",
-                                "pm_store(pm, to, inode, sizeof(*to));"),
+    "replay-not-written-back": ("journal.c", "pm_store_nt(&fs->pm, to, inode, sizeof(*to));",
+                                "pm_store(&fs->pm, to, inode, sizeof(*to));"),
     "torn-copy-taken": ("inode.c", ": copy->crc == inode_crc(number, copy);", ": true;"),
     "mending-not-fenced": ("mount.c", "\tpm_fence(&fs->pm);\n\treturn OK;", "\treturn OK;"),
     "torn-copy-kept": ("mount.c", "slot_mend(scan, slot, number);", ""),
-    "orphans-kept": ("mount.c", "return inode_destroy(&inode);", "return OK;"),
+    "orphans-kept": ("mount.c", "inode_destroy(&inode);\n\t\treturn inode_number_free(fs, number);", "return OK;"),
     "rags-kept": ("mount.c", "err_t err = tree_drop_from(&inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));",
                   "err_t err = OK;"),
     "tails-kept": ("mount.c", "if (tail[i] == 0)", "if (true)"),
+    "summary-without-reserve": ("summary.c", "space_unready(&fs->space);", ""),
+    "summary-without-free-inodes": ("summary.c", "bits[pool->numbers[k] / 8] &= (uint8_t)~(1u << pool->numbers[k] % 8);", "{}"),
+    "summary-of-used-blocks": ("summary.c", "mixed ? bits[i] : UINT64_MAX", "mixed ? 0 : UINT64_MAX"),
 }
 
 

@@ -18,6 +18,7 @@ static _Alignas(4096) uint8_t scratch_page[16384];
 static const struct fs_ops *serving;
 static char seen[FS_PATH_BYTES_MAX + 1], seen_too[FS_PATH_BYTES_MAX + 1];
 static uint32_t calls;
+static bool seen_in_words;
 
 void *door_scratch(void)
 {
@@ -32,6 +33,7 @@ err_t door_call(handle_t door, uint32_t timeout_us, struct door_message *message
 	(void)timeout_us;
 	memset(&call, 0xee, sizeof(call)); /* a reply must not carry what happened to lie there */
 	call.in = *message;
+	seen_in_words = message->window[0].length == 0;
 	err_t err = fs_dispatch(serving, &call);
 	*message = call.out;
 	return err;
@@ -109,7 +111,7 @@ static void carries_scalars_and_paths(void **state)
 	uint32_t type;
 	char name[FS_PATH_BYTES_MAX + 2];
 
-	for (size_t length = 0; length <= FS_PATH_BYTES_MAX; length += length < 20 ? 1 : 509) {
+	for (size_t length = 0; length <= FS_PATH_BYTES_MAX; length += length < 40 ? 1 : 507) {
 		memset(name, 'x', length);
 		name[length] = '\0';
 		assert_int_equal(fs_open(1, 3, 0644, name, &file, &size, &type, &inode), OK);
@@ -126,6 +128,33 @@ static void carries_scalars_and_paths(void **state)
 	assert_string_equal(seen, "a/bcdefgh");
 	assert_string_equal(seen_too, "i");
 	assert_int_equal(fs_rename(1, 8, "a", "b"), ERR_EXISTS);
+	assert_true(seen_in_words);
+	assert_int_equal(fs_rename(1, 0, "abcdefg", "abcdefghijklmnopqrstuvw"), OK); /* four words, to the last byte */
+	assert_true(seen_in_words);
+	assert_string_equal(seen, "abcdefg");
+	assert_string_equal(seen_too, "abcdefghijklmnopqrstuvw");
+	assert_int_equal(fs_rename(1, 0, "abcdefgh", "abcdefghijklmnopqrstuvw"), OK); /* and one more */
+	assert_false(seen_in_words);
+	assert_string_equal(seen, "abcdefgh");
+	assert_string_equal(seen_too, "abcdefghijklmnopqrstuvw");
+}
+
+/* A path that ends where the readable memory ends. */
+static void reads_no_further_than_its_page(void **state)
+{
+	(void)state;
+	static _Alignas(4096) char pages[2 * 4096];
+	uint64_t file, size, inode;
+	uint32_t type;
+
+	memset(pages, 'p', sizeof(pages));
+	for (size_t length = 0; length <= 23; length++) {
+		char *path = pages + 4096 - length - 1;
+		path[length] = '\0';
+		assert_int_equal(fs_open(1, 3, 0, path, &file, &size, &type, &inode), OK);
+		assert_string_equal(seen, path);
+		path[length] = 'p';
+	}
 }
 
 static void carries_structures_and_bulk(void **state)
@@ -191,7 +220,7 @@ static void refuses_wrong_numbers(void **state)
 static void refuses_wrong_scratch(void **state)
 {
 	(void)state;
-	static const uint64_t lengths[] = { 0, 7, 8, 15, 17, 24, WINDOW_WRITE | 8, 4096 };
+	static const uint64_t lengths[] = { 7, 8, 15, 17, 24, WINDOW_WRITE | 8, 4096 };
 	struct door_message message;
 	uint32_t length;
 
@@ -200,6 +229,10 @@ static void refuses_wrong_scratch(void **state)
 		message.window[0].length = lengths[i];
 		expect_refusal(message, ERR_BAD_CALL);
 	}
+	message = make_open();
+	message.window[0].length = 0; /* in words, then; but it does not end there */
+	memset(&message.word[3], 'x', 3 * sizeof(uint64_t));
+	expect_refusal(message, ERR_BAD_CALL);
 	message = make_open();
 	message.window[0].base = scratch_page + 4;
 	expect_refusal(message, ERR_BAD_CALL);
@@ -249,6 +282,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(carries_scalars_and_paths, reset),
+		cmocka_unit_test_setup(reads_no_further_than_its_page, reset),
 		cmocka_unit_test_setup(carries_structures_and_bulk, reset),
 		cmocka_unit_test_setup(refuses_wrong_numbers, reset),
 		cmocka_unit_test_setup(refuses_wrong_scratch, reset),

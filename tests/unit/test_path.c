@@ -42,6 +42,47 @@ static void test_resolved(void **state)
 	expect("/a", ".hidden", "/a/.hidden", false);
 }
 
+/* What is called plain is what normalising leaves alone; at every place in a page, and at its end. */
+static void test_plain(void **state)
+{
+	(void)state;
+	static const char *const plain[] = { "/a", "/a/b", "/tmp/a.b/c", "/0123456789abcde", "/0123456789abcdef", "/0123456789abcd/x",
+		"/0123456789abcdef/0123456789abcdef/y" };
+	static const char *const other[] = { "", "/", "a", "a/b", "//a", "/a/", "/a//b", "/.", "/a/..", "/a/../b", "/a/./b", "/.h",
+		"/0123456789abcd//x", "/0123456789abcde/", "/0123456789abcde/.", "/0123456789abcde//y", "/0123456789abcdef/./y" };
+	char *pages = aligned_alloc(4096, 2 * 4096), out[PATH_BYTES_MAX + 1];
+	bool directory;
+
+	for (size_t skip = 0; skip < 64; skip++) {
+		memset(pages, '/', 2 * 4096);
+		for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
+			char *at = pages + 4096 - strlen(plain[i]) - 1 - skip;
+			strcpy(at, plain[i]);
+			if (skip >= 16)
+				assert_int_equal(path_plain_bytes(at), strlen(plain[i]));
+			else
+				assert_true(path_plain_bytes(at) == 0 || path_plain_bytes(at) == strlen(plain[i]));
+			assert_int_equal(path_normalise("/x", at, out, &directory), OK);
+			assert_string_equal(out, at);
+			assert_false(directory);
+		}
+		for (size_t i = 0; i < ARRAY_LEN(other); i++) {
+			char *at = pages + 4096 - strlen(other[i]) - 1 - skip;
+			assert_int_equal(path_plain_bytes(strcpy(at, other[i])), 0);
+		}
+	}
+	free(pages);
+	static _Alignas(512) char name[512];
+
+	memset(name, 'n', sizeof(name));
+	name[0] = '/';
+	name[255] = 0;
+	assert_int_equal(path_plain_bytes(name), 255);
+	name[255] = 'n';
+	name[256] = 0; /* one name of 255: fine, but told the long way */
+	assert_int_equal(path_plain_bytes(name), 0);
+}
+
 static void test_limits(void **state)
 {
 	(void)state;
@@ -88,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_resolved),
+		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_below),
 	};

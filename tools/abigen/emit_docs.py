@@ -77,10 +77,11 @@ def emit_protocols_page(interfaces):
     out = MARK.format("abi/*.proto")
     out += "# Protocols\n\n"
     out += ("A message is a door call (`<lintel/door.h>`). Word 0 = interface << 16 | message number; words 1 to 5 = scalar\n"
-            "arguments in order; handles in handle 0 and 1. Where there are paths or structures, window 0 is the client's\n"
-            "scratch page: a 32-bit length for each path, padded to 8 bytes; each path's bytes and a NUL, padded to 8; the\n"
-            "structures that go in; room for those that come out. The buffer of a `bulk` argument is window 1. A reply\n"
-            "carries scalar results in words from 0 on and handles in handle 0 and 1.\n\n"
+            "arguments in order; handles in handle 0 and 1. Paths follow in the words that are left if all of them fit there,\n"
+            "each with its NUL and filled up with zeroes to whole words. Where they do not, or there are structures, window 0\n"
+            "is the client's scratch page: for paths that are not in words, a 32-bit length each, padded to 8 bytes, and each\n"
+            "path's bytes and a NUL, padded to 8; the structures that go in; room for those that come out. The buffer of a\n"
+            "`bulk` argument is window 1. A reply carries scalar results in words from 0 on and handles in handle 0 and 1.\n\n"
             "Any message can also answer BAD_CALL (unknown number, wrong shape) and UNSUPPORTED.\n\n"
             "In C: a client calls `INTERFACE_MESSAGE()` of `<lintel/INTERFACE_client.h>`; a server fills\n"
             "`struct INTERFACE_ops` and calls `INTERFACE_dispatch()` of `<lintel/INTERFACE_server.h>`.\n")

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """emit_messages.py - C for one interface: <name>_proto.h, <name>_client.h and <name>_server.h.
 
-Encoding: word 0 = interface << 16 | message; words 1..5 scalars in order; handles in handle[0..1]. Window 0 is the
-client's scratch page when there are paths or structures: a u32 length a path, padded to 8; each path with its NUL,
-padded to 8; in-structures; out-structures. Window 1 is the bulk buffer. Replies: words 0..5 scalars, handle[0..1]."""
+Encoding: word 0 = interface << 16 | message; words 1..5 scalars in order; handles in handle[0..1]. Paths with their NULs,
+each filled up with zeroes to whole words, follow in the words that are left, if all of them fit there. Window 0 is the
+client's scratch page when they do not, or when there are structures: for paths that are not in words, a u32 length each,
+padded to 8, and each with its NUL, padded to 8; in-structures; out-structures. So window 0 is longer than the structures
+if, and only if, the paths are there. Window 1 is the bulk buffer. Replies: words 0..5 scalars, handle[0..1]."""
 from model import MEMBER_TYPES, SCALARS, banner, comment, pad8, wrap_list
 
 
@@ -17,6 +19,10 @@ def scalars(items):
 
 def cast(item):
     return "" if item.kind == "u64" else f"({SCALARS[item.kind]})"
+
+
+def words_left(message):
+    return 5 - len(scalars(message.arguments))
 
 
 def uses_scratch(message):
@@ -69,34 +75,50 @@ def result_parameter(item):
     return f"{kind} *{item.name}"
 
 
-def client_checks(message, upper):
+def client_checks(message):
     out = ""
-    paths = of_kind(message.arguments, "path")
-    for item in paths:
-        out += f"\tsize_t {item.name}_bytes = __builtin_strlen({item.name});\n"
-    for item in paths:
-        out += f"\tif ({item.name}_bytes > {upper}_PATH_BYTES_MAX)\n\t\treturn ERR_NAME_TOO_LONG;\n"
     for item in of_kind(message.arguments, "bulk"):
         out += f"\tif ({item.name}_bytes > WINDOW_BYTES_MAX)\n\t\treturn ERR_ARGS;\n"
     return out
 
 
-def client_scratch(message):
-    """Fills the scratch page; leaves its used length in `at`."""
+SCRATCH = "scratch = (uint8_t *)door_scratch();\n{0}if (scratch == NULL)\n{0}\treturn ERR_NO_MEMORY;\n"
+
+
+def client_paths(message, upper, structs):
+    """Into the words, or else into the scratch page; leaves the page's used length in `at`."""
     paths = of_kind(message.arguments, "path")
-    out = "\tuint8_t *scratch = (uint8_t *)door_scratch();\n\tif (scratch == NULL)\n\t\treturn ERR_NO_MEMORY;\n"
-    if paths:
-        values = [f"(uint32_t){item.name}_bytes" for item in paths]
-        out += wrap_list(f"\tconst uint32_t lengths[{len(paths)}] = {{ ", values, " };") + "\n"
-        out += "\t__builtin_memcpy(scratch, lengths, sizeof(lengths));\n"
-    out += f"\tsize_t at = {pad8(4 * len(paths))};\n"
-    for item in paths:
-        out += f"\t__builtin_memcpy(scratch + at, {item.name}, {item.name}_bytes + 1);\n"
-        out += f"\tat += ({item.name}_bytes + 8) & ~(size_t)7;\n"
-    for item in of_kind(message.arguments, "struct"):
+    first, room = 6 - words_left(message), words_left(message)
+    tests = [f"door_words_put(&message.word[{first}], {room}, &words, {item.name})" for item in paths]
+    out = "\tuint32_t words = 0;\n\tsize_t at = 0;\n"
+    out += f"\tif (!{tests[0]}" if len(tests) == 1 else "\tif (!" + " ||\n\t\t\t!".join(tests)
+    out += ") {\n" + ("" if structs else "\t\t" + SCRATCH.format("\t\t"))
+    out += f"\t\tat = {pad8(4 * len(paths))};\n"
+    for position, item in enumerate(paths):
+        out += wrap_list(f"\t\terr_t {item.name}_err = door_scratch_put(",
+                         ["scratch", str(position), "&at", item.name, f"{upper}_PATH_BYTES_MAX"], ");", "\t\t\t\t") + "\n"
+        out += f"\t\tif ({item.name}_err != OK)\n\t\t\treturn {item.name}_err;\n"
+    if not structs:
+        out += "\t\tmessage.window[0] = (struct door_window) { scratch, at };\n"
+    return out + "\t}\n"
+
+
+def client_scratch(message, upper):
+    """What travels in the scratch page, and its window."""
+    structs_in, structs_out = of_kind(message.arguments, "struct"), of_kind(message.results, "struct")
+    structs = structs_in + structs_out
+    out = ("\tuint8_t *" if structs else "") + (SCRATCH.format("\t") if structs else "\tuint8_t *scratch;\n")
+    if of_kind(message.arguments, "path"):
+        out += client_paths(message, upper, structs)
+    else:
+        out += "\tsize_t at = 0;\n"
+    for item in structs_in:
         out += f"\t__builtin_memcpy(scratch + at, {item.name}, sizeof(*{item.name}));\n\tat += sizeof(*{item.name});\n"
-    for item in of_kind(message.results, "struct"):
+    for item in structs_out:
         out += f"\tconst size_t {item.name}_at = at;\n\tat += sizeof(*{item.name});\n"
+    if structs:
+        write = " | WINDOW_WRITE" if structs_out else ""
+        out += f"\tmessage.window[0] = (struct door_window) {{ scratch, at{write} }};\n"
     return out
 
 
@@ -108,9 +130,6 @@ def client_message(interface, message):
     handles = of_kind(message.arguments, "handle")
     if handles:
         out += "\t\t.handle = { " + ", ".join(item.name for item in handles) + " },\n"
-    if uses_scratch(message):
-        write = " | WINDOW_WRITE" if of_kind(message.results, "struct") else ""
-        out += f"\t\t.window[0] = {{ scratch, at{write} }},\n"
     for item in of_kind(message.arguments, "bulk"):
         length = f"{item.name}_bytes"
         if item.direction == "out":
@@ -135,13 +154,12 @@ def emit_client_stub(interface, message):
     out = comment(message.text)
     out += wrap_list(f"static inline MUST_USE err_t {interface.name}_{message.name}(",
                      client_parameters(message), ")\n{\n")
-    checks = client_checks(message, interface.name.upper())
-    out += checks
-    if uses_scratch(message):
-        out += client_scratch(message)
+    out += client_checks(message)
     for item in of_kind(message.arguments, "bulk"):
         out += f"\tif ({item.name}_bytes == 0)\n\t\t{item.name} = NULL;\n"
     out += client_message(interface, message)
+    if uses_scratch(message):
+        out += client_scratch(message, interface.name.upper())
     if not message.results:
         return out + "\treturn door_call(server_door, 0, &message);\n}\n\n"
     out += "\terr_t err = door_call(server_door, 0, &message);\n\tif (err != OK)\n\t\treturn err;\n"
@@ -151,7 +169,8 @@ def emit_client_stub(interface, message):
 def emit_client(interface):
     name = interface.name
     out = banner(f"{name}_client.h - calls to a server of the interface `{name}`, one function a message.\n"
-                 " * Results are written only on OK. Paths and structures travel in the thread's scratch page.",
+                 " * Results are written only on OK. Paths travel in the words if they fit there, else, and structures always, in\n"
+                 " * the thread's scratch page.",
                  "abi/" + interface.file)
     out += f"#pragma once\n\n#include <lintel/door.h>\n#include <lintel/door_call.h>\n#include <lintel/{name}_proto.h>\n\n"
     return out + "".join(emit_client_stub(interface, m) for m in interface.messages).rstrip("\n") + "\n"
@@ -181,24 +200,36 @@ def server_check_words(message):
     return wrap_list("\tif ((", [" | ".join(wide)], ") != 0)") + "\n\t\treturn ERR_BAD_CALL;\n"
 
 
-def server_scratch(message, upper):
-    """Copies paths and structures out of window 0 (each byte is read once), checking lengths on the way."""
+def server_paths(message, upper, structs):
+    """From the words of the call, which are ours already, or copied out of window 0."""
     paths = of_kind(message.arguments, "path")
+    out = "".join(f"\tchar {item.name}_copy[{upper}_PATH_BYTES_MAX + 1];\n\tconst char *{item.name} = {item.name}_copy;\n"
+                  for item in paths)
+    out += f"\tif (limit == {structs}) {{\n\t\tuint32_t word = {6 - words_left(message)};\n"
+    for item in paths:
+        out += f"\t\t{item.name} = lintel_words_path(call, &word);\n"
+    out += "\t\tif (" + " || ".join(f"{item.name} == NULL" for item in paths) + ")\n\t\t\treturn ERR_BAD_CALL;\n"
+    out += f"\t}} else {{\n\t\tat = {pad8(4 * len(paths))};\n\t\tif (limit < at)\n\t\t\treturn ERR_BAD_CALL;\n"
+    for position, item in enumerate(paths):
+        out += wrap_list(f"\t\terr_t {item.name}_err = lintel_take_path(",
+                         ["base", "limit", str(position), "&at", f"{item.name}_copy", f"{upper}_PATH_BYTES_MAX"], ");",
+                         "\t\t\t\t") + "\n"
+        out += f"\t\tif ({item.name}_err != OK)\n\t\t\treturn {item.name}_err;\n"
+    return out + "\t}\n"
+
+
+def server_scratch(message, upper):
+    """Takes paths and structures (each byte of window 0 is read once), checking lengths on the way."""
     structs_in, structs_out = of_kind(message.arguments, "struct"), of_kind(message.results, "struct")
+    sizes = [f"sizeof(struct {item.target})" for item in structs_in + structs_out]
     out = ""
     if structs_out:
         out += "\tif (!(call->in.window[0].length & WINDOW_WRITE))\n\t\treturn ERR_BAD_CALL;\n"
     out += "\tuint8_t *base = (uint8_t *)call->in.window[0].base;\n"
-    out += "\tconst size_t limit = call->in.window[0].length & ~WINDOW_WRITE;\n"
-    out += f"\tsize_t at = {pad8(4 * len(paths))};\n"
-    out += "\tif (limit < at)\n\t\treturn ERR_BAD_CALL;\n" if paths else ""
-    for position, item in enumerate(paths):
-        out += f"\tchar {item.name}[{upper}_PATH_BYTES_MAX + 1];\n"
-        out += wrap_list(f"\terr_t {item.name}_err = lintel_take_path(",
-                         ["base", "limit", str(position), "&at", item.name, f"{upper}_PATH_BYTES_MAX"], ");") + "\n"
-        out += f"\tif ({item.name}_err != OK)\n\t\treturn {item.name}_err;\n"
-    total = " + ".join(["at"] + [f"sizeof(struct {item.target})" for item in structs_in + structs_out])
-    out += f"\tif (limit != {total})\n\t\treturn ERR_BAD_CALL;\n"
+    out += "\tconst size_t limit = call->in.window[0].length & ~WINDOW_WRITE;\n\tsize_t at = 0;\n"
+    if of_kind(message.arguments, "path"):
+        out += server_paths(message, upper, " + ".join(sizes) or "0")
+    out += f"\tif (limit != {' + '.join(['at'] + sizes)})\n\t\treturn ERR_BAD_CALL;\n"
     for item in structs_in:
         out += f"\tstruct {item.target} {item.name};\n"
         out += f"\t__builtin_memcpy(&{item.name}, base + at, sizeof({item.name}));\n"
@@ -315,6 +346,20 @@ static inline MUST_USE err_t lintel_take_path(const uint8_t *base, size_t limit,
 		return ERR_BAD_CALL;
 	*at += padded;
 	return OK;
+}
+
+/* A path in the words of the call, from *word on; *word moves past it. NULL if it does not end there. */
+static inline const char *lintel_words_path(const struct kit_call *call, uint32_t *word)
+{
+	const uint64_t ones = 0x0101010101010101ull;
+	const char *path = (const char *)&call->in.word[*word];
+
+	while (*word < DOOR_WORDS) {
+		const uint64_t text = call->in.word[(*word)++];
+		if (((text - ones) & ~text & ones << 7) != 0)
+			return path;
+	}
+	return NULL;
 }
 
 /* A reply carries nothing but what an operation put there. */

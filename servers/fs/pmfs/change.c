@@ -9,10 +9,12 @@
 void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
 {
 	c->fs = fs;
+	c->cpu = pmfs_cpu(fs);
 	c->use_reserve = use_reserve;
 	c->wrote = false;
 	c->inodes = 0;
 	c->words = 0;
+	c->vouched = 0;
 	c->fresh = NULL;
 	c->fresh_count = 0;
 	c->fresh_room = 0;
@@ -24,12 +26,13 @@ struct pmfs_inode *change_inode(struct change *c, struct inode *inode)
 {
 	for (uint32_t i = 0; i < c->inodes; i++)
 		if (c->inode[i] == inode)
-			return &c->next[i];
+			return change_next(c, i);
 	if (c->inodes == PMFS_JOURNAL_INODES)
 		abort(); /* no operation touches five: our own mistake */
 	c->inode[c->inodes] = inode;
-	c->next[c->inodes] = inode->now;
-	return &c->next[c->inodes++];
+	c->record.inode[c->inodes].number = inode->number;
+	c->record.inode[c->inodes].inode = inode->now;
+	return change_next(c, c->inodes++);
 }
 
 bool change_is_full(const struct change *c)
@@ -42,7 +45,7 @@ err_t change_alloc(struct change *c, struct inode *inode, uint64_t goal, uint32_
 {
 	if (c->allocated_count == CHANGE_RUNS_MAX)
 		return ERR_NO_MEMORY;
-	err_t err = space_alloc(&c->fs->space, pmfs_cpu(c->fs), goal, want, c->use_reserve, start, count);
+	err_t err = space_alloc(&c->fs->space, c->cpu, goal, want, c->use_reserve, start, count);
 	if (err != OK)
 		return err;
 	c->allocated[c->allocated_count++] = (struct change_run) { *start, *count };
@@ -102,55 +105,93 @@ err_t change_drop_block(struct change *c, struct inode *inode, uint64_t block)
 	return change_free(c, inode, block, 1);
 }
 
+static uint64_t offset_of(const struct change *c, const void *at)
+{
+	return (uint64_t)((const uint8_t *)at - c->fs->pm.base);
+}
+
 uint64_t change_word_get(const struct change *c, const uint64_t *at)
 {
+	const uint64_t offset = offset_of(c, at);
+
 	for (uint32_t i = 0; i < c->words; i++)
-		if (c->word[i].at == at)
+		if (c->word[i].offset == offset)
 			return c->word[i].value;
 	return *at;
 }
 
 err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value)
 {
+	const uint64_t offset = offset_of(c, at);
 	uint32_t i = 0;
 
-	while (i < c->words && c->word[i].at != at)
+	while (i < c->words && c->word[i].offset != offset)
 		i++;
-	if (i == PMFS_JOURNAL_WORDS)
+	if (i == PMFS_JOURNAL_WORDS || c->inodes == 0)
 		return ERR_INTERNAL;
-	change_inode(c, inode);
-	if (i == c->words)
-		c->word[c->words++] = (struct change_word) { .at = at, .owner = inode->number };
-	c->word[i].value = value;
+	c->words += i == c->words;
+	c->word[i] = (struct pmfs_journal_word) { .offset = offset, .value = value, .owner = inode->number };
 	return OK;
 }
 
-void change_word_body(struct change *c, const uint64_t *at, const void *body, uint32_t bytes)
+void change_vouch(struct change *c, const void *at, const void *bytes_from, uint32_t bytes)
 {
-	for (uint32_t i = 0; i < c->words; i++) {
-		if (c->word[i].at == at) {
-			c->word[i].body = body;
-			c->word[i].body_bytes = bytes;
-		}
+	if (c->vouched == PMFS_JOURNAL_VOUCHED) {
+		c->wrote = true;
+		return;
 	}
+	c->piece[c->vouched++] = (struct pmfs_journal_piece) {
+		.offset = offset_of(c, at),
+		.bytes = bytes,
+		.crc = crc32c(0, bytes_from, bytes),
+	};
 }
 
 void change_word_forget(struct change *c, const uint64_t *at)
 {
+	const uint64_t offset = offset_of(c, at);
+
 	for (uint32_t i = 0; i < c->words; i++)
-		if (c->word[i].at == at)
+		if (c->word[i].offset == offset)
 			c->word[i] = c->word[--c->words];
 }
 
-static void fresh_seal(struct fresh *fresh, uint64_t version)
+/* Up to the last used slot: what lies behind it means nothing. */
+static uint32_t leaf_bytes(const struct pmfs_leaf *leaf)
+{
+	const uint64_t used = leaf->used & ~PMFS_LEAF_PARITY;
+	const uint32_t slots = used != 0 ? 64 - (uint32_t)__builtin_clzll(used) : 0;
+
+	return (1 + slots) * PMFS_SLOT_BYTES;
+}
+
+/* Checksums; returns how much of the block there is to store. */
+static uint32_t fresh_seal(struct fresh *fresh, uint64_t version)
 {
 	if (fresh->data->magic == PMFS_NODE_MAGIC) {
 		fresh->data->node.version = version;
 		fresh->data->node.crc = crc32c(0, &fresh->data->node.owner, PMFS_BLOCK - 8);
-	} else {
-		struct pmfs_leaf *leaf = &fresh->data->leaf;
-		leaf->version = version;
-		leaf->crc = crc32c(crc32c(0, &leaf->owner, 16), leaf->reserved, sizeof(leaf->reserved));
+		return PMFS_BLOCK;
+	}
+	struct pmfs_leaf *leaf = &fresh->data->leaf;
+	leaf->version = version;
+	leaf->crc = crc32c(crc32c(0, &leaf->owner, 16), leaf->reserved, sizeof(leaf->reserved));
+	return leaf_bytes(leaf);
+}
+
+/* C2: what is new goes to its block. C4, C5: a record can vouch for it. */
+static void fresh_write(struct change *c, uint64_t version, bool by_journal)
+{
+	for (uint32_t i = 0; i < c->fresh_count; i++) {
+		if (c->fresh[i].dropped)
+			continue;
+		void *to = block_at(c->fs, c->fresh[i].block);
+		const uint32_t bytes = fresh_seal(&c->fresh[i], version);
+		pm_store_nt(&c->fs->pm, to, c->fresh[i].data, bytes);
+		if (by_journal)
+			change_vouch(c, to, c->fresh[i].data, bytes);
+		else
+			c->wrote = true;
 	}
 }
 
@@ -163,51 +204,41 @@ static void change_finish(struct change *c)
 	c->fresh_count = 0;
 }
 
-/* C4: the only inode's other copy. */
-static void inode_write(struct change *c, uint32_t i)
-{
-	struct inode *inode = c->inode[i];
-	struct pmfs_inode *to = &inode_slot(c->fs, inode->number)->copy[!inode->copy];
-
-	pm_store(&c->fs->pm, to, &c->next[i], sizeof(*to));
-	pm_write_back(&c->fs->pm, to, sizeof(*to));
-}
-
 void change_commit(struct change *c)
 {
 	struct pmem *pm = &c->fs->pm;
+	const bool by_journal = c->inodes != 1 || c->words != 0 || c->vouched != 0; /* C4 */
 	uint64_t version = 0;
+	bool late = false;
 
 	for (uint32_t i = 0; i < c->inodes; i++)
-		if (c->next[i].version > version)
-			version = c->next[i].version;
-	version++;
+		if (change_next(c, i)->version > version)
+			version = change_next(c, i)->version;
+	version++; /* C5 */
 	for (uint32_t i = 0; i < c->inodes; i++) {
-		c->next[i].version = version;
-		c->next[i].crc = inode_crc(c->inode[i]->number, &c->next[i]);
+		change_next(c, i)->version = version;
+		change_next(c, i)->crc = inode_crc(c->inode[i]->number, change_next(c, i));
 	}
-	for (uint32_t i = 0; i < c->fresh_count; i++) {
-		if (c->fresh[i].dropped)
-			continue;
-		fresh_seal(&c->fresh[i], version);
-		pm_store_nt(pm, block_at(c->fs, c->fresh[i].block), c->fresh[i].data, PMFS_BLOCK);
-		c->wrote = true;
-	}
-	if (c->wrote)
+	fresh_write(c, version, by_journal);
+	for (uint32_t i = 0; i < c->inodes; i++)
+		late |= journal_is_late(c->inode[i], c->cpu);
+	if (c->wrote || (late && !by_journal)) /* C6: else the record's fence does it */
 		pm_fence(pm);
-	if (c->inodes == 1 && c->words == 0) {
-		inode_write(c, 0);
-		pm_fence(pm);
-	} else {
+	if (by_journal) {
 		journal_write(c, version);
+	} else {
+		journal_inode_write(c, 0);
+		pm_fence(pm);
+		c->inode[0]->late_ticket = 0;
 	}
 	for (uint32_t i = 0; i < c->inodes; i++) {
-		c->inode[i]->now = c->next[i];
-		if (c->inode[i]->type != c->next[i].type)
-			c->inode[i]->type = c->next[i].type;
-		c->inode[i]->copy = !c->inode[i]->copy;
-		c->inode[i]->times_dirty = false;
-		inode_publish(c->inode[i]);
+		struct inode *inode = c->inode[i];
+		inode->now = *change_next(c, i);
+		if (inode->type != inode->now.type)
+			inode->type = inode->now.type;
+		inode->copy = !inode->copy;
+		inode->times_dirty = false;
+		inode_publish(inode);
 	}
 	for (uint32_t i = 0; i < c->freed_count; i++)
 		space_free(&c->fs->space, c->freed[i].start, c->freed[i].count);

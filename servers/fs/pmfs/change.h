@@ -5,15 +5,21 @@
  * C1  Until the commit nothing that the media reaches is written, but for free slots of directory leaves.
  * C2  New nodes and leaves are in DRAM (struct fresh) until the commit, and are written before it.
  * C3  Blocks that the change lets go of are free only after the commit is durable.
- * C4  One inode and no word: its other copy is written, one 128-byte record with a checksum. Else:
- * the journal.
+ * C4  One inode, no word, nothing vouched for: its other copy is written, one 128-byte record with a checksum. New
+ * nodes and data (wrote) are durable before. Else: the journal.
  * C5  All inodes of a change get the version 1 + the highest of theirs: versions order changes
  * that share an inode.
- *     A record commits when it and the entries that it vouches for are durable: one fence. New nodes, leaves and data
- *     (wrote) are durable before it is written.
- * C6  When change_commit comes back, the change is durable in its place, not only in the journal:
- * a journal record whose
- *     inode has a newer version on media is old and must not be replayed.
+ *     A record commits when it and the pieces that it vouches for are durable: one fence. They are the
+ * new entries, nodes and leaves, a link's target, a few appended bytes; more than it has room for count as
+ * `wrote`, and are durable before.
+ * C6  When change_commit comes back, the change is durable: by its record, and not yet in its places,
+ * which are only written back. They are durable (settled) before
+ *       - the place of a later version of one of its inodes is stored to: a record whose inode has a newer version on
+ *         media is old and is not replayed;
+ *       - anything that the record vouches for is stored to;
+ *       - the record is overwritten.
+ *     The fence of the next record does it, on the CPU that has written them back; another CPU writes them back
+ * again first. Who has no record of his own (C4, data in place, a lease) fences (inode_settle).
  *
  * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
 #pragma once
@@ -39,23 +45,25 @@ struct change_run {
 	uint64_t count;
 };
 
-struct change_word {
-	uint64_t *at;    /* on media */
-	uint64_t value;
-	uint64_t owner;
-	const void *body;     /* the new directory entry, on media but perhaps not durable yet; NULL: none */
-	uint32_t body_bytes;
+/* What goes to the journal, as it lies there: but for inodes that did not join there is no gap. */
+struct change_record {
+	struct pmfs_journal head;
+	struct pmfs_journal_inode inode[PMFS_JOURNAL_INODES];
+	uint8_t tail[PMFS_JOURNAL_TAIL_MAX];
 };
 
 struct change {
 	struct pmfs *fs;
+	uint32_t cpu;       /* where it is made: a change does not move */
 	bool use_reserve;   /* the change frees: it may take the last blocks */
 	bool wrote;         /* something was stored that must be durable before the commit */
 	uint32_t inodes;
 	struct inode *inode[PMFS_JOURNAL_INODES];
-	struct pmfs_inode next[PMFS_JOURNAL_INODES];
+	struct change_record record; /* its inodes are what ours will be */
 	uint32_t words;
-	struct change_word word[PMFS_JOURNAL_WORDS];
+	struct pmfs_journal_word word[PMFS_JOURNAL_WORDS];
+	uint32_t vouched;
+	struct pmfs_journal_piece piece[PMFS_JOURNAL_VOUCHED];
 	uint32_t fresh_count;
 	uint32_t fresh_room;
 	struct fresh *fresh;
@@ -87,17 +95,28 @@ MUST_USE err_t change_drop_block(struct change *c, struct inode *inode, uint64_t
 
 /* The value that the word will have, as far as this change knows. */
 uint64_t change_word_get(const struct change *c, const uint64_t *at);
+/* The inode, which has joined, owns the word. */
 MUST_USE err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value);
-/* The word makes these bytes valid: the journal vouches for them, they need no fence of their own. */
-void change_word_body(struct change *c, const uint64_t *at, const void *body, uint32_t bytes);
+/* These bytes, on their way to `at`, have to be durable for the change to count: the journal vouches for
+ * them, so that they need no fence of their own. They lie in one block. */
+void change_vouch(struct change *c, const void *at, const void *bytes_from, uint32_t bytes);
 void change_word_forget(struct change *c, const uint64_t *at);
 
 /* Carries it out; cannot fail once it has begun to store. The inodes' `now` is new afterwards. */
 void change_commit(struct change *c);
 void change_abort(struct change *c);
 
+static inline struct pmfs_inode *change_next(struct change *c, uint32_t i)
+{
+	return &c->record.inode[i].inode;
+}
+
 /* journal.c */
 void journal_write(struct change *c, uint64_t version);
+void journal_inode_write(struct change *c, uint32_t i); /* the inode's other copy, written back */
+/* C6: the inode's last record may not be settled. If so, the next fence of the caller, who is on that CPU, settles it. */
+bool journal_is_late(struct inode *inode, uint32_t cpu);
+void journal_settle_all(struct pmfs *fs); /* nobody else is there */
 /* At mount after an unclean end: complete what was committed. *replayed counts the journals that
  * had something newer. */
 MUST_USE err_t journal_replay(struct pmfs *fs, uint32_t *replayed);

@@ -3,6 +3,8 @@
 #include "directory.h"
 #include "crc32c.h"
 #include "extent_tree.h"
+#include "name_cache.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,7 @@ static uint64_t rotate(uint64_t x, int bits)
 	return x << bits | x >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[4])
+__attribute__((always_inline)) static inline void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[1] = rotate(v[1], 13) ^ v[0];
@@ -38,21 +40,29 @@ uint32_t dir_hash(const struct pmfs *fs, const char *name, size_t bytes)
 	uint64_t word;
 
 	for (size_t at = 0; at < whole; at += 8) {
-		memcpy(&word, name + at, 8);
+		word = text_word(name + at, 8);
 		v[3] ^= word;
 		sip_round(v);
 		v[0] ^= word;
 	}
-	word = (uint64_t)bytes << 56;
-	for (size_t i = whole; i < bytes; i++)
-		word |= (uint64_t)(uint8_t)name[i] << 8 * (i - whole);
+	word = (uint64_t)bytes << 56 | text_word(name + whole, bytes - whole);
 	v[3] ^= word;
 	sip_round(v);
 	v[0] ^= word;
 	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
+	sip_round(v);
+	sip_round(v);
+	sip_round(v);
 	return (uint32_t)((v[0] ^ v[1] ^ v[2] ^ v[3]) >> 32);
+}
+
+static uint32_t name_hash(const struct pmfs *fs, struct dir_name *name)
+{
+	if (!name->hashed) {
+		name->hash = dir_hash(fs, name->text, name->bytes);
+		name->hashed = true;
+	}
+	return name->hash;
 }
 
 /* --- leaves --- */
@@ -85,7 +95,7 @@ static uint64_t leaf_used(const struct change *c, const struct pmfs_leaf *leaf)
 	return (c != NULL ? change_word_get(c, &leaf->used) : leaf->used) & ~PMFS_LEAF_PARITY;
 }
 
-static uint32_t dirent_slots(size_t name_bytes)
+static inline uint32_t dirent_slots(size_t name_bytes)
 {
 	return (uint32_t)((PMFS_DIRENT_BYTES + name_bytes + PMFS_SLOT_BYTES - 1) / PMFS_SLOT_BYTES);
 }
@@ -95,79 +105,111 @@ static uint32_t dirent_crc(uint64_t owner, const struct pmfs_dirent *entry)
 	return crc32c(crc32c(0, &owner, sizeof(owner)), &entry->hash, PMFS_DIRENT_BYTES - 4 + (size_t)entry->name_bytes);
 }
 
-/* Go from used slot to used slot. *slot starts at 0; NULL at the end; *bad: what lies there cannot
- * be an entry. */
-static const struct pmfs_dirent *leaf_next(const struct pmfs_leaf *leaf, uint64_t used, uint32_t *slot, bool *bad)
+/* Takes the first entry out of `rest`, the used slots that were not visited yet. NULL at the end;
+ * *bad: what lies there cannot be an entry. */
+static inline const struct pmfs_dirent *leaf_next(const struct pmfs_leaf *leaf, uint64_t *rest, bool *bad)
 {
-	*bad = false;
-	const uint64_t rest = *slot < PMFS_LEAF_SLOTS ? used >> *slot : 0;
-	if (rest == 0)
+	if (*rest == 0)
 		return NULL;
-	*slot += (uint32_t)__builtin_ctzll(rest);
-	const struct pmfs_dirent *entry = (const struct pmfs_dirent *)(const void *)leaf->slot[*slot];
-	const uint32_t slots = entry->slots;
-	if (entry->name_bytes == 0 || slots != dirent_slots(entry->name_bytes) || *slot + slots > PMFS_LEAF_SLOTS ||
-			(used >> *slot & ((1ull << slots) - 1)) != (1ull << slots) - 1) {
+	const uint32_t slot = (uint32_t)__builtin_ctzll(*rest);
+	const struct pmfs_dirent *entry = (const struct pmfs_dirent *)(const void *)leaf->slot[slot];
+	const uint32_t name_bytes = entry->name_bytes, slots = entry->slots;
+	const uint64_t mine = ((1ull << (slots & 7)) - 1) << slot;
+	if (unlikely(name_bytes == 0 || slots != dirent_slots(name_bytes) || (*rest & mine) != mine)) {
 		*bad = true;
 		return NULL;
 	}
-	*slot += slots;
+	*rest &= ~mine;
 	return entry;
 }
 
-/* The leaf where a hash belongs. *key is its key in the tree. ERR_NOT_FOUND: the directory has none yet. */
+static uint32_t slot_of(const struct pmfs_leaf *leaf, const struct pmfs_dirent *entry)
+{
+	return (uint32_t)((const uint8_t *)entry - leaf->slot[0]) / PMFS_SLOT_BYTES;
+}
+
+/* Where a hash belongs: a leaf, and the hashes that it has. */
+struct leaf_place {
+	struct pmfs_leaf *leaf;
+	uint64_t block;
+	uint32_t low;  /* its key in the tree */
+	uint64_t high; /* of the next leaf; past all if there is none */
+};
+
+/* ERR_NOT_FOUND: the directory has no leaf yet. */
 static err_t leaf_find(const struct pmfs *fs, struct change *c, uint64_t number, const struct pmfs_inode *dir,
-		uint32_t hash, struct pmfs_leaf **out, struct pmfs_extent *where)
+		uint32_t hash, struct leaf_place *out)
 {
 	struct tree_hit hit;
-	err_t err = tree_lookup(fs, c, number, dir, hash, &hit);
 
-	if (err != OK)
-		return err;
-	if (!hit.has_at)
-		return dir->entries == 0 ? ERR_NOT_FOUND : ERR_CORRUPT;
-	*out = leaf_get(fs, c, hit.at.physical, number);
-	*where = hit.at;
-	return *out != NULL ? OK : ERR_CORRUPT;
+	if (likely(dir->levels == 0 && dir->entries == 1)) { /* small: its one leaf has all hashes */
+		hit.at = dir->root[0];
+		hit.has_next = false;
+	} else {
+		err_t err = tree_lookup(fs, c, number, dir, hash, &hit);
+		if (err != OK)
+			return err;
+		if (!hit.has_at)
+			return dir->entries == 0 ? ERR_NOT_FOUND : ERR_CORRUPT;
+	}
+	out->leaf = leaf_get(fs, c, hit.at.physical, number);
+	out->block = hit.at.physical;
+	out->low = hit.at.logical;
+	out->high = hit.has_next ? hit.next : (uint64_t)UINT32_MAX + 1;
+	return out->leaf != NULL && out->low < out->high ? OK : ERR_CORRUPT;
+}
+
+/* false: no entry has that hash. A quick look at all slots that are used, entries or not. */
+static inline bool leaf_may_have(const struct pmfs_leaf *leaf, uint64_t used, uint32_t hash)
+{
+	for (; used != 0; used &= used - 1) {
+		const struct pmfs_dirent *entry = (const struct pmfs_dirent *)(const void *)leaf->slot[__builtin_ctzll(used)];
+		if (unlikely(entry->hash == hash))
+			return true;
+	}
+	return false;
 }
 
 /* The entry of that name (and that inode, if not 0). *slot is its first slot. */
-static err_t leaf_search(const struct pmfs_leaf *leaf, uint64_t used, uint64_t owner, uint32_t hash, const char *name,
-		size_t bytes, uint64_t inode, uint32_t *slot, const struct pmfs_dirent **out)
+static err_t leaf_search(const struct pmfs_leaf *leaf, uint64_t used, uint64_t owner, const struct dir_name *name,
+		uint64_t inode, uint32_t *slot, const struct pmfs_dirent **out)
 {
 	const struct pmfs_dirent *entry;
-	uint32_t at = 0;
-	bool bad;
+	bool bad = false;
 
-	while ((entry = leaf_next(leaf, used, &at, &bad)) != NULL) {
-		if (entry->hash != hash || entry->name_bytes != bytes || memcmp(entry->name, name, bytes) != 0)
+	if (!leaf_may_have(leaf, used, name->hash))
+		return ERR_NOT_FOUND;
+	while ((entry = leaf_next(leaf, &used, &bad)) != NULL) {
+		if (likely(entry->hash != name->hash) || entry->name_bytes != name->bytes ||
+				!text_equal(entry->name, name->text, name->bytes))
 			continue;
 		if (entry->crc != dirent_crc(owner, entry))
 			return ERR_CORRUPT;
 		if (inode != 0 && entry->inode != inode)
 			continue;
-		*slot = at - entry->slots;
+		*slot = slot_of(leaf, entry);
 		*out = entry;
 		return OK;
 	}
 	return bad ? ERR_CORRUPT : ERR_NOT_FOUND;
 }
 
-err_t dir_find(const struct inode *dir, const char *name, size_t bytes, struct dir_hit *out)
+err_t dir_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out)
 {
-	const uint32_t hash = dir_hash(dir->fs, name, bytes);
 	const struct pmfs_dirent *entry;
-	struct pmfs_extent where;
-	struct pmfs_leaf *leaf;
+	struct leaf_place at;
 	uint32_t slot;
-	err_t err = leaf_find(dir->fs, NULL, dir->number, &dir->now, hash, &leaf, &where);
 
+	if (likely(name_cache_find(dir->fs, dir->number, name, out)))
+		return OK;
+	err_t err = leaf_find(dir->fs, NULL, dir->number, &dir->now, name_hash(dir->fs, name), &at);
 	if (err != OK)
 		return err;
-	err = leaf_search(leaf, leaf_used(NULL, leaf), dir->number, hash, name, bytes, 0, &slot, &entry);
+	err = leaf_search(at.leaf, leaf_used(NULL, at.leaf), dir->number, name, 0, &slot, &entry);
 	if (err != OK)
 		return err;
 	*out = (struct dir_hit) { .inode = entry->inode, .type = entry->type };
+	name_cache_put(dir->fs, dir->number, name, out);
 	return OK;
 }
 
@@ -188,11 +230,13 @@ static err_t collision_choose(const struct pmfs_leaf *leaf, uint64_t used, uint3
 {
 	const struct pmfs_dirent *entry;
 	uint64_t taken = 0;
-	uint32_t at = 0;
-	bool bad;
+	bool bad = false;
 
-	while ((entry = leaf_next(leaf, used, &at, &bad)) != NULL)
-		if (entry->hash == hash && entry->collision < 64)
+	*out = 0;
+	if (likely(!leaf_may_have(leaf, used, hash)))
+		return OK;
+	while ((entry = leaf_next(leaf, &used, &bad)) != NULL)
+		if (unlikely(entry->hash == hash) && entry->collision < 64)
 			taken |= 1ull << entry->collision;
 	if (bad)
 		return ERR_CORRUPT;
@@ -209,9 +253,10 @@ struct new_entry {
 _Static_assert(PMFS_DIRENT_BYTES + FS_NAME_BYTES_MAX <= PMFS_SLOT_BYTES * 5, "the longest name takes five slots");
 
 /* Put it into free slots of a leaf. *full: there are not enough in a row. */
-static err_t leaf_add(struct change *c, struct inode *dir, struct pmfs_leaf *leaf, uint64_t block,
-		struct new_entry *new, bool *full)
+static err_t leaf_add(struct change *c, struct inode *dir, const struct leaf_place *place, struct new_entry *new,
+		bool *full)
 {
+	struct pmfs_leaf *leaf = place->leaf;
 	const uint32_t slots = new->entry.slots;
 	const uint64_t used = leaf_used(c, leaf);
 	const uint32_t at = leaf_room(used, slots);
@@ -224,17 +269,14 @@ static err_t leaf_add(struct change *c, struct inode *dir, struct pmfs_leaf *lea
 		return err;
 	new->entry.crc = dirent_crc(dir->number, &new->entry);
 	const uint64_t will = used_seal(used | ((1ull << slots) - 1) << at);
-	if (change_find_fresh(c, block) != NULL) {
+	if (change_find_fresh(c, place->block) != NULL) {
 		memcpy(leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
 		leaf->used = will;
 		return OK;
 	}
-	pm_store(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
-	pm_write_back(&c->fs->pm, leaf->slot[at], (size_t)slots * PMFS_SLOT_BYTES);
-	err = change_word_put(c, dir, &leaf->used, will);
-	if (err == OK)
-		change_word_body(c, &leaf->used, leaf->slot[at], slots * PMFS_SLOT_BYTES);
-	return err;
+	pm_store_nt(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
+	change_vouch(c, leaf->slot[at], new, slots * PMFS_SLOT_BYTES);
+	return change_word_put(c, dir, &leaf->used, will);
 }
 
 static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
@@ -249,9 +291,11 @@ static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
 	return OK;
 }
 
+/* The entries in the order of their cookies. */
 struct sorted {
 	uint32_t count;
 	const struct pmfs_dirent *entry[PMFS_LEAF_SLOTS];
+	uint64_t cookie[PMFS_LEAF_SLOTS];
 };
 
 static uint64_t dirent_cookie(const struct pmfs_dirent *entry)
@@ -259,19 +303,42 @@ static uint64_t dirent_cookie(const struct pmfs_dirent *entry)
 	return ((uint64_t)entry->hash << 8 | entry->collision) + 1;
 }
 
-static err_t leaf_sort(const struct pmfs_leaf *leaf, uint64_t used, struct sorted *out)
-{
-	const struct pmfs_dirent *entry;
-	uint32_t at = 0;
-	bool bad;
+#define SORT_BUCKETS 64u
 
-	out->count = 0;
-	while ((entry = leaf_next(leaf, used, &at, &bad)) != NULL) {
-		uint32_t i = out->count++;
-		for (; i > 0 && dirent_cookie(out->entry[i - 1]) > dirent_cookie(entry); i--)
-			out->entry[i] = out->entry[i - 1];
-		out->entry[i] = entry;
+/* The hashes of a leaf lie evenly between its bounds: into buckets, and each bucket by insertion. */
+static err_t leaf_sort(const struct leaf_place *at, uint64_t used, struct sorted *out)
+{
+	const uint64_t scale = ((uint64_t)SORT_BUCKETS << 32) / (at->high - at->low);
+	const struct pmfs_dirent *entry;
+	uint8_t first[SORT_BUCKETS], next[PMFS_LEAF_SLOTS];
+	uint64_t filled = 0;
+	uint32_t count = 0;
+	bool bad = false;
+
+	while ((entry = leaf_next(at->leaf, &used, &bad)) != NULL) {
+		const uint64_t bucket = (entry->hash - at->low) * scale >> 32;
+		const uint32_t slot = slot_of(at->leaf, entry);
+		if (unlikely(entry->hash < at->low || bucket >= SORT_BUCKETS))
+			return ERR_CORRUPT; /* D1 */
+		next[slot] = filled >> bucket & 1 ? first[bucket] : PMFS_LEAF_SLOTS;
+		first[bucket] = (uint8_t)slot;
+		filled |= 1ull << bucket;
 	}
+	for (; filled != 0; filled &= filled - 1) {
+		const uint32_t start = count;
+		for (uint32_t slot = first[__builtin_ctzll(filled)]; slot != PMFS_LEAF_SLOTS; slot = next[slot]) {
+			entry = (const struct pmfs_dirent *)(const void *)at->leaf->slot[slot];
+			const uint64_t cookie = dirent_cookie(entry);
+			uint32_t i = count++;
+			for (; i > start && out->cookie[i - 1] > cookie; i--) {
+				out->cookie[i] = out->cookie[i - 1];
+				out->entry[i] = out->entry[i - 1];
+			}
+			out->cookie[i] = cookie;
+			out->entry[i] = entry;
+		}
+	}
+	out->count = count;
 	return bad ? ERR_CORRUPT : OK;
 }
 
@@ -306,11 +373,11 @@ static void leaf_fill(struct pmfs_leaf *leaf, const struct sorted *s, uint32_t f
 }
 
 /* Two new leaves instead of a full one. */
-static err_t leaf_split(struct change *c, struct inode *dir, struct pmfs_leaf *leaf, const struct pmfs_extent *where)
+static err_t leaf_split(struct change *c, struct inode *dir, const struct leaf_place *at)
 {
 	struct sorted s;
 	struct fresh *fresh;
-	err_t err = leaf_sort(leaf, leaf_used(c, leaf), &s);
+	err_t err = leaf_sort(at, leaf_used(c, at->leaf), &s);
 
 	if (err != OK)
 		return err;
@@ -322,51 +389,52 @@ static err_t leaf_split(struct change *c, struct inode *dir, struct pmfs_leaf *l
 	if (err != OK)
 		return err;
 	leaf_fill(&fresh->data->leaf, &s, 0, cut);
-	const struct pmfs_extent low = { where->logical, 1, fresh->block };
+	const struct pmfs_extent low = { at->low, 1, fresh->block };
 	err = leaf_new(c, dir, &fresh);
 	if (err != OK)
 		return err;
 	leaf_fill(&fresh->data->leaf, &s, cut, s.count);
 	const struct pmfs_extent high = { high_key, 1, fresh->block };
-	change_word_forget(c, &leaf->used);
+	change_word_forget(c, &at->leaf->used);
 	change_inode(c, dir)->size -= PMFS_BLOCK;
-	err = change_drop_block(c, dir, where->physical);
+	err = change_drop_block(c, dir, at->block);
 	if (err == OK)
-		err = tree_update(c, dir, where->logical, &low);
+		err = tree_update(c, dir, at->low, &low);
 	return err == OK ? tree_insert(c, dir, &high) : err;
 }
 
-err_t dir_add(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode, uint8_t type)
+err_t dir_add(struct change *c, struct inode *dir, struct dir_name *name, uint64_t inode, uint8_t type)
 {
-	struct new_entry new = { .entry = {
-		.hash = dir_hash(c->fs, name, bytes),
-		.inode = inode,
-		.name_bytes = (uint8_t)bytes,
-		.type = type,
-		.slots = (uint8_t)dirent_slots(bytes),
-	} };
-	struct pmfs_extent where;
-	struct pmfs_leaf *leaf;
+	const uint32_t slots = dirent_slots(name->bytes);
+	struct new_entry new; /* long: only what is stored is filled */
+	struct leaf_place at;
 	struct fresh *fresh;
 
-	memcpy(new.entry.name, name, bytes);
+	memset(new.bytes + (slots - 1) * PMFS_SLOT_BYTES, 0, PMFS_SLOT_BYTES);
+	new.entry = (struct pmfs_dirent) {
+		.hash = name_hash(c->fs, name),
+		.inode = inode,
+		.name_bytes = (uint8_t)name->bytes,
+		.type = type,
+		.slots = (uint8_t)slots,
+	};
+	text_copy(new.entry.name, name->text, name->bytes);
 	for (int splits = 0; splits < 8; splits++) {
 		bool full;
-		err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), new.entry.hash, &leaf, &where);
+		err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), new.entry.hash, &at);
 		if (err == ERR_NOT_FOUND) {
 			err = leaf_new(c, dir, &fresh);
 			if (err != OK)
 				return err;
-			leaf = &fresh->data->leaf;
-			where = (struct pmfs_extent) { 0, 1, fresh->block };
-			err = tree_insert(c, dir, &where);
+			at = (struct leaf_place) { .leaf = &fresh->data->leaf, .block = fresh->block };
+			err = tree_insert(c, dir, &(struct pmfs_extent) { 0, 1, fresh->block });
 		}
 		if (err != OK)
 			return err;
-		err = leaf_add(c, dir, leaf, where.physical, &new, &full);
+		err = leaf_add(c, dir, &at, &new, &full);
 		if (err != OK || !full)
 			return err;
-		err = leaf_split(c, dir, leaf, &where);
+		err = leaf_split(c, dir, &at);
 		if (err != OK)
 			return err;
 	}
@@ -375,33 +443,32 @@ err_t dir_add(struct change *c, struct inode *dir, const char *name, size_t byte
 
 /* --- removing --- */
 
-err_t dir_remove(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode)
+err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uint64_t inode)
 {
-	const uint32_t hash = dir_hash(c->fs, name, bytes);
 	const struct pmfs_dirent *entry;
-	struct pmfs_extent where;
-	struct pmfs_leaf *leaf;
+	struct leaf_place at;
 	uint32_t slot;
-	err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), hash, &leaf, &where);
+	err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), name_hash(c->fs, name), &at);
 
 	if (err != OK)
 		return err;
-	const uint64_t used = leaf_used(c, leaf);
-	err = leaf_search(leaf, used, dir->number, hash, name, bytes, inode, &slot, &entry);
+	const uint64_t used = leaf_used(c, at.leaf);
+	err = leaf_search(at.leaf, used, dir->number, name, inode, &slot, &entry);
 	if (err != OK)
 		return err;
+	name_cache_drop(c->fs, dir->number, name); /* N1, whatever becomes of the change */
 	const uint64_t will = used_seal(used & ~(((1ull << entry->slots) - 1) << slot));
-	if (will == 0 && where.logical != 0) { /* the leaf before takes over its range */
-		change_word_forget(c, &leaf->used);
+	if (will == 0 && at.low != 0) { /* the leaf before takes over its range */
+		change_word_forget(c, &at.leaf->used);
 		change_inode(c, dir)->size -= PMFS_BLOCK;
-		err = change_drop_block(c, dir, where.physical);
-		return err == OK ? tree_remove(c, dir, where.logical) : err;
+		err = change_drop_block(c, dir, at.block);
+		return err == OK ? tree_remove(c, dir, at.low) : err;
 	}
-	if (change_find_fresh(c, where.physical) != NULL) {
-		leaf->used = will;
+	if (change_find_fresh(c, at.block) != NULL) {
+		at.leaf->used = will;
 		return OK;
 	}
-	return change_word_put(c, dir, &leaf->used, will);
+	return change_word_put(c, dir, &at.leaf->used, will);
 }
 
 /* --- walking --- */
@@ -409,36 +476,27 @@ err_t dir_remove(struct change *c, struct inode *dir, const char *name, size_t b
 err_t dir_walk(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *dir, uint64_t cookie,
 		const struct dir_visitor *visitor)
 {
-	struct pmfs_extent where;
-	struct pmfs_leaf *leaf;
-	struct tree_hit hit;
+	struct leaf_place at;
 	struct sorted s;
 
-	if (cookie > ((uint64_t)UINT32_MAX << 8 | 0xff))
-		return OK;
-	for (uint32_t key = (uint32_t)(cookie >> 8);;) {
-		err_t err = leaf_find(fs, NULL, number, dir, key, &leaf, &where);
+	for (uint64_t key = cookie >> 8; key <= UINT32_MAX; key = at.high) {
+		err_t err = leaf_find(fs, NULL, number, dir, (uint32_t)key, &at);
 		if (err != OK)
 			return err == ERR_NOT_FOUND ? OK : err;
-		err = leaf_sort(leaf, leaf_used(NULL, leaf), &s);
+		err = leaf_sort(&at, leaf_used(NULL, at.leaf), &s);
 		if (err != OK)
 			return err;
 		for (uint32_t i = 0; i < s.count; i++) {
 			const struct pmfs_dirent *entry = s.entry[i];
-			if (dirent_cookie(entry) <= cookie)
+			if (s.cookie[i] <= cookie)
 				continue;
 			if (entry->crc != dirent_crc(number, entry) || entry->inode == 0)
 				return ERR_CORRUPT;
-			if (!visitor->visit(visitor->context, entry, dirent_cookie(entry)))
+			if (!visitor->visit(visitor->context, entry, s.cookie[i]))
 				return OK;
 		}
-		err = tree_lookup(fs, NULL, number, dir, key, &hit);
-		if (err != OK)
-			return err;
-		if (!hit.has_next || hit.next <= key)
-			return OK;
-		key = hit.next;
 	}
+	return OK;
 }
 
 static bool found_one(void *context, const struct pmfs_dirent *entry, uint64_t cookie)

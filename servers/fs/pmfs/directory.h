@@ -11,19 +11,30 @@
 
 #include "change.h"
 
+#define DIR_NAME_WORDS 4
+
+/* A name that is looked for, and what is reckoned from it once. */
+struct dir_name {
+	const char *text;
+	uint32_t bytes;
+	uint32_t hash;                  /* dir_hash, if `hashed` */
+	bool hashed;
+	uint64_t mix;                   /* for name_cache.h, of which too: */
+	uint64_t word[DIR_NAME_WORDS];  /* the first bytes, zero above the end */
+};
+
 struct dir_hit {
 	uint64_t inode;
 	uint8_t type;      /* enum pmfs_type */
 };
 
 /* ERR_NOT_FOUND, ERR_CORRUPT. */
-MUST_USE err_t dir_find(const struct inode *dir, const char *name, size_t bytes, struct dir_hit *out);
+MUST_USE err_t dir_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out);
 
 /* The name must not be there (or is about to be removed in the same change). ERR_NO_SPACE. */
-MUST_USE err_t dir_add(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode,
-		uint8_t type);
+MUST_USE err_t dir_add(struct change *c, struct inode *dir, struct dir_name *name, uint64_t inode, uint8_t type);
 /* Remove that name that leads to that inode. */
-MUST_USE err_t dir_remove(struct change *c, struct inode *dir, const char *name, size_t bytes, uint64_t inode);
+MUST_USE err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uint64_t inode);
 
 MUST_USE err_t dir_empty(const struct inode *dir, bool *empty);
 

@@ -358,6 +358,30 @@ err_t tree_drop_from(struct inode *inode, uint32_t from)
 	return OK;
 }
 
+/* A node that is not one is left alone: its blocks are found again at the next full scan. */
+static void release_entries(struct pmfs *fs, uint64_t number, const struct pmfs_extent *entry, uint32_t count,
+		uint32_t level)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (level == 0) {
+			if (block_range_good(fs, entry[i].physical, entry[i].count))
+				space_free(&fs->space, entry[i].physical, entry[i].count);
+			continue;
+		}
+		const struct pmfs_node *node = node_get(fs, NULL, entry[i].physical, number, level - 1);
+		if (node == NULL)
+			continue;
+		release_entries(fs, number, node->entry, node->entries, level - 1);
+		space_free(&fs->space, entry[i].physical, 1);
+	}
+}
+
+void tree_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last)
+{
+	if (!(last->flags & PMFS_INODE_INLINE))
+		release_entries(fs, number, last->root, last->entries, last->levels);
+}
+
 /* --- walking --- */
 
 static err_t walk_refuse(struct tree_visitor *visitor, const char *reason)
@@ -419,4 +443,19 @@ err_t tree_walk(const struct pmfs *fs, uint64_t number, const struct pmfs_inode 
 		return OK;
 	return walk_entries(fs, number, inode->root, inode->entries, inode->levels,
 			(struct walk_range) { 0, (uint64_t)UINT32_MAX + 1 }, visitor);
+}
+
+static err_t visit_nothing(void *context, const struct pmfs_extent *what, bool leaf)
+{
+	(void)context;
+	(void)what;
+	(void)leaf;
+	return OK;
+}
+
+err_t tree_check(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *inode)
+{
+	struct tree_visitor visitor = { .visit = visit_nothing };
+
+	return tree_walk(fs, number, inode, &visitor);
 }

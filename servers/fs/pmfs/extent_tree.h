@@ -3,7 +3,7 @@
  * hashes to leaves. A B+ tree of struct pmfs_extent, keyed by `logical`; up to three entries lie
  * in the inode itself. An index entry's key is a lower bound of the keys below it. Nodes are never
  * changed in place: a change writes new ones (change.h, C2). Every pointer and count that is read
- * from media is checked before it is followed; checksums of nodes are checked at mount (tree_walk).
+ * from media is checked before it is followed; checksums of nodes when the inode is read (tree_check).
  * Locks: readers hold inode->lock for reading, changers for writing. */
 #pragma once
 
@@ -37,6 +37,14 @@ MUST_USE err_t tree_map(struct change *c, struct inode *inode, uint32_t logical,
 /* Free everything from that key on, in as many changes as it takes, from the end. Also without
  * free blocks. */
 MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
+
+/* An inode is free on media: the blocks of its last version, nodes and all, are free in DRAM. Needs
+ * no block and cannot fail. */
+void tree_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);
+
+/* Whether all of an inode's tree is as it should be: before it is used, as mount does not always look.
+ * ERR_CORRUPT. */
+MUST_USE err_t tree_check(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *inode);
 
 /* Visit every node block (leaf false) and every entry (leaf true) of an inode's tree, checking all
  * that can be checked: checksums, owners, levels, order, ranges. A visitor's error ends the walk. */

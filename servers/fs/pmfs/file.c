@@ -144,6 +144,17 @@ err_t pmfs_lease_end(struct inode *inode)
 	return err;
 }
 
+/* F2. A few bytes behind the end, where nobody else stores: the record vouches for them, and what lies behind them
+ * in their block is cleared at mount (F1). */
+static void data_stored(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *to, const uint8_t *data,
+		uint64_t bytes)
+{
+	if (offset < inode->now.size || inode->lease != NULL || (offset & (PMFS_BLOCK - 1)) + bytes > PMFS_BLOCK)
+		c->wrote = true;
+	else
+		change_vouch(c, to, data, (uint32_t)bytes);
+}
+
 /* New blocks for the hole at `offset`, as far as one run goes; the parts of them that `data` does
  * not fill are zeroed. *wrote is how much of the data they took. */
 static err_t hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
@@ -177,7 +188,10 @@ static err_t hole_fill(struct inode *inode, struct change *c, uint64_t offset, c
 		pm_zero_nt(&fs->pm, to + into, n);
 	if (into + n < whole)
 		pm_zero_nt(&fs->pm, to + into + n, whole - into - n);
-	c->wrote = true;
+	if (into == 0 && data != NULL)
+		data_stored(inode, c, offset, to, data, n);
+	else
+		c->wrote = true;
 	*wrote = n;
 	revoke(inode, (uint64_t)first << PMFS_BLOCK_SHIFT, whole); /* zero pages that stood for the hole */
 	return tree_map(c, inode, first, start, count);
@@ -197,8 +211,10 @@ static err_t write_some(struct inode *inode, struct change *c, uint64_t offset, 
 			return err;
 		if (at != 0) {
 			n = min_u64(run, bytes - *done);
+			if (offset + *done < inode->now.size)
+				inode_settle(inode);
 			pm_store_nt(&fs->pm, fs->pm.base + at, data + *done, n);
-			c->wrote = true;
+			data_stored(inode, c, offset + *done, fs->pm.base + at, data + *done, n);
 		} else {
 			err = hole_fill(inode, c, offset + *done, data + *done, bytes - *done, run, &n);
 			if (err != OK)
@@ -209,9 +225,9 @@ static err_t write_some(struct inode *inode, struct change *c, uint64_t offset, 
 	return OK;
 }
 
-static bool change_has_news(const struct change *c, const struct inode *inode)
+static bool change_has_news(struct change *c, const struct inode *inode)
 {
-	return c->allocated_count != 0 || c->next[0].size != inode->now.size;
+	return c->allocated_count != 0 || change_next(c, 0)->size != inode->now.size;
 }
 
 /* One change's worth, all of it or nothing; with ERR_NO_SPACE, *done is what could have been. An
@@ -227,13 +243,12 @@ static err_t write_try(struct inode *inode, uint64_t offset, const uint8_t *data
 	if (err == OK)
 		err = write_some(inode, &c, offset, data, bytes, done);
 	if (err != OK) { /* the tree may be half changed: none of it counts */
-		if (c.wrote)
-			pm_fence(&fs->pm);
+		pm_fence(&fs->pm);
 		change_abort(&c);
 		inode_publish(inode);
 		return err;
 	}
-	next->mtime = next->ctime = pmfs_now_ns();
+	next->mtime = next->ctime = pmfs_now_ns(fs);
 	if (offset + *done > next->size)
 		next->size = offset + *done;
 	if (change_has_news(&c, inode)) {
@@ -331,7 +346,7 @@ static err_t file_resize(struct inode *inode, uint64_t size)
 		return err;
 	}
 	next->size = size;
-	next->mtime = next->ctime = pmfs_now_ns();
+	next->mtime = next->ctime = pmfs_now_ns(fs);
 	change_commit(&c);
 	if (size >= old)
 		return OK;
@@ -358,7 +373,7 @@ static err_t attributes_set(struct inode *inode, const struct fs_setattr *attr)
 		next->atime = attr->atime;
 	if (attr->set & FS_SET_MTIME)
 		next->mtime = attr->mtime;
-	next->ctime = pmfs_now_ns();
+	next->ctime = pmfs_now_ns(inode->fs);
 	change_commit(&c);
 	return OK;
 }

@@ -73,7 +73,7 @@ static struct inode_bucket *inode_bucket(struct pmfs *fs, uint64_t number)
 	return &fs->bucket[number % INODE_BUCKETS];
 }
 
-static struct inode *inode_new(struct pmfs *fs, uint64_t number, const struct pmfs_inode_slot *slot, uint8_t copy)
+static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_inode_slot *slot, uint8_t copy)
 {
 	struct inode *inode = calloc(1, sizeof(*inode));
 
@@ -81,10 +81,10 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, const struct pm
 		return NULL;
 	inode->number = number;
 	inode->fs = fs;
+	inode->slot = slot;
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
-	inode->refs = 1;
 	pthread_rwlock_init(&inode->lock, NULL);
 	return inode;
 }
@@ -95,11 +95,11 @@ static void inode_delete(struct inode *inode)
 	free(inode);
 }
 
-/* Reads it from media and puts it into its bucket, which is locked. */
-static err_t inode_load(struct pmfs *fs, uint64_t number, bool want_free, struct inode **out)
+/* Reads it from media and puts it into its bucket, which is locked; idle. */
+static err_t inode_load(struct pmfs *fs, uint64_t number, struct inode **out)
 {
 	struct inode_bucket *bucket = inode_bucket(fs, number);
-	const struct pmfs_inode_slot *slot = inode_slot(fs, number);
+	struct pmfs_inode_slot *slot = inode_slot(fs, number);
 	uint8_t copy;
 
 	if (slot == NULL)
@@ -108,18 +108,20 @@ static err_t inode_load(struct pmfs *fs, uint64_t number, bool want_free, struct
 	if (err != OK)
 		return err;
 	const struct pmfs_inode *now = &slot->copy[copy];
-	if ((now->type == PMFS_FREE) != want_free || (!want_free && now->links == 0) || inode_wrong(fs, now) != NULL)
+	if (inode_wrong(fs, now) != NULL || (now->levels != 0 && tree_check(fs, number, now) != OK))
 		return ERR_CORRUPT;
 	struct inode *inode = inode_new(fs, number, slot, copy);
 	if (inode == NULL)
 		return ERR_NO_MEMORY;
 	inode->next = bucket->first;
 	bucket->first = inode;
+	bucket->idle++;
 	*out = inode;
 	return OK;
 }
 
-err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out)
+/* A reference on the inode of that number, which has to be free or not to be. */
+static err_t inode_find(struct pmfs *fs, uint64_t number, bool want_free, struct inode **out)
 {
 	struct inode_bucket *bucket = inode_bucket(fs, number);
 	struct inode *inode;
@@ -128,14 +130,23 @@ err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out)
 	pthread_mutex_lock(&bucket->lock);
 	for (inode = bucket->first; inode != NULL && inode->number != number; inode = inode->next)
 		;
-	if (inode != NULL) {
-		inode->refs++;
+	if (unlikely(inode == NULL))
+		err = inode_load(fs, number, &inode);
+	if (err == OK && unlikely((inode->type == PMFS_FREE) != want_free ||
+			(inode->refs == 0 && !want_free && inode->now.links == 0)))
+		err = ERR_CORRUPT;
+	if (err == OK) {
+		if (inode->refs++ == 0)
+			bucket->idle--;
 		*out = inode;
-	} else {
-		err = inode_load(fs, number, false, out);
 	}
 	pthread_mutex_unlock(&bucket->lock);
 	return err;
+}
+
+err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out)
+{
+	return inode_find(fs, number, false, out);
 }
 
 void inode_hold(struct inode *inode)
@@ -145,6 +156,16 @@ void inode_hold(struct inode *inode)
 	pthread_mutex_lock(&bucket->lock);
 	inode->refs++;
 	pthread_mutex_unlock(&bucket->lock);
+}
+
+bool inode_is_alone(struct inode *inode)
+{
+	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
+
+	pthread_mutex_lock(&bucket->lock);
+	const bool alone = inode->refs == 1;
+	pthread_mutex_unlock(&bucket->lock);
+	return alone;
 }
 
 err_t inode_flush_times(struct inode *inode)
@@ -159,48 +180,71 @@ err_t inode_flush_times(struct inode *inode)
 	return OK;
 }
 
-/* Drop a reference unless it is the last and there is something to write first. true: done; *dead
- * is the inode that nobody can reach any more. */
-static bool inode_drop(struct inode *inode, struct inode **dead)
+/* Too many idle ones: the one that was read first goes. The bucket is locked. */
+static struct inode *idle_take_out(struct inode_bucket *bucket)
+{
+	struct inode **link, **last = NULL;
+
+	for (link = &bucket->first; *link != NULL; link = &(*link)->next)
+		if ((*link)->refs == 0)
+			last = link;
+	if (last == NULL)
+		return NULL;
+	struct inode *inode = *last;
+	*last = inode->next;
+	bucket->idle--;
+	return inode;
+}
+
+/* Drop a reference unless it is the last and there is something to write first: false. *freed: the
+ * inode is free and its number can be given out. */
+static bool inode_drop(struct inode *inode, bool *freed)
 {
 	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
+	struct inode *out = NULL;
+	bool done = true;
 
 	pthread_mutex_lock(&bucket->lock);
-	if (inode->refs == 1 && inode->times_dirty && inode->now.links != 0) {
-		pthread_mutex_unlock(&bucket->lock);
-		return false;
-	}
-	if (--inode->refs == 0) {
-		struct inode **link = &bucket->first;
-		while (*link != inode)
-			link = &(*link)->next;
-		*link = inode->next;
-		*dead = inode;
+	if (inode->refs > 1) {
+		inode->refs--;
+	} else if (inode->type == PMFS_FREE || (inode->now.links != 0 && !inode->times_dirty)) {
+		*freed = inode->type == PMFS_FREE;
+		inode->refs = 0;
+		if (++bucket->idle > INODE_IDLE_MAX)
+			out = idle_take_out(bucket);
+	} else {
+		done = false;
 	}
 	pthread_mutex_unlock(&bucket->lock);
-	return true;
+	if (out != NULL) {
+		inode_settle(out); /* nobody would know any more */
+		inode_delete(out);
+	}
+	return done;
+}
+
+/* The last reference, before it is dropped: late times, or the end of an inode without a name. */
+static void inode_finish(struct inode *inode)
+{
+	inode_lock_write(inode);
+	if (inode->now.links == 0) {
+		inode_destroy(inode);
+	} else if (inode_flush_times(inode) != OK) {
+		inode->times_dirty = false;
+	}
+	inode_unlock(inode);
 }
 
 void inode_put(struct inode *inode)
 {
 	struct pmfs *fs = inode->fs;
-	struct inode *dead = NULL;
+	const uint64_t number = inode->number;
+	bool freed = false;
 
-	while (!inode_drop(inode, &dead)) {
-		inode_lock_write(inode);
-		if (inode_flush_times(inode) != OK)
-			inode->times_dirty = false;
-		inode_unlock(inode);
-	}
-	if (dead == NULL)
-		return;
-	if (dead->now.type != PMFS_FREE && dead->now.links == 0) {
-		err_t err = inode_destroy(dead);
-		if (err != OK)
-			pmfs_log(fs, "inode %llu could not be freed (error %d); the next mount frees it",
-					(unsigned long long)dead->number, (int)err);
-	}
-	inode_delete(dead);
+	while (unlikely(!inode_drop(inode, &freed)))
+		inode_finish(inode);
+	if (freed && inode_number_free(fs, number) != OK)
+		pmfs_log(fs, "out of memory: inode %llu rests until the next mount", (unsigned long long)number);
 }
 
 bool inode_any_open(struct pmfs *fs)
@@ -233,7 +277,7 @@ void inode_forget_all(struct pmfs *fs)
 
 err_t inode_number_free(struct pmfs *fs, uint64_t number)
 {
-	struct inode_pool *pool = &fs->pool[pmfs_cpu(fs) % fs->cpus];
+	struct inode_pool *pool = &fs->pool[pmfs_cpu(fs)];
 	err_t err = OK;
 
 	pthread_mutex_lock(&pool->lock);
@@ -253,7 +297,7 @@ err_t inode_number_free(struct pmfs *fs, uint64_t number)
 
 static bool pool_take(struct pmfs *fs, uint64_t *number)
 {
-	const uint32_t home = pmfs_cpu(fs) % fs->cpus;
+	const uint32_t home = pmfs_cpu(fs);
 
 	for (uint32_t i = 0; i < fs->cpus; i++) {
 		struct inode_pool *pool = &fs->pool[(home + i) % fs->cpus];
@@ -279,43 +323,34 @@ err_t inode_take_free(struct pmfs *fs, struct inode **out)
 		if (err != OK)
 			return err;
 	}
-	struct inode_bucket *bucket = inode_bucket(fs, number);
-	pthread_mutex_lock(&bucket->lock);
-	err_t err = inode_load(fs, number, true, out);
-	pthread_mutex_unlock(&bucket->lock);
+	err_t err = inode_find(fs, number, true, out);
 	if (err == ERR_NO_MEMORY && inode_number_free(fs, number) != OK)
 		return err; /* the number is lost until the next mount */
 	return err;
 }
 
-void inode_give_back(struct inode *inode)
+void inode_free_in(struct change *c, struct inode *inode)
 {
-	struct pmfs *fs = inode->fs;
-	const uint64_t number = inode->number;
+	struct pmfs_inode *next = change_inode(c, inode);
 
-	inode_put(inode);
-	if (inode_number_free(fs, number) != OK)
-		pmfs_log(fs, "out of memory: inode %llu rests until the next mount", (unsigned long long)number);
+	*next = (struct pmfs_inode) { .version = next->version };
 }
 
-err_t inode_destroy(struct inode *inode)
+void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last)
 {
-	struct pmfs *fs = inode->fs;
+	tree_release(fs, number, last);
+	atomic_fetch_sub(&fs->inodes_used, 1);
+}
+
+void inode_destroy(struct inode *inode)
+{
+	const struct pmfs_inode last = inode->now;
 	struct change c;
 
-	if (!(inode->now.flags & PMFS_INODE_INLINE)) {
-		err_t err = tree_drop_from(inode, 0);
-		if (err != OK)
-			return err;
-	}
-	change_begin(&c, fs, true);
-	struct pmfs_inode *next = change_inode(&c, inode);
-	const uint64_t version = next->version;
-	memset(next, 0, sizeof(*next));
-	next->version = version;
+	change_begin(&c, inode->fs, true);
+	inode_free_in(&c, inode);
 	change_commit(&c);
-	atomic_fetch_sub(&fs->inodes_used, 1);
-	return inode_number_free(fs, inode->number);
+	inode_release(inode->fs, inode->number, &last);
 }
 
 /* --- the table --- */
@@ -389,7 +424,7 @@ static err_t table_extend(struct pmfs *fs, uint64_t *first, uint32_t *count)
 
 err_t inode_table_grow(struct pmfs *fs)
 {
-	struct inode_pool *pool = &fs->pool[pmfs_cpu(fs) % fs->cpus];
+	struct inode_pool *pool = &fs->pool[pmfs_cpu(fs)];
 	uint64_t first;
 	uint32_t count;
 	err_t err = OK;

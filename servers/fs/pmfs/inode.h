@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* inode.h - the file system in DRAM: struct pmfs, the inodes that are in use, and where inodes lie on media.
  * Locks, in order: rename_lock, directories (parents first), files (by number), then the leaves:
- * cache bucket, pool, table_lock, journal, space. [i] inode->lock  [b] its bucket's lock  [t]
+ * cache bucket, pool, table_lock, journal, space. [i] inode->lock  [b] its bucket's lock  [j] its own lock  [t]
  * table_lock  [I] immutable after mount  [a] atomic. An inode with links > 0 or refs > 0 is
  * somebody's; with neither it is being freed by whoever dropped the last one. */
 #pragma once
@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #define INODE_BUCKETS 1024u
+#define INODE_IDLE_MAX 8u         /* of a bucket: so many inodes that nobody uses stay in DRAM */
 #define TABLE_CHUNKS 8192u        /* pointers in DRAM to TABLE_CHUNK_BLOCKS table blocks each */
 #define TABLE_CHUNK_BLOCKS 1024u
 #define TABLE_GROW_BLOCKS 16u     /* 256 inodes at a time */
@@ -22,6 +23,7 @@
 struct inode {
 	uint64_t number;             /* [I] */
 	struct pmfs *fs;             /* [I] */
+	struct pmfs_inode_slot *slot; /* [I] its place on media */
 	uint8_t type;                /* [I] enum pmfs_type, once a name can lead to it */
 	pthread_rwlock_t lock;
 	struct pmfs_inode now;       /* [i] the newest version, checked; times may be newer than on media */
@@ -33,11 +35,15 @@ struct inode {
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
 	void *lease;                 /* [i] the server's; see pmfs_lease_set */
 	bool stores;                 /* [i] see pmfs_lease_stores */
+	uint64_t late_ticket;        /* [i] of the record that has changed it last; 0: it is settled */
+	uint32_t late_journal;       /* [i] whose */
+	uint32_t late_cpu;           /* [i] */
 };
 
 struct inode_bucket {
 	pthread_mutex_t lock;
-	struct inode *first;
+	struct inode *first;         /* [b] the latest to be read comes first */
+	uint32_t idle;               /* [b] with no reference */
 } ALIGNED(64);
 
 /* Free inode numbers, one pool a CPU. */
@@ -48,8 +54,18 @@ struct inode_pool {
 	uint32_t room;
 } ALIGNED(64);
 
-struct journal_lock {
+/* One journal's latest record: until it is durable in its places, they are known (change.h, C6). */
+#define JOURNAL_PLACES_MAX (PMFS_JOURNAL_INODES + PMFS_JOURNAL_WORDS)
+struct journal {
 	pthread_mutex_t lock;
+	uint64_t ticket;             /* [j] counts the records */
+	_Atomic uint64_t settled;    /* [a] the records up to this one are durable in their places */
+	uint32_t cpu;                /* [j] that has stored and written back the latest one's places */
+	uint32_t places;             /* [j] */
+	struct {
+		const void *at;
+		uint32_t bytes;
+	} place[JOURNAL_PLACES_MAX]; /* [j] */
 } ALIGNED(64);
 
 struct pmfs {
@@ -58,11 +74,12 @@ struct pmfs {
 	struct pmfs_super super;      /* [I] a checked copy */
 	uint32_t state;               /* [I] the low half of the state word while mounted */
 	bool unclean;                 /* [I] */
+	bool scanned;                 /* [I] */
 	uint32_t cpus;                /* [I] */
 	struct space space;
 	struct inode_bucket bucket[INODE_BUCKETS];
 	struct inode_pool *pool;      /* [I] array of cpus */
-	struct journal_lock journal[PMFS_JOURNALS_MAX];
+	struct journal journal[PMFS_JOURNALS_MAX];
 	pthread_mutex_t rename_lock;  /* moving directories, or between them */
 	pthread_mutex_t table_lock;   /* growing the table */
 	uint64_t *_Atomic table[TABLE_CHUNKS]; /* [a] block numbers of the table's blocks */
@@ -70,10 +87,13 @@ struct pmfs {
 	_Atomic uint64_t inodes_used; /* [a] */
 	struct inode *table_inode;    /* [I] PMFS_INODE_TABLE */
 	struct inode *root;           /* [I] PMFS_INODE_ROOT */
+	struct cached_name *names;    /* [I] name_cache.h */
+	uint32_t names_mask;          /* [I] */
 };
 
+/* The caller's CPU, below fs->cpus. */
 uint32_t pmfs_cpu(const struct pmfs *fs);
-uint64_t pmfs_now_ns(void);
+uint64_t pmfs_now_ns(const struct pmfs *fs); /* fs may be NULL */
 void pmfs_log(const struct pmfs *fs, const char *format, ...) PRINTF(2, 3);
 
 static inline void *block_at(const struct pmfs *fs, uint64_t block)
@@ -105,24 +125,32 @@ const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode);
  * free inode). */
 MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
 void inode_hold(struct inode *inode);
-/* The last one out writes late times; without links the inode and its blocks are freed. No inode
- * lock held. */
+/* The last one out writes late times; without links the inode and its blocks are freed. The inode
+ * stays in DRAM until others want its place, also when it is free. No inode lock held. */
 void inode_put(struct inode *inode);
 /* Is anything but the mount's own inodes in use? */
 bool inode_any_open(struct pmfs *fs);
 void inode_forget_all(struct pmfs *fs); /* at unmount: frees the memory, whatever the count */
 
 /* An inode number that is free, as an inode with one reference that nobody else can find by name;
- * its `now` is the free version. inode_number_free gives a number back whose inode is free on
- * media. ERR_NO_SPACE, ERR_NO_MEMORY. */
+ * its `now` is the free version. inode_put of an inode that is still, or again, free gives its number
+ * back. ERR_NO_SPACE, ERR_NO_MEMORY. */
 MUST_USE err_t inode_take_free(struct pmfs *fs, struct inode **out);
-void inode_give_back(struct inode *inode); /* after inode_take_free: it was not used after all */
 MUST_USE err_t inode_number_free(struct pmfs *fs, uint64_t number);
 /* Mounting: the table's blocks, as its tree lists them. */
 MUST_USE err_t inode_table_learn(struct pmfs *fs);
 MUST_USE err_t inode_table_grow(struct pmfs *fs);
-/* Frees all blocks and then the inode; links are 0 and nobody can find it. */
-MUST_USE err_t inode_destroy(struct inode *inode);
+/* No reference but the caller's. While the directories that name the inode are locked it stays so. */
+bool inode_is_alone(struct inode *inode);
+/* In a change: the inode is free afterwards. Once that is committed, inode_release gives back the
+ * blocks that its last version had. */
+struct change;
+void inode_free_in(struct change *c, struct inode *inode);
+void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);
+/* Both, in a change of its own. Locked for writing (or the caller's alone), and no name leads to it. */
+void inode_destroy(struct inode *inode);
+/* Before what its last record vouches for is stored to (change.h, C6). Locked for writing. */
+void inode_settle(struct inode *inode);
 /* Late times, on media. Locked for writing. */
 MUST_USE err_t inode_flush_times(struct inode *inode);
 /* Clients that hold a lease see the inode as it is now. Locked for writing. (file.c) */

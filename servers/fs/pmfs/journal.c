@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* journal.c - changes of several inodes: a redo record, then the places themselves.
- * A journal is used by one change at a time and only after the change before it in the same
- * journal is durable in its place (C6 in change.h), so a torn record hides nothing. Replay needs
- * no end mark: inode versions tell old from new. */
+ * A journal is used by one change at a time and has its two last records, in turn in its halves: the
+ * fence that commits one settles the one before (C6 in change.h), so what a torn record overwrites is
+ * never needed. Replay needs no end mark: inode versions tell old from new. */
 #include "change.h"
 #include "crc32c.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct pmfs_journal *journal_at(const struct pmfs *fs, uint32_t index)
+static struct pmfs_journal *record_at(const struct pmfs *fs, uint32_t index, uint64_t ticket)
 {
-	return block_at(fs, PMFS_JOURNAL_BLOCK + index);
+	uint8_t *block = block_at(fs, PMFS_JOURNAL_BLOCK + index);
+
+	return (struct pmfs_journal *)(void *)(block + ticket % PMFS_JOURNAL_RECORDS * PMFS_RECORD_ROOM);
 }
 
 /* This CPU's own journal, or the next that is not busy. */
-static uint32_t journal_lock_one(struct pmfs *fs)
+static uint32_t journal_lock_one(struct pmfs *fs, uint32_t cpu)
 {
-	const uint32_t first = pmfs_cpu(fs) % fs->super.journals;
+	const uint32_t first = cpu % fs->super.journals;
 
 	for (uint32_t i = 0; i < fs->super.journals; i++) {
 		uint32_t index = (first + i) % fs->super.journals;
@@ -28,93 +30,180 @@ static uint32_t journal_lock_one(struct pmfs *fs)
 	return first;
 }
 
-static void record_fill(const struct change *c, uint64_t version, struct pmfs_journal *record, uint8_t **packed_end)
+/* Words and pieces go behind the last inode. Returns the record's bytes. */
+static size_t record_seal(struct change *c, uint64_t version)
 {
-	memset(record, 0, sizeof(*record));
-	record->magic = PMFS_JOURNAL_MAGIC;
-	record->version = version;
-	record->inodes = (uint16_t)c->inodes;
-	record->words = (uint16_t)c->words;
-	for (uint32_t i = 0; i < c->inodes; i++) {
-		record->inode[i].number = c->inode[i]->number;
-		record->inode[i].inode = c->next[i];
+	struct pmfs_journal *head = &c->record.head;
+	uint8_t *end = (uint8_t *)&c->record.inode[c->inodes];
+
+	for (uint32_t i = 0; i < c->words; i++, end += sizeof(c->word[i]))
+		memcpy(end, &c->word[i], sizeof(c->word[i]));
+	for (uint32_t i = 0; i < c->vouched; i++, end += sizeof(c->piece[i]))
+		memcpy(end, &c->piece[i], sizeof(c->piece[i]));
+	const size_t bytes = (size_t)(end - (uint8_t *)head);
+	*head = (struct pmfs_journal) {
+		.magic = PMFS_JOURNAL_MAGIC,
+		.version = version,
+		.bytes = (uint32_t)(bytes - offsetof(struct pmfs_journal, version)),
+		.inodes = (uint8_t)c->inodes,
+		.words = (uint8_t)c->words,
+		.vouched = (uint8_t)c->vouched,
+	};
+	head->crc = crc32c(0, &head->version, head->bytes);
+	return bytes;
+}
+
+static void places_write_back(struct pmfs *fs, const struct journal *journal)
+{
+	for (uint32_t i = 0; i < journal->places; i++)
+		pm_write_back(&fs->pm, journal->place[i].at, journal->place[i].bytes);
+}
+
+bool journal_is_late(struct inode *inode, uint32_t cpu)
+{
+	struct pmfs *fs = inode->fs;
+	struct journal *journal = &fs->journal[inode->late_journal];
+
+	if (inode->late_ticket == 0)
+		return false;
+	if (atomic_load(&journal->settled) >= inode->late_ticket) {
+		inode->late_ticket = 0;
+		return false;
 	}
+	if (unlikely(inode->late_cpu != cpu)) {
+		pthread_mutex_lock(&journal->lock);
+		if (journal->ticket == inode->late_ticket)
+			places_write_back(fs, journal);
+		pthread_mutex_unlock(&journal->lock);
+	}
+	return true;
+}
+
+void inode_settle(struct inode *inode)
+{
+	if (inode->late_ticket != 0 && journal_is_late(inode, pmfs_cpu(inode->fs))) {
+		pm_fence(&inode->fs->pm);
+		inode->late_ticket = 0;
+	}
+}
+
+void journal_settle_all(struct pmfs *fs)
+{
+	for (uint32_t i = 0; i < fs->super.journals; i++)
+		if (atomic_load(&fs->journal[i].settled) != fs->journal[i].ticket)
+			places_write_back(fs, &fs->journal[i]);
+	pm_fence(&fs->pm);
+	for (uint32_t i = 0; i < fs->super.journals; i++)
+		atomic_store(&fs->journal[i].settled, fs->journal[i].ticket);
+}
+
+void journal_inode_write(struct change *c, uint32_t i)
+{
+	const struct inode *inode = c->inode[i];
+	struct pmfs_inode *to = &inode->slot->copy[!inode->copy];
+
+	pm_store(&c->fs->pm, to, change_next(c, i), sizeof(*to));
+	pm_write_back(&c->fs->pm, to, sizeof(*to));
+}
+
+/* After the commit. Every CPU can write them back again: no non-temporal stores. */
+static void places_write(struct change *c, struct journal *journal)
+{
+	struct pmem *pm = &c->fs->pm;
+	uint32_t n = 0;
+
 	for (uint32_t i = 0; i < c->words; i++) {
-		record->word[i].offset = (uint64_t)((uint8_t *)c->word[i].at - c->fs->pm.base);
-		record->word[i].value = c->word[i].value;
-		record->word[i].owner = c->word[i].owner;
-		if (c->word[i].body == NULL)
-			continue;
-		record->word[i].body = (uint64_t)((const uint8_t *)c->word[i].body - c->fs->pm.base);
-		record->word[i].body_bytes = c->word[i].body_bytes;
-		record->word[i].body_crc = crc32c(0, c->word[i].body, c->word[i].body_bytes);
+		uint64_t *at = (uint64_t *)(void *)(pm->base + c->word[i].offset);
+		pm_store_u64(pm, at, c->word[i].value);
+		pm_write_back(pm, at, sizeof(*at));
+		journal->place[n].at = at;
+		journal->place[n++].bytes = sizeof(*at);
 	}
-	*packed_end = (uint8_t *)(c->words != 0 ? (void *)&record->word[c->words] : (void *)&record->inode[c->inodes]);
-	record->bytes = (uint32_t)(*packed_end - (uint8_t *)&record->version);
-	record->crc = crc32c(0, &record->version, record->bytes);
+	for (uint32_t i = 0; i < c->inodes; i++) {
+		journal_inode_write(c, i);
+		journal->place[n].at = &c->inode[i]->slot->copy[!c->inode[i]->copy];
+		journal->place[n++].bytes = sizeof(struct pmfs_inode);
+	}
+	journal->places = n;
 }
 
 void journal_write(struct change *c, uint64_t version)
 {
-	struct pmem *pm = &c->fs->pm;
-	struct pmfs_journal record;
-	uint8_t *end;
-	const uint32_t index = journal_lock_one(c->fs);
+	struct pmfs *fs = c->fs;
+	const size_t bytes = record_seal(c, version);
+	const uint32_t index = journal_lock_one(fs, c->cpu);
+	struct journal *journal = &fs->journal[index];
+	const uint64_t ticket = journal->ticket + 1;
 
-	record_fill(c, version, &record, &end);
-	pm_store_nt(pm, journal_at(c->fs, index), &record, (size_t)(end - (uint8_t *)&record));
-	pm_fence(pm); /* from here on it has happened */
-	for (uint32_t i = 0; i < c->words; i++) {
-		pm_store_u64(pm, c->word[i].at, c->word[i].value);
-		pm_write_back(pm, c->word[i].at, 8);
-	}
+	if (unlikely(journal->cpu != c->cpu))
+		places_write_back(fs, journal);
+	pm_store_nt(&fs->pm, record_at(fs, index, ticket), &c->record, bytes);
+	pm_fence(&fs->pm); /* from here on it has happened; and the record before is settled */
+	atomic_store(&journal->settled, ticket - 1);
+	places_write(c, journal);
+	journal->cpu = c->cpu;
+	journal->ticket = ticket;
 	for (uint32_t i = 0; i < c->inodes; i++) {
-		struct inode *inode = c->inode[i];
-		struct pmfs_inode *to = &inode_slot(c->fs, inode->number)->copy[!inode->copy];
-		pm_store(pm, to, &c->next[i], sizeof(*to));
-		pm_write_back(pm, to, sizeof(*to));
+		c->inode[i]->late_ticket = ticket;
+		c->inode[i]->late_journal = index;
+		c->inode[i]->late_cpu = c->cpu;
 	}
-	pm_fence(pm);
-	pthread_mutex_unlock(&c->fs->journal[index].lock);
+	pthread_mutex_unlock(&journal->lock);
 }
 
 /* --- after an unclean end --- */
 
-/* In range; and the entry that it makes valid has arrived. One whose slot was used again since
- * then is another: the transaction was complete long before, so not replaying it is right. */
+/* A checked record, taken apart. */
+struct record {
+	const struct pmfs_journal *head;
+	const struct pmfs_journal_inode *inode;
+	const struct pmfs_journal_word *word;
+	const struct pmfs_journal_piece *piece;
+};
+
 static bool word_good(const struct pmfs *fs, const struct pmfs_journal_word *word)
 {
-	if (word->offset % 8 != 0 || !block_range_good(fs, word->offset >> PMFS_BLOCK_SHIFT, 1))
-		return false;
-	if (word->body == 0)
-		return true;
-	if (word->body_bytes > PMFS_BLOCK || !block_range_good(fs, word->body >> PMFS_BLOCK_SHIFT, 1) ||
-			(word->body & (PMFS_BLOCK - 1)) + word->body_bytes > PMFS_BLOCK)
-		return false;
-	return crc32c(0, fs->pm.base + word->body, word->body_bytes) == word->body_crc;
+	return word->offset % 8 == 0 && block_range_good(fs, word->offset >> PMFS_BLOCK_SHIFT, 1);
 }
 
-static bool record_good(const struct pmfs *fs, const struct pmfs_journal *record)
+/* It has arrived. If its place was used again since then, something else is there: the transaction was
+ * complete long before, so not replaying it is right. */
+static bool piece_good(const struct pmfs *fs, const struct pmfs_journal_piece *piece)
 {
-	const uint32_t least = offsetof(struct pmfs_journal, inode) - offsetof(struct pmfs_journal, version);
-	const uint32_t most = sizeof(*record) - offsetof(struct pmfs_journal, version);
+	if (!block_range_good(fs, piece->offset >> PMFS_BLOCK_SHIFT, 1) || piece->bytes > PMFS_BLOCK ||
+			(piece->offset & (PMFS_BLOCK - 1)) + piece->bytes > PMFS_BLOCK)
+		return false;
+	return crc32c(0, fs->pm.base + piece->offset, piece->bytes) == piece->crc;
+}
 
-	if (record->magic != PMFS_JOURNAL_MAGIC || record->bytes < least || record->bytes > most ||
-			crc32c(0, &record->version, record->bytes) != record->crc)
+static bool record_good(const struct pmfs *fs, const struct pmfs_journal *head, struct record *out)
+{
+	const size_t counted = sizeof(*head) - offsetof(struct pmfs_journal, version) +
+			head->inodes * sizeof(struct pmfs_journal_inode) + head->words * sizeof(struct pmfs_journal_word) +
+			head->vouched * sizeof(struct pmfs_journal_piece);
+
+	if (head->magic != PMFS_JOURNAL_MAGIC || head->inodes > PMFS_JOURNAL_INODES || head->words > PMFS_JOURNAL_WORDS ||
+			head->vouched > PMFS_JOURNAL_VOUCHED || head->bytes != counted ||
+			crc32c(0, &head->version, head->bytes) != head->crc)
 		return false;
-	if (record->inodes > PMFS_JOURNAL_INODES || record->words > PMFS_JOURNAL_WORDS)
-		return false;
-	for (uint32_t i = 0; i < record->words; i++)
-		if (!word_good(fs, &record->word[i]))
+	out->head = head;
+	out->inode = (const struct pmfs_journal_inode *)(const void *)(head + 1);
+	out->word = (const struct pmfs_journal_word *)(const void *)&out->inode[head->inodes];
+	out->piece = (const struct pmfs_journal_piece *)(const void *)&out->word[head->words];
+	for (uint32_t i = 0; i < head->words; i++)
+		if (!word_good(fs, &out->word[i]))
+			return false;
+	for (uint32_t i = 0; i < head->vouched; i++)
+		if (!piece_good(fs, &out->piece[i]))
 			return false;
 	return true;
 }
 
 static int record_order(const void *a, const void *b)
 {
-	const struct pmfs_journal *x = *(struct pmfs_journal *const *)a, *y = *(struct pmfs_journal *const *)b;
+	const uint64_t x = ((const struct record *)a)->head->version, y = ((const struct record *)b)->head->version;
 
-	return x->version < y->version ? -1 : x->version > y->version;
+	return x < y ? -1 : x > y;
 }
 
 /* The version that counts on media now; 0 if neither copy is good. */
@@ -125,34 +214,44 @@ static uint64_t version_on_media(uint64_t number, const struct pmfs_inode_slot *
 	return inode_slot_pick(number, slot, true, &copy) == OK ? slot->copy[copy].version : 0;
 }
 
-static err_t record_replay(struct pmfs *fs, const struct pmfs_journal *record, bool *newer)
+/* *current: the media's version of the inode is not newer than the record. */
+static err_t inode_replay(struct pmfs *fs, const struct pmfs_journal_inode *recorded, uint64_t record_version,
+		bool *current, bool *newer)
+{
+	const uint64_t number = recorded->number;
+	const struct pmfs_inode *inode = &recorded->inode;
+	struct pmfs_inode_slot *slot = inode_slot(fs, number);
+
+	if (slot == NULL || inode->version != record_version || !inode_copy_good(number, inode))
+		return ERR_CORRUPT;
+	const uint64_t version = version_on_media(number, slot);
+	*current = version <= record_version;
+	if (version >= record_version)
+		return OK;
+	struct pmfs_inode *to = &slot->copy[0];
+	if (inode_copy_good(number, to) && (!inode_copy_good(number, &slot->copy[1]) ||
+			slot->copy[1].version < to->version))
+		to = &slot->copy[1];
+	pm_store_nt(&fs->pm, to, inode, sizeof(*to));
+	*newer = true;
+	return OK;
+}
+
+static err_t record_replay(struct pmfs *fs, const struct record *record, bool *newer)
 {
 	struct pmem *pm = &fs->pm;
 	bool current[PMFS_JOURNAL_INODES] = { false };
 
 	*newer = false;
-	for (uint32_t i = 0; i < record->inodes; i++) {
-		const uint64_t number = record->inode[i].number;
-		const struct pmfs_inode *inode = &record->inode[i].inode;
-		struct pmfs_inode_slot *slot = inode_slot(fs, number);
-		if (slot == NULL || inode->version != record->version || !inode_copy_good(number, inode))
-			return ERR_CORRUPT;
-		const uint64_t version = version_on_media(number, slot);
-		current[i] = version <= record->version;
-		if (version >= record->version)
-			continue;
-		struct pmfs_inode *to = &slot->copy[0];
-		if (inode_copy_good(number, to) && (!inode_copy_good(number, &slot->copy[1]) ||
-				slot->copy[1].version < to->version))
-			to = &slot->copy[1];
-		pm_store(pm, to, inode, sizeof(*to));
-		pm_write_back(pm, to, sizeof(*to));
-		*newer = true;
+	for (uint32_t i = 0; i < record->head->inodes; i++) {
+		err_t err = inode_replay(fs, &record->inode[i], record->head->version, &current[i], newer);
+		if (err != OK)
+			return err;
 	}
-	for (uint32_t i = 0; i < record->words; i++) {
+	for (uint32_t i = 0; i < record->head->words; i++) {
 		const struct pmfs_journal_word *word = &record->word[i];
-		uint64_t *at = (uint64_t *)(void *)(fs->pm.base + word->offset);
-		for (uint32_t k = 0; k < record->inodes; k++) {
+		uint64_t *at = (uint64_t *)(void *)(pm->base + word->offset);
+		for (uint32_t k = 0; k < record->head->inodes; k++) {
 			if (record->inode[k].number != word->owner || !current[k] || *at == word->value)
 				continue;
 			pm_store_u64(pm, at, word->value);
@@ -163,23 +262,36 @@ static err_t record_replay(struct pmfs *fs, const struct pmfs_journal *record, b
 	return OK;
 }
 
+/* What was not committed must not seem so later, when its pieces have come to the same places by another
+ * change of the same version. */
+static void records_forget(struct pmfs *fs)
+{
+	for (uint32_t i = 0; i < fs->super.journals; i++)
+		for (uint32_t half = 0; half < PMFS_JOURNAL_RECORDS; half++)
+			if (record_at(fs, i, half)->magic != 0)
+				pm_zero_nt(&fs->pm, record_at(fs, i, half), sizeof(struct pmfs_journal));
+}
+
 err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
 {
-	struct pmfs_journal *record[PMFS_JOURNALS_MAX] = { NULL };
+	struct record record[PMFS_JOURNALS_MAX * PMFS_JOURNAL_RECORDS];
 	uint32_t count = 0;
 
 	*replayed = 0;
 	for (uint32_t i = 0; i < fs->super.journals; i++)
-		if (record_good(fs, journal_at(fs, i)))
-			record[count++] = journal_at(fs, i);
+		for (uint32_t half = 0; half < PMFS_JOURNAL_RECORDS; half++)
+			count += record_good(fs, record_at(fs, i, half), &record[count]);
 	qsort(record, count, sizeof(record[0]), record_order);
 	for (uint32_t i = 0; i < count; i++) {
 		bool newer;
-		err_t err = record_replay(fs, record[i], &newer);
+		err_t err = record_replay(fs, &record[i], &newer);
 		if (err != OK)
 			return err;
 		*replayed += newer;
 	}
+	pm_fence(&fs->pm);
+	if (fs->options.damage == NULL)
+		records_forget(fs);
 	pm_fence(&fs->pm);
 	return OK;
 }

@@ -15,7 +15,7 @@
 
 #define PMFS_MAGIC 0x53464d504c544e4cull     /* "LNTLPMFS" */
 #define PMFS_FORMATTING 0x21544d464c544e4cull /* "LNTLFMT!": mkfs was interrupted, there is nothing here */
-#define PMFS_VERSION 1u
+#define PMFS_VERSION 2u
 #define PMFS_BLOCK 4096u
 #define PMFS_BLOCK_SHIFT 12
 #define PMFS_BYTES_MIN (4ull << 20)
@@ -44,6 +44,34 @@ _Static_assert(sizeof(struct pmfs_super) == 256, "superblock");
 
 /* The state word: the low half counts and says, the high half is crc32c of the low half's 4 bytes. */
 #define PMFS_STATE_CLEAN 0x1u /* bit 0; the other 31 bits count mounts */
+
+/* In the state word's block: where the summary of a clean unmount lies (summary.h). */
+#define PMFS_SUMMARY_PLACE 64
+struct pmfs_summary_place {
+	uint32_t crc;         /* of the 28 bytes that follow */
+	uint32_t state;       /* the low half of the state word with which it holds */
+	uint64_t block;
+	uint64_t bytes;
+	uint32_t summary_crc; /* of all its bytes */
+	uint32_t reserved;
+};
+_Static_assert(sizeof(struct pmfs_summary_place) == 32, "place of the summary");
+
+#define PMFS_SUMMARY_MAGIC 0x4d534d50u /* "PMSM" */
+#define PMFS_REGION_BLOCKS 32768u      /* their bits fill a block */
+
+/* The summary's head. Behind it, each filled up to 64 bytes: for each region the number of free blocks
+ * (32 bits); for each region that has some of both, a block of bits, 1 is used, also past the device's end; a bit
+ * for each inode slot, 1 is used. */
+struct pmfs_summary {
+	uint32_t magic;
+	uint32_t regions;
+	uint64_t mixed;        /* regions with bits */
+	uint64_t table_blocks; /* of the inode table */
+	uint64_t inodes_used;
+	uint64_t reserved[4];
+};
+_Static_assert(sizeof(struct pmfs_summary) == 64, "summary");
 
 #define PMFS_EXTENTS_INLINE 3
 #define PMFS_TARGET_INLINE 48
@@ -76,7 +104,8 @@ struct pmfs_inode {
 	uint16_t entries;  /* used in root[] */
 	uint16_t flags;
 	uint64_t blocks;   /* allocated, tree nodes included */
-	uint64_t parent;   /* of a directory: the inode that names it */
+	uint32_t parent;   /* of a directory: the inode that names it */
+	uint32_t attributes; /* 0; kept for the inode that holds extended attributes */
 	union {
 		struct pmfs_extent root[PMFS_EXTENTS_INLINE];
 		char target[PMFS_TARGET_INLINE];
@@ -140,9 +169,24 @@ _Static_assert(offsetof(struct pmfs_dirent, name) == PMFS_DIRENT_BYTES, "directo
 #define PMFS_JOURNAL_MAGIC 0x524a4d50u /* "PMJR" */
 #define PMFS_JOURNAL_INODES 4
 #define PMFS_JOURNAL_WORDS 4
+#define PMFS_JOURNAL_VOUCHED 16
+#define PMFS_JOURNAL_RECORDS 2
+#define PMFS_RECORD_ROOM (PMFS_BLOCK / PMFS_JOURNAL_RECORDS)
 
-/* A journal holds one transaction. Valid if magic, crc and the bodies' crcs hold; replayed where
- * the media has an older version. */
+/* A journal holds its last two transactions, in turn in its halves. Each is this head, and behind it, without
+ * gaps, `inodes` inodes, `words` words and `vouched` pieces. Valid if magic and crc hold and the pieces' crcs do; replayed where the
+ * media has an older version. */
+struct pmfs_journal {
+	uint32_t magic;
+	uint32_t crc;     /* of the bytes that follow, `bytes` in all */
+	uint64_t version; /* of every inode in it */
+	uint32_t bytes;
+	uint8_t inodes;
+	uint8_t words;
+	uint8_t vouched;
+	uint8_t reserved[9];
+};
+_Static_assert(sizeof(struct pmfs_journal) == 32, "journal");
 struct pmfs_journal_inode {
 	uint64_t number;
 	struct pmfs_inode inode;
@@ -151,20 +195,15 @@ struct pmfs_journal_word {
 	uint64_t offset;  /* bytes from the start of the device, 8-byte aligned */
 	uint64_t value;
 	uint64_t owner;   /* inode number, one of the transaction's inodes */
-	uint64_t body;    /* bytes from the start of the device: the directory entry that the word makes valid; 0: none */
-	uint32_t body_bytes;
-	uint32_t body_crc; /* if the bytes there are others, the transaction was not committed */
 };
-struct pmfs_journal {
-	uint32_t magic;
-	uint32_t crc;     /* of the bytes that follow, `bytes` in all */
-	uint64_t version; /* of every inode in it */
-	uint32_t bytes;
-	uint16_t inodes;
-	uint16_t words;
-	uint8_t reserved[8];
-	struct pmfs_journal_inode inode[PMFS_JOURNAL_INODES];
-	struct pmfs_journal_word word[PMFS_JOURNAL_WORDS];
+/* What has to be on the media for the transaction to have happened: new entries, leaves, nodes, targets,
+ * appended bytes. */
+struct pmfs_journal_piece {
+	uint64_t offset;  /* bytes from the start of the device */
+	uint32_t bytes;   /* in one block */
+	uint32_t crc;
 };
-_Static_assert(sizeof(struct pmfs_journal) == 736, "journal");
-_Static_assert(sizeof(struct pmfs_journal) <= PMFS_BLOCK, "journal");
+#define PMFS_JOURNAL_TAIL_MAX \
+	(PMFS_JOURNAL_WORDS * sizeof(struct pmfs_journal_word) + PMFS_JOURNAL_VOUCHED * sizeof(struct pmfs_journal_piece))
+_Static_assert(sizeof(struct pmfs_journal) + PMFS_JOURNAL_INODES * sizeof(struct pmfs_journal_inode) +
+		PMFS_JOURNAL_TAIL_MAX <= PMFS_RECORD_ROOM, "two records in a block");

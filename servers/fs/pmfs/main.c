@@ -372,8 +372,8 @@ static const struct kit_server server = { .name = "pmfs", .dispatch = dispatch, 
 static err_t mount_zone(bool format, handle_t *zone)
 {
 	char reason[PMFS_REASON_BYTES];
-	struct pmfs_options options = { .format = format, .cpus = kit_cpu_count(), .cpu = kit_cpu, .log = log_line,
-		.revoke = lease_revoke, .publish = lease_publish };
+	struct pmfs_options options = { .format = format, .cpus = kit_cpu_count(), .cpu = kit_cpu, .now = kit_now_ns,
+		.log = log_line, .revoke = lease_revoke, .publish = lease_publish };
 	uint64_t bytes;
 	void *base;
 
@@ -391,7 +391,8 @@ static err_t mount_zone(bool format, handle_t *zone)
 	if (err != OK)
 		kit_log("refused: %s", reason);
 	else
-		kit_log("mounted %llu MiB, %s", (unsigned long long)(bytes >> 20), pm_describe());
+		kit_log("mounted %llu MiB, %s%s", (unsigned long long)(bytes >> 20), pm_describe(),
+				pmfs_was_scanned(fs) ? ", every inode checked" : "");
 	return err;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mount.c - from media to a struct pmfs, and back.
  * M1  Nothing is written before the superblock has been accepted.
- * M2  After a clean end nothing is written before every inode and tree has been checked.
+ * M2  After a clean end nothing is written before every inode and tree has been checked; unless there
+ * is a summary (summary.h): then each is checked when it is used first.
  * M3  After an unclean end the journals are replayed first; the inodes are checked after that,
  * then mended: copies that
  *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1).
@@ -9,6 +10,8 @@
  * M4  The state word says "in use" before anything else is written, "clean" after everything else. */
 #include "change.h"
 #include "extent_tree.h"
+#include "name_cache.h"
+#include "summary.h"
 #include "super.h"
 
 #include <stdarg.h>
@@ -19,13 +22,17 @@
 
 uint32_t pmfs_cpu(const struct pmfs *fs)
 {
-	return fs->options.cpu != NULL ? fs->options.cpu() : 0;
+	const uint32_t cpu = fs->options.cpu != NULL ? fs->options.cpu() : 0;
+
+	return likely(cpu < fs->cpus) ? cpu : cpu % fs->cpus;
 }
 
-uint64_t pmfs_now_ns(void)
+uint64_t pmfs_now_ns(const struct pmfs *fs)
 {
 	struct timespec now = { 0 };
 
+	if (likely(fs != NULL && fs->options.now != NULL))
+		return fs->options.now();
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
@@ -79,6 +86,7 @@ void pmfs_abandon(struct pmfs *fs)
 		free(fs->pool[i].numbers);
 	free(fs->pool);
 	space_destroy(&fs->space);
+	name_cache_destroy(fs);
 	free(fs);
 }
 
@@ -104,8 +112,9 @@ static err_t scan_mark(void *context, const struct pmfs_extent *what, bool leaf)
 	const uint64_t count = leaf ? what->count : 1;
 
 	scan->found_blocks += count;
-	if (space_mark(&scan->fs->space, what->physical, count) == OK)
-		return OK;
+	err_t err = scan->fs->scanned ? space_mark(&scan->fs->space, what->physical, count) : OK;
+	if (err != ERR_CORRUPT)
+		return err;
 	return scan_refuse(scan, "it claims blocks that belong to somebody else");
 }
 
@@ -192,13 +201,14 @@ static void slot_mend(struct scan *scan, struct pmfs_inode_slot *slot, uint64_t 
 static err_t inode_mend(struct scan *scan, uint64_t number, const struct pmfs_inode *now, uint8_t copy)
 {
 	struct pmfs *fs = scan->fs;
-	struct inode inode = { .number = number, .fs = fs, .now = *now, .copy = copy };
+	struct inode inode = { .number = number, .fs = fs, .slot = inode_slot(fs, number), .now = *now, .copy = copy };
 	const uint64_t into = now->size % PMFS_BLOCK;
 	struct tree_hit hit;
 
 	if (now->links == 0) {
 		scan->mended++;
-		return inode_destroy(&inode);
+		inode_destroy(&inode);
+		return inode_number_free(fs, number);
 	}
 	if (now->type != PMFS_FILE)
 		return OK;
@@ -230,6 +240,8 @@ static err_t mend_all(struct scan *scan)
 		pmfs_log(fs, "one copy of the superblock was damaged; it is mended");
 		scan->mended++;
 	}
+	if (!fs->scanned)
+		return OK; /* an inode is checked when it is used first */
 	slot_mend(scan, inode_slot(fs, PMFS_INODE_TABLE), PMFS_INODE_TABLE);
 	for (uint64_t number = PMFS_INODE_ROOT; number < end; number++) {
 		struct pmfs_inode_slot *slot = inode_slot(fs, number);
@@ -253,7 +265,7 @@ static err_t mend_all(struct scan *scan)
 /* The table's own inode lies in the anchor; it changes alone, so no journal speaks of it. */
 static err_t table_open(struct pmfs *fs, struct scan *scan)
 {
-	const struct pmfs_inode_slot *slot = inode_slot(fs, PMFS_INODE_TABLE);
+	struct pmfs_inode_slot *slot = inode_slot(fs, PMFS_INODE_TABLE);
 	uint8_t copy;
 
 	scan->number = PMFS_INODE_TABLE;
@@ -265,6 +277,7 @@ static err_t table_open(struct pmfs *fs, struct scan *scan)
 	pthread_rwlock_init(&inode->lock, NULL);
 	inode->number = PMFS_INODE_TABLE;
 	inode->fs = fs;
+	inode->slot = slot;
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
@@ -285,7 +298,10 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 
 	fs->unclean = !state_good || !(state & PMFS_STATE_CLEAN);
 	fs->state = (state | PMFS_STATE_CLEAN) + 1; /* one mount more, not clean */
+	fs->scanned = fs->unclean || fs->options.scan || fs->options.damage != NULL || !summary_good(fs, state);
 	err_t err = space_init(&fs->space, fs->super.first_data_block, fs->super.blocks, fs->cpus);
+	if (err == OK)
+		err = name_cache_init(fs);
 	if (err == OK)
 		err = table_open(fs, scan);
 	if (err == OK && fs->unclean) {
@@ -294,7 +310,7 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 			snprintf(scan->reason, PMFS_REASON_BYTES, "a journal speaks of inodes that do not exist");
 	}
 	if (err == OK)
-		err = scan_table(scan);
+		err = fs->scanned ? scan_table(scan) : summary_load(fs);
 	if (err != OK)
 		return err;
 	space_ready(&fs->space);
@@ -364,6 +380,8 @@ err_t pmfs_unmount(struct pmfs *fs)
 	err_t err = pmfs_sync(fs, fs->root);
 	if (err != OK)
 		return err;
+	journal_settle_all(fs);
+	summary_write(fs, fs->state | PMFS_STATE_CLEAN);
 	state_write(&fs->pm, fs->state | PMFS_STATE_CLEAN);
 	pmfs_abandon(fs);
 	return OK;
@@ -374,6 +392,11 @@ err_t pmfs_unmount(struct pmfs *fs)
 bool pmfs_was_unclean(const struct pmfs *fs)
 {
 	return fs->unclean;
+}
+
+bool pmfs_was_scanned(const struct pmfs *fs)
+{
+	return fs->scanned;
 }
 
 uint64_t pmfs_blocks_free(struct pmfs *fs)
@@ -406,7 +429,7 @@ static err_t sync_bucket(struct pmfs *fs, struct inode_bucket *bucket)
 		uint32_t at = 0;
 		pthread_mutex_lock(&bucket->lock);
 		struct inode *inode = bucket->first;
-		while (inode != NULL && at++ < skip)
+		while (inode != NULL && (inode->refs == 0 || at++ < skip)) /* idle ones have nothing to write */
 			inode = inode->next;
 		if (inode != NULL)
 			inode->refs++;
@@ -482,6 +505,7 @@ void *pmfs_lease_get(struct inode *inode)
 void pmfs_lease_set(struct inode *inode, void *lease)
 {
 	inode_lock_write(inode);
+	inode_settle(inode); /* clients store where they like */
 	inode->lease = lease;
 	inode_publish(inode);
 	inode_unlock(inode);

@@ -4,6 +4,8 @@
 #include "name.h"
 #include "directory.h"
 #include "extent_tree.h"
+#include "name_cache.h"
+#include "text.h"
 #include "kit/fs.h"
 
 #include <string.h>
@@ -11,7 +13,7 @@
 #define OPEN_TRIES 8 /* a name that comes and goes under us */
 
 /* A directory that was removed while we held it takes no names. Locked. */
-err_t name_check_parent(const struct inode *dir)
+static err_t name_check_parent(const struct inode *dir)
 {
 	return dir->type != PMFS_DIRECTORY ? ERR_NOT_DIR : dir->now.links == 0 ? ERR_NOT_FOUND : OK;
 }
@@ -28,20 +30,24 @@ struct fresh_inode {
 	const char *target; /* PMFS_SYMLINK */
 };
 
-static err_t inode_begin(struct change *c, struct inode *inode, struct inode *parent, const struct fresh_inode *what)
+static err_t inode_begin(struct change *c, struct inode *inode, struct inode *parent, const struct fresh_inode *what,
+		uint64_t now)
 {
 	struct pmfs_inode *next = change_inode(c, inode);
-	const uint64_t version = next->version;
 	uint64_t block;
 	uint32_t count;
 
-	memset(next, 0, sizeof(*next));
-	next->version = version;
-	next->type = what->type;
-	next->mode = (uint16_t)(what->mode & 07777);
-	next->links = what->type == PMFS_DIRECTORY ? 2 : 1;
-	next->parent = what->type == PMFS_DIRECTORY ? parent->number : 0;
-	next->mtime = next->ctime = next->atime = pmfs_now_ns();
+	*next = (struct pmfs_inode) {
+		.version = next->version,
+		.type = what->type,
+		.mode = (uint16_t)(what->mode & 07777),
+		.links = what->type == PMFS_DIRECTORY ? 2 : 1,
+		.parent = what->type == PMFS_DIRECTORY ? (uint32_t)parent->number : 0,
+		.mtime = now,
+		.ctime = now,
+		.atime = now,
+	};
+	inode->ragged = false;
 	if (what->target == NULL)
 		return OK;
 	next->size = strlen(what->target);
@@ -55,43 +61,66 @@ static err_t inode_begin(struct change *c, struct inode *inode, struct inode *pa
 		return err;
 	uint8_t *to = block_at(c->fs, block);
 	pm_store_nt(&c->fs->pm, to, what->target, next->size);
-	pm_zero_nt(&c->fs->pm, to + next->size, PMFS_BLOCK - next->size);
-	c->wrote = true;
+	change_vouch(c, to, what->target, (uint32_t)next->size);
 	return tree_map(c, inode, 0, block, 1);
 }
 
+/* What the walk saw counts as long as the directory is of the same version. */
+err_t name_still_leads(struct walk *at)
+{
+	const struct inode *dir = at->parent;
+	struct dir_hit hit = { .inode = 0 };
+	err_t err = name_check_parent(dir);
+
+	if (err != OK || likely(dir->now.version == at->version))
+		return err;
+	err = dir_find(dir, &at->name, &hit);
+	if (err != OK && err != ERR_NOT_FOUND)
+		return err;
+	if (hit.inode == (at->inode != NULL ? at->inode->number : 0))
+		return OK;
+	return hit.inode == 0 ? ERR_NOT_FOUND : at->inode == NULL ? ERR_EXISTS : ERR_AGAIN;
+}
+
+/* Locked: the directory, and the new inode is ours alone. */
+static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct inode *inode)
+{
+	struct inode *dir = at->parent;
+	const uint64_t now = pmfs_now_ns(dir->fs);
+	struct change c;
+	err_t err = name_still_leads(at);
+
+	if (err != OK)
+		return err;
+	change_begin(&c, dir->fs, false);
+	struct pmfs_inode *next = change_inode(&c, dir);
+	name_touch(next, now);
+	next->links += what->type == PMFS_DIRECTORY;
+	err = inode_begin(&c, inode, dir, what, now);
+	if (err == OK)
+		err = dir_add(&c, dir, &at->name, inode->number, what->type);
+	if (err != OK) {
+		change_abort(&c);
+		return err;
+	}
+	change_commit(&c);
+	name_cache_put(dir->fs, dir->number, &at->name, &(struct dir_hit) { inode->number, what->type });
+	return OK;
+}
+
 /* A new inode under a name that must be free. On success *out has a reference. */
-static err_t name_make(const struct walk *at, const struct fresh_inode *what, struct inode **out)
+static err_t name_make(struct walk *at, const struct fresh_inode *what, struct inode **out)
 {
 	struct inode *dir = at->parent, *inode;
-	struct dir_hit hit;
-	struct change c;
 	err_t err = inode_take_free(dir->fs, &inode);
 
 	if (err != OK)
 		return err;
 	inode_lock_write(dir);
-	err = name_check_parent(dir);
-	if (err == OK) {
-		err = dir_find(dir, at->name, at->bytes, &hit);
-		err = err == OK ? ERR_EXISTS : err == ERR_NOT_FOUND ? OK : err;
-	}
-	if (err == OK) {
-		change_begin(&c, dir->fs, false);
-		struct pmfs_inode *next = change_inode(&c, dir);
-		name_touch(next, pmfs_now_ns());
-		next->links += what->type == PMFS_DIRECTORY;
-		err = inode_begin(&c, inode, dir, what);
-		if (err == OK)
-			err = dir_add(&c, dir, at->name, at->bytes, inode->number, what->type);
-		if (err == OK)
-			change_commit(&c);
-		else
-			change_abort(&c);
-	}
+	err = make_locked(at, what, inode);
 	inode_unlock(dir);
 	if (err != OK) {
-		inode_give_back(inode);
+		inode_put(inode);
 		return err;
 	}
 	atomic_fetch_add(&dir->fs->inodes_used, 1);
@@ -183,10 +212,8 @@ static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32
 		return err;
 	if (at.inode != NULL) {
 		err = open_check(fs, at.inode, flags);
-		if (err == OK) {
-			*out = at.inode;
-			at.inode = NULL;
-		}
+		if (err == OK)
+			*out = walk_take(&at);
 	} else if (!(flags & FS_OPEN_CREATE)) {
 		err = ERR_NOT_FOUND;
 	} else if (at.wants_directory || (flags & FS_OPEN_DIRECTORY)) {
@@ -211,40 +238,40 @@ err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode
 
 /* --- removing --- */
 
-/* Locked: the directory and the inode. */
-static err_t remove_locked(const struct walk *at)
+/* Locked: the directory and the inode. An inode whose last name this is, and that nobody has open,
+ * is freed by the same change. */
+static err_t remove_locked(struct walk *at)
 {
 	struct inode *dir = at->parent, *inode = at->inode;
 	const bool is_dir = inode->type == PMFS_DIRECTORY;
-	struct dir_hit hit;
+	const struct pmfs_inode last = inode->now;
+	const uint64_t now = pmfs_now_ns(dir->fs);
+	bool empty = true;
 	struct change c;
-	err_t err = name_check_parent(dir);
+	err_t err = name_still_leads(at);
 
-	if (err == OK)
-		err = dir_find(dir, at->name, at->bytes, &hit);
-	if (err != OK)
-		return err;
-	if (hit.inode != inode->number)
-		return ERR_AGAIN; /* replaced meanwhile */
-	if (is_dir) {
-		bool empty;
+	if (err == OK && is_dir)
 		err = dir_empty(inode, &empty);
-		if (err != OK || !empty)
-			return err != OK ? err : ERR_NOT_EMPTY;
-	}
+	if (err != OK || !empty)
+		return err != OK ? err : ERR_NOT_EMPTY;
 	change_begin(&c, dir->fs, true);
 	struct pmfs_inode *next_dir = change_inode(&c, dir), *next = change_inode(&c, inode);
-	const uint64_t now = pmfs_now_ns();
 	name_touch(next_dir, now);
 	next_dir->links -= is_dir;
 	next->links = is_dir ? 0 : next->links - 1;
 	next->ctime = now;
-	err = dir_remove(&c, dir, at->name, at->bytes, inode->number);
-	if (err == OK)
-		change_commit(&c);
-	else
+	const bool ends = next->links == 0 && inode_is_alone(inode);
+	if (ends)
+		inode_free_in(&c, inode);
+	err = dir_remove(&c, dir, &at->name, inode->number);
+	if (err != OK) {
 		change_abort(&c);
-	return err;
+		return err;
+	}
+	change_commit(&c);
+	if (ends)
+		inode_release(dir->fs, inode->number, &last);
+	return OK;
 }
 
 static err_t remove_once(struct pmfs *fs, const char *path, bool directory)
@@ -294,17 +321,12 @@ err_t pmfs_rmdir(struct pmfs *fs, const char *path)
 
 /* --- link --- */
 
-static err_t link_locked(const struct walk *to, struct inode *inode)
+static err_t link_locked(struct walk *to, struct inode *inode)
 {
 	struct inode *dir = to->parent;
-	struct dir_hit hit;
 	struct change c;
-	err_t err = name_check_parent(dir);
+	err_t err = name_still_leads(to);
 
-	if (err == OK) {
-		err = dir_find(dir, to->name, to->bytes, &hit);
-		err = err == OK ? ERR_EXISTS : err == ERR_NOT_FOUND ? OK : err;
-	}
 	if (err == OK && inode->now.links == 0)
 		err = ERR_NOT_FOUND;
 	if (err == OK && inode->now.links == UINT32_MAX)
@@ -312,12 +334,12 @@ static err_t link_locked(const struct walk *to, struct inode *inode)
 	if (err != OK)
 		return err;
 	change_begin(&c, dir->fs, false);
-	const uint64_t now = pmfs_now_ns();
+	const uint64_t now = pmfs_now_ns(dir->fs);
 	name_touch(change_inode(&c, dir), now);
 	struct pmfs_inode *next = change_inode(&c, inode);
 	next->links++;
 	next->ctime = now;
-	err = dir_add(&c, dir, to->name, to->bytes, inode->number, inode->type);
+	err = dir_add(&c, dir, &to->name, inode->number, inode->type);
 	if (err == OK)
 		change_commit(&c);
 	else
@@ -370,12 +392,21 @@ struct packer {
 static bool pack_entry(void *context, const struct pmfs_dirent *entry, uint64_t cookie)
 {
 	struct packer *p = context;
+	const size_t name_bytes = entry->name_bytes, bytes = (sizeof(struct fs_dirent) + name_bytes + 7) & ~(size_t)7;
+	uint8_t *out = (uint8_t *)p->entries + p->used;
 
-	if (!kit_dirent_put(p->entries, p->room, &p->used, entry->inode, cookie, entry->type, entry->name,
-			entry->name_bytes)) {
+	if (p->room - p->used < bytes) {
 		p->full = true;
 		return false;
 	}
+	const struct fs_dirent record = { entry->inode, cookie, (uint16_t)bytes, (uint16_t)name_bytes, entry->type };
+	memcpy(out, &record, sizeof(record));
+	out += sizeof(record);
+	for (size_t at = 0; at < name_bytes; at += 8, out += 8) {
+		const uint64_t word = text_word(entry->name + at, name_bytes - at);
+		memcpy(out, &word, sizeof(word));
+	}
+	p->used += bytes;
 	p->next = cookie;
 	return true;
 }

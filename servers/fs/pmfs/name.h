@@ -5,5 +5,7 @@
 #include "change.h"
 #include "walk.h"
 
-MUST_USE err_t name_check_parent(const struct inode *dir);
+/* The parent is locked: it still takes names, and the last name leads to what the walk found, be it
+ * nothing. ERR_NOT_FOUND: it is gone. ERR_EXISTS: it is new. ERR_AGAIN: it leads to something else. */
+MUST_USE err_t name_still_leads(struct walk *at);
 void name_touch(struct pmfs_inode *next, uint64_t now);

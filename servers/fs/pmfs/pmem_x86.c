@@ -53,8 +53,20 @@ static inline void clear(void *to, size_t bytes)
 
 void pm_store(struct pmem *pm, void *to, const void *from, size_t bytes)
 {
+	__m128i *at = to;
+	const __m128i *what = from;
+
 	(void)pm;
-	copy(to, from, bytes);
+	for (; bytes >= 64; bytes -= 64, at += 4, what += 4) { /* an inode is two of these: no call, no set-up */
+		const __m128i a = _mm_loadu_si128(what), b = _mm_loadu_si128(what + 1), c = _mm_loadu_si128(what + 2),
+			d = _mm_loadu_si128(what + 3);
+		_mm_storeu_si128(at, a);
+		_mm_storeu_si128(at + 1, b);
+		_mm_storeu_si128(at + 2, c);
+		_mm_storeu_si128(at + 3, d);
+	}
+	if (bytes != 0)
+		copy(at, what, bytes);
 }
 
 void pm_store_u64(struct pmem *pm, uint64_t *to, uint64_t value)
@@ -74,38 +86,58 @@ static size_t store_edge(struct pmem *pm, uint8_t *to, const uint8_t *from, size
 	return bytes;
 }
 
-static void store_nt(struct pmem *pm, uint8_t *to, const uint8_t *from, size_t bytes)
+/* To the next 16 bytes, or to the end. */
+static size_t store_head(struct pmem *pm, uint8_t *to, const uint8_t *from, size_t bytes)
 {
-	size_t head = -(uintptr_t)to & 7;
+	const size_t head = -(uintptr_t)to & 15;
 
-	if (head > bytes)
-		head = bytes;
-	if (head != 0) {
-		store_edge(pm, to, from, head);
-		to += head;
-		from = from != NULL ? from + head : NULL;
-		bytes -= head;
+	return head == 0 ? 0 : store_edge(pm, to, from, head < bytes ? head : bytes);
+}
+
+void pm_store_nt(struct pmem *pm, void *to_void, const void *from_void, size_t bytes)
+{
+	const size_t head = store_head(pm, to_void, from_void, bytes);
+	__m128i *to = (__m128i *)(void *)((uint8_t *)to_void + head);
+	const __m128i *from = (const __m128i *)(const void *)((const uint8_t *)from_void + head);
+
+	for (bytes -= head; bytes >= 64; bytes -= 64, to += 4, from += 4) {
+		const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1), c = _mm_loadu_si128(from + 2),
+			d = _mm_loadu_si128(from + 3);
+		_mm_stream_si128(to, a);
+		_mm_stream_si128(to + 1, b);
+		_mm_stream_si128(to + 2, c);
+		_mm_stream_si128(to + 3, d);
 	}
-	for (; bytes >= 8; bytes -= 8, to += 8) {
-		long long word = 0;
-		if (from != NULL) {
-			memcpy(&word, from, 8);
-			from += 8;
-		}
+	for (; bytes >= 16; bytes -= 16)
+		_mm_stream_si128(to++, _mm_loadu_si128(from++));
+	if (bytes >= 8) {
+		long long word;
+		memcpy(&word, from, 8);
 		_mm_stream_si64((long long *)(void *)to, word);
+		to = (__m128i *)(void *)((uint8_t *)to + 8);
+		from = (const __m128i *)(const void *)((const uint8_t *)from + 8);
+		bytes -= 8;
 	}
 	if (bytes != 0)
-		store_edge(pm, to, from, bytes);
+		store_edge(pm, (uint8_t *)to, (const uint8_t *)from, bytes);
 }
 
-void pm_store_nt(struct pmem *pm, void *to, const void *from, size_t bytes)
+void pm_zero_nt(struct pmem *pm, void *to_void, size_t bytes)
 {
-	store_nt(pm, to, from, bytes);
-}
+	const __m128i zero = _mm_setzero_si128();
+	const size_t head = store_head(pm, to_void, NULL, bytes);
+	__m128i *to = (__m128i *)(void *)((uint8_t *)to_void + head);
 
-void pm_zero_nt(struct pmem *pm, void *to, size_t bytes)
-{
-	store_nt(pm, to, NULL, bytes);
+	for (bytes -= head; bytes >= 64; bytes -= 64, to += 4) {
+		_mm_stream_si128(to, zero);
+		_mm_stream_si128(to + 1, zero);
+		_mm_stream_si128(to + 2, zero);
+		_mm_stream_si128(to + 3, zero);
+	}
+	for (; bytes >= 16; bytes -= 16)
+		_mm_stream_si128(to++, zero);
+	if (bytes != 0)
+		store_edge(pm, (uint8_t *)to, NULL, bytes);
 }
 
 __attribute__((target("clwb"))) static void back_clwb(uintptr_t line, uintptr_t end)

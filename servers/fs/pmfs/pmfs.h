@@ -17,9 +17,11 @@ struct inode;
 struct pmfs_options {
 	bool format;      /* make a new file system, whatever is there */
 	bool keep_blank;  /* do not format blank media: refuse it */
+	bool scan;        /* look at every inode, also after a clean end: fsck */
 	uint32_t cpus;    /* allocate and journal for so many; 0: one */
 	uint64_t seed;    /* of the uuid and the hash key when formatting; 0: the clock's */
 	uint32_t (*cpu)(void); /* the caller's CPU; NULL: 0 */
+	uint64_t (*now)(void); /* ns since the epoch; NULL: clock_gettime */
 	void (*log)(const char *line);
 	/* Not NULL: fsck of damaged media, on a copy of it. What mount would refuse is told, and left out;
 	 * nothing is mended. Only pmfs_check and pmfs_abandon may follow. */
@@ -43,6 +45,7 @@ MUST_USE err_t pmfs_unmount(struct pmfs *fs);
 void pmfs_abandon(struct pmfs *fs); /* free everything, write nothing: as after a crash. Tests, and refusing to go on */
 
 bool pmfs_was_unclean(const struct pmfs *fs);
+bool pmfs_was_scanned(const struct pmfs *fs); /* mount has looked at every inode */
 uint64_t pmfs_blocks_free(struct pmfs *fs);
 void pmfs_statfs(struct pmfs *fs, struct fs_statfs *out);
 

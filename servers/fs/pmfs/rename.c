@@ -131,36 +131,25 @@ static void unlock_children(struct rename *r)
 /* Do the names still lead where they led when we looked? Parents locked. */
 static err_t names_still(struct rename *r)
 {
-	struct dir_hit hit;
-	err_t err = name_check_parent(r->from.parent);
+	err_t err = name_still_leads(&r->from);
 
-	if (err == OK)
-		err = name_check_parent(r->to.parent);
-	if (err == OK)
-		err = dir_find(r->from.parent, r->from.name, r->from.bytes, &hit);
 	if (err != OK)
 		return err;
-	if (hit.inode != r->from.inode->number)
-		return ERR_AGAIN;
-	err = dir_find(r->to.parent, r->to.name, r->to.bytes, &hit);
-	if (err == ERR_NOT_FOUND)
-		return r->to.inode == NULL ? OK : ERR_AGAIN;
-	if (err != OK)
-		return err;
-	return r->to.inode != NULL && hit.inode == r->to.inode->number ? OK : ERR_AGAIN;
+	err = name_still_leads(&r->to);
+	return err == ERR_EXISTS || err == ERR_NOT_FOUND ? ERR_AGAIN : err; /* the new walk sees what there is */
 }
 
 static err_t rename_change(struct rename *r, struct change *c)
 {
 	struct inode *moved = r->from.inode, *replaced = r->to.inode;
 	struct inode *from = r->from.parent, *to = r->to.parent;
-	const uint64_t now = pmfs_now_ns();
+	const uint64_t now = pmfs_now_ns(r->fs);
 
 	name_touch(change_inode(c, from), now);
 	name_touch(change_inode(c, to), now);
 	change_inode(c, moved)->ctime = now;
 	if (r->directory) {
-		change_inode(c, moved)->parent = to->number;
+		change_inode(c, moved)->parent = (uint32_t)to->number;
 		change_inode(c, from)->links--;
 		change_inode(c, to)->links += replaced == NULL;
 	}
@@ -169,11 +158,11 @@ static err_t rename_change(struct rename *r, struct change *c)
 		gone->links = r->directory ? 0 : gone->links - 1;
 		gone->ctime = now;
 	}
-	err_t err = dir_add(c, to, r->to.name, r->to.bytes, moved->number, moved->type);
+	err_t err = dir_add(c, to, &r->to.name, moved->number, moved->type);
 	if (err == OK && replaced != NULL)
-		err = dir_remove(c, to, r->to.name, r->to.bytes, replaced->number);
+		err = dir_remove(c, to, &r->to.name, replaced->number);
 	if (err == OK)
-		err = dir_remove(c, from, r->from.name, r->from.bytes, moved->number);
+		err = dir_remove(c, from, &r->from.name, moved->number);
 	return err;
 }
 

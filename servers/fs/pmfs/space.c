@@ -38,21 +38,13 @@ err_t space_init(struct space *space, uint64_t first, uint64_t blocks, uint32_t 
 		group->first = (uint64_t)i * space->group_blocks;
 		group->blocks = rest < space->group_blocks ? (uint32_t)rest : space->group_blocks;
 		group->free = group->blocks;
-		group->used = calloc((group->blocks + WORD_BITS - 1) / WORD_BITS, 8);
-		if (group->used == NULL) {
-			space_destroy(space);
-			return ERR_NO_MEMORY;
-		}
-		if (group->blocks % WORD_BITS != 0) /* what lies past the device is never free */
-			group->used[group->blocks / WORD_BITS] = ~0ull << group->blocks % WORD_BITS;
 	}
-	for (uint64_t block = 0; block < first; block++) {
-		struct space_group *group = &space->group[block / space->group_blocks];
-		uint32_t bit = (uint32_t)(block - group->first);
-		group->used[bit / WORD_BITS] |= 1ull << bit % WORD_BITS;
-		group->free--;
-	}
-	return OK;
+	space->first = 0;
+	err_t err = space_mark(space, 0, first);
+	space->first = first;
+	if (err != OK)
+		space_destroy(space);
+	return err;
 }
 
 void space_destroy(struct space *space)
@@ -63,9 +55,23 @@ void space_destroy(struct space *space)
 	space->group = NULL;
 }
 
+/* The bitmap is made when the first block is taken: a large device costs nothing where it is empty. */
+static bool group_ready(struct space_group *group)
+{
+	if (likely(group->used != NULL))
+		return true;
+	uint64_t *used = calloc((group->blocks + WORD_BITS - 1) / WORD_BITS, 8);
+	if (used == NULL)
+		return false;
+	if (group->blocks % WORD_BITS != 0) /* what lies past the device is never free */
+		used[group->blocks / WORD_BITS] = ~0ull << group->blocks % WORD_BITS;
+	group->used = used;
+	return true;
+}
+
 static bool bit_get(const struct space_group *group, uint32_t bit)
 {
-	return group->used[bit / WORD_BITS] >> bit % WORD_BITS & 1;
+	return group->used != NULL && group->used[bit / WORD_BITS] >> bit % WORD_BITS & 1;
 }
 
 /* Set or clear [bit, bit + count). */
@@ -84,21 +90,30 @@ static void bits_put(struct space_group *group, uint32_t bit, uint32_t count, bo
 	}
 }
 
-/* The first bit at or after `bit` that has the value `used`; group->blocks if none. */
-static uint32_t bit_find(const struct space_group *group, uint32_t bit, bool used)
+/* The first bit in [bit, end) that has the value `used`; `end` if there is none. A group's last word is
+ * filled up with used bits. */
+static uint32_t bit_find(const struct space_group *group, uint32_t bit, uint32_t end, bool used)
 {
-	while (bit < group->blocks) {
+	while (bit < end) {
 		uint64_t word = group->used[bit / WORD_BITS];
 		if (!used)
 			word = ~word;
 		word >>= bit % WORD_BITS;
 		if (word != 0) {
 			bit += (uint32_t)__builtin_ctzll(word);
-			return bit < group->blocks ? bit : group->blocks;
+			return bit < end ? bit : end;
 		}
 		bit = (bit / WORD_BITS + 1) * WORD_BITS;
 	}
-	return group->blocks;
+	return end;
+}
+
+/* How many blocks are free from `bit` on, which is free; more than `want` are not counted. */
+static uint32_t run_at(const struct space_group *group, uint32_t bit, uint32_t want)
+{
+	const uint32_t room = group->blocks - bit;
+
+	return bit_find(group, bit, bit + (want < room ? want : room), true) - bit;
 }
 
 err_t space_mark(struct space *space, uint64_t start, uint64_t count)
@@ -110,7 +125,9 @@ err_t space_mark(struct space *space, uint64_t start, uint64_t count)
 		const uint32_t bit = (uint32_t)(start - group->first);
 		const uint32_t room = group->blocks - bit;
 		const uint32_t n = count < room ? (uint32_t)count : room;
-		if (bit_find(group, bit, true) < bit + n)
+		if (!group_ready(group))
+			return ERR_NO_MEMORY;
+		if (bit_find(group, bit, bit + n, true) < bit + n)
 			return ERR_CORRUPT;
 		bits_put(group, bit, n, true);
 		group->free -= n;
@@ -148,17 +165,17 @@ static bool group_find(const struct space_group *group, uint32_t want, uint32_t 
 	uint32_t best = 0, from = group->hint;
 
 	for (int round = 0; round < 2; round++) {
-		for (uint32_t at = bit_find(group, from, false); at < group->blocks;) {
-			uint32_t end = bit_find(group, at, true);
-			if (end - at > best) {
-				best = end - at;
+		for (uint32_t at = bit_find(group, from, group->blocks, false); at < group->blocks;) {
+			const uint32_t run = run_at(group, at, want);
+			if (run > best) {
+				best = run;
 				*bit = at;
 				if (best >= want) {
 					*count = want;
 					return true;
 				}
 			}
-			at = bit_find(group, end, false);
+			at = bit_find(group, at + run, group->blocks, false);
 		}
 		from = 0;
 	}
@@ -172,10 +189,9 @@ static bool group_alloc(struct space_group *group, uint32_t want, uint64_t *star
 	bool found = false;
 
 	pthread_mutex_lock(&group->lock);
-	if (group->free != 0) {
+	if (group->free != 0 && group_ready(group)) {
 		if (want >= SPACE_LARGE && group_find_large(group, &bit)) {
-			n = bit_find(group, bit, true) - bit;
-			n = n < want ? n : want;
+			n = run_at(group, bit, want);
 			found = true;
 		} else {
 			found = group_find(group, want, &bit, &n);
@@ -197,9 +213,8 @@ static bool goal_alloc(struct space *space, uint64_t goal, uint32_t want, uint64
 	uint32_t n = 0;
 
 	pthread_mutex_lock(&group->lock);
-	if (!bit_get(group, bit)) {
-		n = bit_find(group, bit, true) - bit;
-		n = n < want ? n : want;
+	if (group_ready(group) && !bit_get(group, bit)) {
+		n = run_at(group, bit, want);
 		group_take(group, bit, n);
 		*start = goal;
 		*count = n;
@@ -303,4 +318,83 @@ bool space_is_used(struct space *space, uint64_t block)
 	bool used = bit_get(group, (uint32_t)(block - group->first));
 	pthread_mutex_unlock(&group->lock);
 	return used;
+}
+
+/* --- the summary --- */
+
+void space_unready(struct space *space)
+{
+	const uint32_t count = space->reserve_count;
+
+	space->reserve_wanted = 0;
+	space->reserve_count = 0;
+	for (uint32_t i = 0; i < count; i++)
+		space_free(space, space->reserve[i], 1);
+}
+
+/* Groups start at multiples of SPACE_LARGE, so that a word is of one group. */
+static struct space_group *group_of(const struct space *space, uint64_t block)
+{
+	return &space->group[block / space->group_blocks];
+}
+
+uint64_t space_word(const struct space *space, uint64_t block)
+{
+	if (block >= space->blocks)
+		return UINT64_MAX;
+	const struct space_group *group = group_of(space, block);
+	const uint32_t bit = (uint32_t)(block - group->first), rest = group->blocks - bit;
+	if (group->used != NULL)
+		return group->used[bit / WORD_BITS];
+	return rest < WORD_BITS ? ~0ull << rest : 0;
+}
+
+err_t space_word_set(struct space *space, uint64_t block, uint64_t used)
+{
+	if (block >= space->blocks)
+		return OK;
+	struct space_group *group = group_of(space, block);
+	if (!group_ready(group))
+		return ERR_NO_MEMORY;
+	uint64_t *word = &group->used[(block - group->first) / WORD_BITS];
+	used |= *word; /* what space_init has marked stays */
+	group->free -= (uint32_t)__builtin_popcountll(used & ~*word);
+	*word = used;
+	return OK;
+}
+
+uint32_t space_free_in(const struct space *space, uint64_t start, uint32_t count)
+{
+	const uint64_t end = start + count;
+	uint32_t free_blocks = 0;
+
+	while (start < end && start < space->blocks) {
+		const struct space_group *group = group_of(space, start);
+		const uint64_t next = group->first + group->blocks;
+		if (start == group->first && next <= end) {
+			free_blocks += group->free;
+			start = next;
+		} else {
+			free_blocks += WORD_BITS - (uint32_t)__builtin_popcountll(space_word(space, start));
+			start += WORD_BITS;
+		}
+	}
+	return free_blocks;
+}
+
+bool space_find_run(const struct space *space, uint64_t want, uint64_t *start)
+{
+	uint64_t run = 0;
+
+	for (uint64_t block = 0; block < space->blocks; block += WORD_BITS) {
+		const uint64_t word = space_word(space, block);
+		for (uint32_t bit = 0; bit < WORD_BITS; bit++) {
+			run = word >> bit & 1 ? 0 : run + 1;
+			if (run == want) {
+				*start = block + bit + 1 - want;
+				return true;
+			}
+		}
+	}
+	return false;
 }

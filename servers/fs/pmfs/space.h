@@ -19,7 +19,7 @@ struct space_group {
 	uint32_t blocks;   /* [I] */
 	uint32_t free;     /* [g] */
 	uint32_t hint;     /* [g] where the last search ended */
-	uint64_t *used;    /* [g] bitmap: 1 is used */
+	uint64_t *used;    /* [g] bitmap: 1 is used; NULL as long as all are free */
 } ALIGNED(64);
 
 struct space {
@@ -39,10 +39,21 @@ struct space {
 MUST_USE err_t space_init(struct space *space, uint64_t first, uint64_t blocks, uint32_t cpus);
 void space_destroy(struct space *space);
 
-/* While mounting, one thread: these blocks are in use. ERR_CORRUPT: outside, or in use already. */
+/* While mounting, one thread: these blocks are in use. ERR_CORRUPT: outside, or in use already.
+ * ERR_NO_MEMORY. */
 MUST_USE err_t space_mark(struct space *space, uint64_t start, uint64_t count);
 /* All is marked: set the reserve aside. */
 void space_ready(struct space *space);
+/* Before unmounting, one thread: the reserve goes back. */
+void space_unready(struct space *space);
+
+/* For the summary (summary.h), one thread. The bits of 64 blocks, 1 is used, also past the device's
+ * end; `block` is a multiple of 64. */
+uint64_t space_word(const struct space *space, uint64_t block);
+MUST_USE err_t space_word_set(struct space *space, uint64_t block, uint64_t used); /* ERR_NO_MEMORY */
+uint32_t space_free_in(const struct space *space, uint64_t start, uint32_t count);
+/* A free run of that length, which stays free. */
+bool space_find_run(const struct space *space, uint64_t want, uint64_t *start);
 
 /* A run of 1 to `want` blocks; at `goal` if that is free (0: anywhere). With `reserve` the last
  * blocks may be used, one at a time. ERR_NO_SPACE. */

@@ -70,12 +70,13 @@ enum super_verdict super_examine(const void *base, uint64_t bytes, struct pmfs_s
 		if (out->magic != PMFS_MAGIC)
 			continue;
 		ours = true;
-		if (out->version > PMFS_VERSION) {
+		const bool good = out->crc == super_crc(out);
+		if (out->version > PMFS_VERSION || (good && out->version < PMFS_VERSION)) { /* a later one may sum up otherwise */
 			snprintf(reason, PMFS_REASON_BYTES, "the media is of format version %u; this pmfs knows %u", out->version,
 					PMFS_VERSION);
 			return SUPER_BAD;
 		}
-		if (out->crc != super_crc(out) || out->version == 0)
+		if (!good)
 			continue;
 		*error = super_check(out, bytes, reason);
 		return *error == OK ? SUPER_GOOD : SUPER_BAD;
@@ -130,7 +131,7 @@ static void format_inode(struct pmem *pm, uint64_t at, uint64_t number, struct p
 {
 	inode->version = 1;
 	inode->links = inode->type == PMFS_DIRECTORY ? 2 : 1;
-	inode->mtime = inode->ctime = inode->atime = pmfs_now_ns();
+	inode->mtime = inode->ctime = inode->atime = pmfs_now_ns(NULL);
 	inode->crc = inode_crc(number, inode);
 	store_all(pm, at, inode, sizeof(*inode));
 }
@@ -151,7 +152,7 @@ void super_format(struct pmem *pm, uint64_t seed)
 		.version = PMFS_VERSION,
 		.blocks = pm->bytes / PMFS_BLOCK,
 		.block_bytes = PMFS_BLOCK,
-		.created_ns = pmfs_now_ns(),
+		.created_ns = pmfs_now_ns(NULL),
 	};
 	const uint64_t journals = super.blocks / 128;
 

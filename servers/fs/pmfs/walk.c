@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* walk.c - path look-up: one directory locked (for reading) at a time. */
 #include "walk.h"
-#include "directory.h"
+#include "name_cache.h"
 #include "extent_tree.h"
 #include "kit/fs.h"
 
@@ -43,8 +43,8 @@ err_t symlink_read(struct inode *inode, char *target, size_t room, size_t *bytes
 	return err;
 }
 
-/* A reference on what the name leads to. */
-static err_t child_get(struct inode *dir, const char *name, size_t bytes, struct inode **out)
+/* A reference on what the name leads to; and the version of the directory that said so. */
+static err_t child_get(struct inode *dir, struct walk *out)
 {
 	struct dir_hit hit;
 	err_t err;
@@ -52,9 +52,10 @@ static err_t child_get(struct inode *dir, const char *name, size_t bytes, struct
 	if (dir->type != PMFS_DIRECTORY)
 		return ERR_NOT_DIR;
 	inode_lock_read(dir);
-	err = dir->now.links == 0 ? ERR_NOT_FOUND : dir_find(dir, name, bytes, &hit);
+	out->version = dir->now.version;
+	err = dir->now.links == 0 ? ERR_NOT_FOUND : dir_find(dir, &out->name, &hit);
 	if (err == OK)
-		err = inode_get(dir->fs, hit.inode, out);
+		err = inode_get(dir->fs, hit.inode, &out->inode);
 	inode_unlock(dir);
 	return err;
 }
@@ -93,56 +94,82 @@ static err_t splice_link(struct walker *w, const struct kit_component *c, struct
 	return err;
 }
 
-static bool is_dots(const char *name, uint32_t bytes)
+static inline bool is_dots(const char *name, size_t bytes)
 {
 	return name[0] == '.' && (bytes == 1 || (bytes == 2 && name[1] == '.'));
 }
 
-/* From the root along the path. *again: the path has changed, start anew. */
-static err_t walk_once(struct walker *w, bool follow, struct walk *out, bool *again)
+/* The mount holds the root: nobody else has to, and all paths start there. */
+static inline void put(struct pmfs *fs, struct inode *inode)
 {
-	struct kit_component c;
-	uint32_t at = 0;
+	if (inode != NULL && inode != fs->root)
+		inode_put(inode);
+}
 
-	*again = false;
-	out->inode = w->fs->root;
-	inode_hold(out->inode);
-	while (kit_path_next(w->path, &at, &c)) {
-		const char *name = w->path + c.start;
-		if (c.bytes > FS_NAME_BYTES_MAX)
-			return ERR_NAME_TOO_LONG;
-		if (is_dots(name, c.bytes)) {
-			*again = true;
-			err_t err = walker_buffer(w);
-			return err == OK ? kit_path_climb(w->buffer, &c) : err;
-		}
-		if (out->inode == NULL)
-			return ERR_NOT_FOUND;
-		if (out->parent != NULL)
-			inode_put(out->parent);
-		out->parent = out->inode;
-		out->inode = NULL;
-		out->name = name;
-		out->bytes = c.bytes;
-		err_t err = child_get(out->parent, name, c.bytes, &out->inode);
-		if (err == ERR_NOT_FOUND && c.last)
-			return OK;
-		if (err != OK)
-			return err;
-		if (out->inode->type == PMFS_SYMLINK && (!c.last || follow || out->wants_directory)) {
-			*again = true;
-			return splice_link(w, &c, out->inode);
-		}
+/* The component that starts at `at`, and the first byte of the one after it, or the end. */
+static inline struct kit_component component_at(const char *path, uint32_t at, uint32_t *next)
+{
+	const uint32_t end = at + kit_name_bytes(path + at);
+
+	*next = end;
+	while (path[*next] == '/')
+		++*next;
+	return (struct kit_component) { .start = at, .bytes = end - at, .last = path[*next] == 0 };
+}
+
+/* Go down into one component. *again: the path has changed, start anew. */
+static err_t walk_into(struct walker *w, const struct kit_component *c, bool follow, struct walk *out, bool *again)
+{
+	const char *name = w->path + c->start;
+
+	if (c->bytes > FS_NAME_BYTES_MAX)
+		return ERR_NAME_TOO_LONG;
+	if (unlikely(is_dots(name, c->bytes))) {
+		*again = true;
+		err_t err = walker_buffer(w);
+		return err == OK ? kit_path_climb(w->buffer, c) : err;
+	}
+	if (out->inode == NULL)
+		return ERR_NOT_FOUND;
+	put(w->fs, out->parent);
+	out->parent = out->inode;
+	out->inode = NULL;
+	name_cache_prepare(&out->name, name, c->bytes);
+	err_t err = child_get(out->parent, out);
+	if (err == ERR_NOT_FOUND && c->last)
+		return OK;
+	if (err != OK)
+		return err;
+	if (unlikely(out->inode->type == PMFS_SYMLINK) && (!c->last || follow || out->wants_directory)) {
+		*again = true;
+		return splice_link(w, c, out->inode);
 	}
 	return OK;
 }
 
+/* From the root along the path. */
+static err_t walk_once(struct walker *w, bool follow, struct walk *out, bool *again)
+{
+	uint32_t at = 0, end = 0;
+	err_t err = OK;
+
+	*again = false;
+	out->inode = w->fs->root;
+	while (w->path[end] == '/')
+		end++;
+	out->wants_directory = w->path[end] == 0;
+	for (at = end; err == OK && !*again && w->path[at] != 0; at = end) {
+		const struct kit_component c = component_at(w->path, at, &end);
+		out->wants_directory = c.last && end != c.start + c.bytes;
+		err = walk_into(w, &c, follow, out, again);
+	}
+	return err;
+}
+
 static void walk_drop(struct walk *walk)
 {
-	if (walk->inode != NULL)
-		inode_put(walk->inode);
-	if (walk->parent != NULL)
-		inode_put(walk->parent);
+	put(walk->fs, walk->inode);
+	put(walk->fs, walk->parent);
 	walk->inode = walk->parent = NULL;
 }
 
@@ -152,9 +179,9 @@ err_t walk_path(struct pmfs *fs, const char *path, bool follow, struct walk *out
 	bool again;
 	err_t err;
 
-	*out = (struct walk) { 0 };
+	out->fs = fs;
+	out->parent = out->inode = NULL;
 	do {
-		out->wants_directory = kit_path_wants_directory(w.path);
 		err = walk_once(&w, follow, out, &again);
 		if (err == OK && again && ++w.restarts > RESTARTS_MAX)
 			err = ERR_TOO_DEEP;
@@ -169,9 +196,21 @@ err_t walk_path(struct pmfs *fs, const char *path, bool follow, struct walk *out
 	return err;
 }
 
+struct inode *walk_take(struct walk *walk)
+{
+	struct inode *inode = walk->inode;
+
+	if (inode == walk->fs->root)
+		inode_hold(inode);
+	walk->inode = NULL;
+	return inode;
+}
+
 void walk_end(struct walk *walk)
 {
 	walk_drop(walk);
-	free(walk->buffer);
-	walk->buffer = NULL;
+	if (unlikely(walk->buffer != NULL)) {
+		free(walk->buffer);
+		walk->buffer = NULL;
+	}
 }

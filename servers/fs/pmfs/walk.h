@@ -2,15 +2,16 @@
 /* walk.h - from a path to inodes. */
 #pragma once
 
-#include "inode.h"
+#include "directory.h"
 
 struct walk {
-	struct inode *parent;   /* reference; the directory that holds (or would hold) the last name; NULL for the root */
-	struct inode *inode;    /* reference; NULL: the last name is not there */
-	const char *name;       /* the last component, in `path` or in `buffer` */
-	size_t bytes;
-	bool wants_directory;   /* the path ends in a slash */
+	struct pmfs *fs;
+	uint64_t version;       /* of the parent when the last name was looked up: while it has that one, the name says the same */
+	struct inode *parent;   /* reference, but for the root; the directory that holds (or would hold) the last name; NULL for the root */
+	struct inode *inode;    /* reference, but for the root; NULL: the last name is not there */
+	struct dir_name name;   /* the last component, in `path` or in `buffer` */
 	char *buffer;           /* the path, once symbolic links have been put in */
+	bool wants_directory;   /* the path ends in a slash */
 };
 
 /* On success the caller owns the references: walk_end. ERR_NOT_FOUND if a directory on the way is
@@ -18,6 +19,8 @@ struct walk {
  * NO_MEMORY, CORRUPT. */
 MUST_USE err_t walk_path(struct pmfs *fs, const char *path, bool follow, struct walk *out);
 void walk_end(struct walk *walk);
+/* The inode with a reference that is the caller's from now on. */
+struct inode *walk_take(struct walk *walk);
 
 /* Where a symbolic link points: `room` bytes of `target`; *bytes what it has. Locks the inode. */
 MUST_USE err_t symlink_read(struct inode *inode, char *target, size_t room, size_t *bytes);

@@ -34,21 +34,27 @@ static void dump_super(const struct pmfs *fs)
 
 static void dump_journals(const struct pmfs *fs)
 {
-	for (uint32_t i = 0; i < fs->super.journals; i++) {
-		const struct pmfs_journal *j = block_at(fs, PMFS_JOURNAL_BLOCK + i);
+	for (uint32_t i = 0; i < fs->super.journals * PMFS_JOURNAL_RECORDS; i++) {
+		const struct pmfs_journal *j = (const struct pmfs_journal *)(const void *)((const uint8_t *)
+				block_at(fs, PMFS_JOURNAL_BLOCK) + (size_t)i * PMFS_RECORD_ROOM);
 		if (j->magic != PMFS_JOURNAL_MAGIC)
 			continue;
-		const bool fits = j->bytes >= 24 && j->bytes <= sizeof(*j) - 8 && j->inodes <= PMFS_JOURNAL_INODES &&
-				j->words <= PMFS_JOURNAL_WORDS;
+		const struct pmfs_journal_inode *inode = (const struct pmfs_journal_inode *)(const void *)(j + 1);
+		const struct pmfs_journal_word *word = (const struct pmfs_journal_word *)(const void *)&inode[j->inodes];
+		const struct pmfs_journal_piece *piece = (const struct pmfs_journal_piece *)(const void *)&word[j->words];
+		const bool fits = j->inodes <= PMFS_JOURNAL_INODES && j->words <= PMFS_JOURNAL_WORDS &&
+				j->vouched <= PMFS_JOURNAL_VOUCHED &&
+				j->bytes == (uint64_t)((const uint8_t *)&piece[j->vouched] - (const uint8_t *)&j->version);
 		const bool good = fits && crc32c(0, &j->version, j->bytes) == j->crc;
-		printf("journal %u: version %llu, %u inodes, %u words, checksum %s\n", i, (ull)j->version, j->inodes, j->words,
-				good ? "good" : "WRONG");
+		printf("journal %u.%u: version %llu, %u inodes, %u words, %u pieces, checksum %s\n", i / PMFS_JOURNAL_RECORDS,
+				i % PMFS_JOURNAL_RECORDS, (ull)j->version, j->inodes, j->words, j->vouched, good ? "good" : "WRONG");
 		for (uint32_t k = 0; good && k < j->inodes; k++)
-			printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)j->inode[k].number,
-					types[j->inode[k].inode.type & 3], j->inode[k].inode.links, (ull)j->inode[k].inode.size);
+			printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)inode[k].number, types[inode[k].inode.type & 3],
+					inode[k].inode.links, (ull)inode[k].inode.size);
 		for (uint32_t k = 0; good && k < j->words; k++)
-			printf("  word at %llx = %llx (inode %llu)%s\n", (ull)j->word[k].offset, (ull)j->word[k].value,
-					(ull)j->word[k].owner, j->word[k].body != 0 ? ", vouches for an entry" : "");
+			printf("  word at %llx = %llx (inode %llu)\n", (ull)word[k].offset, (ull)word[k].value, (ull)word[k].owner);
+		for (uint32_t k = 0; good && k < j->vouched; k++)
+			printf("  vouches for %u bytes at %llx\n", piece[k].bytes, (ull)piece[k].offset);
 	}
 }
 

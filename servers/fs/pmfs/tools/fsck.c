@@ -49,7 +49,7 @@ static int tell_damage(const char *reason)
 
 static int check(struct image *image, bool *refused, char reason[PMFS_REASON_BYTES])
 {
-	const struct pmfs_options options = { .keep_blank = true, .log = log_line };
+	const struct pmfs_options options = { .keep_blank = true, .scan = true, .log = log_line };
 	struct fs_statfs st;
 	struct pmfs *fs;
 	err_t err = pmfs_mount(image->base, image->bytes, &options, &fs, reason);
