@@ -155,13 +155,16 @@ class ScalingSeen(unittest.TestCase):
         self.assertEqual(scaling.others_share((0, 0, 0), (10, 100, 12)), 0.0)
 
     def test_the_quietest_is_told(self):
-        rows = [{"what": "door call, 1 thread", "value": 100.0}, {"what": "door call, 2 threads", "value": 51.0}]
-        boots = [scaling.Scaling(rows, others) for others in (0.5, 0.04, 0.2, 0.005, 0.0)]
+        def one_boot(others, loop):
+            rows = [("loop, 1 thread", loop), ("loop, 2 threads", 1.0), ("door call, 1 thread", 100.0), ("", 51.0)]
+            return scaling.Scaling([{"what": what, "value": value} for what, value in rows], others)
+        boots = [one_boot(*figures) for figures in ((0.5, 1.99), (0.0, 1.4), (0.005, 1.95), (0.0, 2.0))]
         with mock.patch.object(scaling, "measure_once", side_effect=boots) as once, \
                 mock.patch.object(scaling, "wait_for_quiet"):
-            self.assertEqual(scaling.measure("", "", "x_2").text(), "  door call                                x1.96")
-            self.assertEqual(once.call_count, 4)
-        self.assertIn("others had 50 %", boots[0].text())
+            self.assertIn("x1.96  (a loop without calls x1.95)", scaling.measure("", "", "x_2").text())
+            self.assertEqual(once.call_count, 3)
+        self.assertIn("no good: others had 50 %", boots[0].text())
+        self.assertIn("no good", boots[1].text())
 
 
 class StoresSeen(unittest.TestCase):

@@ -19,12 +19,14 @@
 #define ROUNDS 101 /* short ones: what else the host does hits a few */
 #define ROUNDS_QUICK 11
 #define WINDOW_BYTES 4096u
+#define LOOP_ROUNDS 100u
 
 /* One kind of call. */
 struct kind {
 	enum echo echo;
 	bool words; /* all six, else the first alone */
 	bool window;
+	bool loop; /* no call at all: what the machine itself gives two threads */
 	bool null; /* no door call, but the null call */
 };
 
@@ -48,6 +50,14 @@ static struct {
 
 /* ---- A caller ---- */
 
+static void spin(uint64_t times)
+{
+	__asm__ volatile("1: dec %0; jnz 1b"
+					 : "+r"(times)
+					 :
+					 : "cc");
+}
+
 static void caller_run(struct caller *c)
 {
 	const struct kind *kind = rounds.kind;
@@ -56,8 +66,11 @@ static void caller_run(struct caller *c)
 	c->start_ns = lintel_clock_ns();
 	for (uint64_t i = 0; i < rounds.count && err == OK; i++) {
 		message.word[0] = kind->echo;
-		if (kind->null) {
-			err = lintel_null();
+		if (kind->loop || kind->null) {
+			if (kind->loop)
+				spin(LOOP_ROUNDS);
+			else
+				err = lintel_null();
 			message.word[1]++;
 			continue;
 		}
@@ -206,7 +219,7 @@ static bool pin(struct bench *b)
 
 static bool start(struct bench *b)
 {
-	static const struct kind kinds[] = { { .null = true }, { .echo = ECHO_REPLY },
+	static const struct kind kinds[] = { { .loop = true }, { .null = true }, { .echo = ECHO_REPLY },
 		{ .echo = ECHO_REPLY, .words = true }, { .echo = ECHO_WINDOW, .window = true }, { .echo = ECHO_FORWARD } };
 	if (native_cpus() < THREADS)
 		return bench_fail(b, "needs 2 CPUs", 0);
@@ -242,10 +255,11 @@ static void stop(struct bench *b)
 	}
 
 static const struct row rows[] = {
-	PAIR("scale_null_call", "null system call", 0, 100000),
-	PAIR("scale_door_0", "door call", 1, 1000),
-	PAIR("scale_door_6", "door call, 6 words", 2, 1000),
-	PAIR("scale_door_win4k", "door call, window of 4 KiB", 3, 1000),
-	PAIR("scale_door_nested", "door call through a server", 4, 1000),
+	PAIR("scale_loop", "a loop, no call", 0, 20000),
+	PAIR("scale_null_call", "null system call", 1, 100000),
+	PAIR("scale_door_0", "door call", 2, 1000),
+	PAIR("scale_door_6", "door call, 6 words", 3, 1000),
+	PAIR("scale_door_win4k", "door call, window of 4 KiB", 4, 1000),
+	PAIR("scale_door_nested", "door call through a server", 5, 1000),
 };
 const struct row_group native_scaling_rows = { rows, sizeof rows / sizeof rows[0] };
