@@ -18,8 +18,8 @@ static inline void trace_event(enum trace_kind kind, uint32_t detail, uint64_t v
 		trace_write(kind, detail, value);
 }
 
-/* A call that no system call tells of: the kernel's own, to a pager. Before the thread is in the server, and before it is
- * back in the toucher. */
+/* A call that no system call tells of: the kernel's own, to a pager. Before the thread is in the server, and before it
+ * is back in the toucher. */
 static inline void trace_door(const struct process *server, uint64_t word0)
 {
 	trace_event(TRACE_DOOR, server->pid, word0);

@@ -192,6 +192,7 @@ call_windows_shown:
 	ENTER	%r13
 	movq	%gs:CPU_CELL, %rcx
 	SWITCH	%rcx
+call_windows_leave_kernel:
 	CLEAR_FPU
 	movq	DOOR_ENTRY(%r13), %rcx
 	movq	DOOR_BADGE(%r13), %rdi
