@@ -13,13 +13,13 @@
 #include "../raw_call.h"
 #include "fuzz.h"
 
-#include <kit/kit.h>
 #include <lintel/door.h>
+#include <lintel/pager_proto.h>
 #include <stdlib.h>
 
 #define CALLS_PER_CHILD 20000u
 #define WORKERS_MAX 8
-#define ACTIVATIONS 6u /* of our door, on each CPU */
+_Static_assert(PAGER_INTERFACE == 1 && ERR_IO == -25, "calls.S");
 #define STALL_NS MILLISECONDS(3000) /* no progress for so long: asleep for ever, by its own will */
 
 /* ---- the parent ---- */
@@ -94,17 +94,6 @@ static bool child_lives(struct child *child)
 	return false;
 }
 
-/* Our door, for calls into another process. The code needs no stack. */
-static err_t door_open(void)
-{
-	static uint64_t nothing[16];
-	err_t err = lintel_door_create((uintptr_t)fuzz_server, "fuzz parent", 11, &door);
-
-	for (uint32_t i = 0; err == OK && i < ACTIVATIONS * kit_cpu_count(); i++)
-		err = lintel_door_donate(door, i % kit_cpu_count(), ((uintptr_t)nothing + 64) & ~15ull, (uintptr_t)nothing);
-	return err;
-}
-
 static err_t progress_page(struct child *child)
 {
 	uint64_t at = 0;
@@ -161,7 +150,7 @@ int main(int argc, char **argv)
 		workers = 3;
 	printf("fuzz_syscalls %llu %llu %u\n", (unsigned long long)seed, (unsigned long long)calls, workers);
 	fflush(stdout);
-	err = door_open();
+	err = fuzz_door("fuzz parent", &door);
 	if (err == OK)
 		err = run_parent(seed, calls, workers);
 	printf("%llu calls, %llu children, %llu died, %llu stalled\n", (unsigned long long)made,
