@@ -101,6 +101,6 @@ static inline void window_enlist(struct window *window, struct window_cpu *here)
 void window_sweep(struct space *client, uint64_t first, uint64_t end, struct cpu_set *targets);
 void window_detach(struct space *space, struct cpu_set *targets); /* the space dies, as client and as server */
 MUST_USE err_t window_fault(struct space *server, uint64_t address, enum access access, struct pager_request *request);
-/* The pager of the client's page failed: show zeros there, so that it is not the server who pays. ERR_FAULT: no window */
+/* The pager of the client's page failed: show zeros there, so that the server does not pay. ERR_FAULT: no window */
 MUST_USE err_t window_give_up(struct space *server, uint64_t address);
 void window_free_tables(struct space *space); /* slot 254 of all roots; all windows are detached */

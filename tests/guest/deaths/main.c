@@ -70,8 +70,8 @@ static bool all_steps(uint64_t visit, uint64_t of)
 		deaths_of[i] += deaths - before;
 		if (why == NULL)
 			continue;
-		printf("not ok %s: %s, kill %llu of seed %llu, after %llu ns\n", step->name, why, (unsigned long long)deaths + 1,
-		       (unsigned long long)run.seed, (unsigned long long)delay);
+		printf("not ok %s: %s, kill %llu of seed %llu, after %llu ns\n", step->name, why,
+		       (unsigned long long)deaths + 1, (unsigned long long)run.seed, (unsigned long long)delay);
 		return false;
 	}
 	return true;

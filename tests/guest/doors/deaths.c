@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* deaths.c - the plain ends: a server that exits, is killed, faults; a client that is killed. At every step: ../deaths. */
+/* deaths.c - the plain ends: a server that exits, is killed, faults; a client that is killed. Every step: ../deaths. */
 #include "../check.h"
 #include "doors.h"
 

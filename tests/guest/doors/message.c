@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* message.c - what a call carries, there and back, to this program itself and to another process; badges, depth, deadlines,
- * exhaustion. */
+/* message.c - what a call carries, there and back, to this program itself and to another process; badges, depth,
+ * deadlines, exhaustion. */
 #include "../check.h"
 #include "doors.h"
 

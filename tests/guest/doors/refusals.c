@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* refusals.c - bad handles, as the door and in the message; returns that are none; chains that come back; a server without
- * a stack. Each refusal changes nothing. */
+/* refusals.c - bad handles, as the door and in the message; returns that are none; chains that come back; a server
+ * without a stack. Each refusal changes nothing. */
 #include "../check.h"
 #include "../raw_call.h"
 #include "doors.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* windows.c - windows over what is not there, not allowed, not memory, shown twice; windows inside windows; windows that are
- * over. Races: ../windows. */
+/* windows.c - windows over what is not there, not allowed, not memory, shown twice; windows inside windows; windows
+ * that are over. Races: ../windows. */
 #include "../check.h"
 #include "doors.h"
 

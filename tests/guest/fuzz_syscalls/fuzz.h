@@ -29,7 +29,8 @@ uint64_t any_argument(struct worker *worker, uint8_t kind);
 extern uint8_t arena[ARENA_BYTES]; /* what calls may read and write */
 #define POOL 48
 /* The first places of the pool are the child's mainstay: they stay as they are. */
-enum { OWN_PROCESS, OWN_EVENT, OWN_VMO, OWN_DOOR, OTHER_DOOR, OWN_PORT, OWN_PORT_2, OWN_IRQ, OWN_MMIO, OWN_SYSTEM, MAINSTAY };
+enum { OWN_PROCESS, OWN_EVENT, OWN_VMO, OWN_DOOR, OTHER_DOOR, OWN_PORT, OWN_PORT_2, OWN_IRQ, OWN_MMIO, OWN_SYSTEM,
+       MAINSTAY };
 extern handle_t pool[POOL]; /* handles to draw from; both threads use it, races and all */
 extern const uint32_t resource_kinds[MAINSTAY];
 

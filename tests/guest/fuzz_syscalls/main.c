@@ -6,9 +6,9 @@
  * The parent prints the seed and keeps WORKERS children of this program running, each with two threads, until CALLS are
  * made. Child number N of a run draws from SEED and N alone, so a run with the same three numbers makes the same calls,
  * up to how threads and processes interleave. `fuzz_syscalls child SEED CALLS` runs one child by hand.
- * Every second child gets the resources that the parent has (`run -r -s` lends it the shell's): ports, a line and a range
- * at which nothing answers; every fourth one SYSTEM, with which it reads the log and events, and switches tracing. The
- * parent serves a door that all call. */
+ * Every second child gets the resources that the parent has (`run -r -s` lends it the shell's): ports, a line and a
+ * range at which nothing answers; every fourth one SYSTEM, with which it reads the log and events, and switches
+ * tracing. The parent serves a door that all call. */
 #include "../check.h"
 #include "../raw_call.h"
 #include "fuzz.h"
@@ -42,7 +42,8 @@ static uint32_t grants_collect(const struct child *child, struct spawn_handle gr
 
 	grants[count++] = (struct spawn_handle){ STARTUP_SERVICE, 0, "progress", child->vmo,
 						 RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER };
-	grants[count++] = (struct spawn_handle){ STARTUP_SERVICE, 0, "server", door, RIGHT_CALL | RIGHT_TRANSFER | RIGHT_WAIT };
+	grants[count++] = (struct spawn_handle){ STARTUP_SERVICE, 0, "server", door,
+						 RIGHT_CALL | RIGHT_TRANSFER | RIGHT_WAIT };
 	for (int i = OWN_PORT; children % 2 == 1 && i < MAINSTAY; i++) {
 		handle_t resource = lintel_startup_handle(STARTUP_RESOURCE, resource_kinds[i], i == OWN_PORT_2);
 

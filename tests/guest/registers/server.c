@@ -52,7 +52,8 @@ uint32_t vectors_suspects(const struct vectors *vectors, uint32_t mxcsr, uint16_
 	memcpy(&seen_mxcsr, vectors->fx + 24, 4);
 	if (seen_mxcsr != mxcsr || seen_x87 != x87)
 		suspects |= SUSPECT_CONTROL;
-	if (all_bits(vectors->fx, 2, 24) | all_bits(vectors->fx, 32, 160)) /* status, tags, instruction, operand, the stack */
+	/* status, tags, instruction, operand; the stack */
+	if (all_bits(vectors->fx, 2, 24) | all_bits(vectors->fx, 32, 160))
 		suspects |= SUSPECT_X87;
 	if (all_bits(vectors->fx, 160, 416))
 		suspects |= SUSPECT_XMM;

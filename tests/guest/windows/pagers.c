@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pagers.c - windows over memory that a pager supplies, here the client itself: pages that go while the server is at work,
- * and a pager that then refuses, or does not answer. A server must not suffer from what a client does to its buffer. */
+/* pagers.c - windows over memory that a pager supplies, here the client itself: pages that go while the server is at
+ * work, and a pager that then refuses, or does not answer. A server must not suffer from what a client does to its
+ * buffer. */
 #include "../check.h"
 #include "windows.h"
 

@@ -255,7 +255,8 @@ static void a_shared_object_shrinks(void)
 	uint64_t at;
 
 	CHECK_EQUAL(lintel_vmo_create(QUICK, VMO_RESIZABLE, &resizable), OK);
-	CHECK_EQUAL(lintel_space_map(lintel_process(), resizable, 0, QUICK, AREA, SPACE_READ | SPACE_WRITE | SPACE_FIXED, &at), OK);
+	CHECK_EQUAL(lintel_space_map(lintel_process(), resizable, 0, QUICK, AREA,
+				     SPACE_READ | SPACE_WRITE | SPACE_FIXED, &at), OK);
 	fill(AREA, QUICK, GOOD);
 	race(QUICK, QUICK, true, 200, shrinks);
 	(void)!take_away(QUICK);

@@ -4,8 +4,8 @@
 
 #include <lintel/door.h>
 
-/* A page of the client's, in words of 8 bytes: word 0 is GOOD; the server stores MARK into word 1. Memory that was given
- * back and is used for something else is SECRET all over. */
+/* A page of the client's, in words of 8 bytes: word 0 is GOOD; the server stores MARK into word 1. Memory that was
+ * given back and is used for something else is SECRET all over. */
 #define GOOD 0x600d600d600d600dull
 #define SECRET 0x5ec2e75ec2e75ec2ull
 #define MARK 0x3a3a3a3a3a3a3a3aull
