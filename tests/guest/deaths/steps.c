@@ -48,6 +48,8 @@ const struct step steps[] = {
 	  .activations = 2, .delay_ns = 4 * CALL },
 	{ "server_deadline_passes_orphans", client_SERVER, SHAPE_WINDOW, 150, DO_SLEEP, 400000, .activations = 2,
 	  .delay_ns = MS },
+	{ "server_orphans_are_blocked", client_SERVER, SHAPE_WINDOW | SHAPE_HANDLE, 150, DO_SLEEP, 20000000000,
+	  .activations = 2, .entered = true, .delay_ns = MS },
 	{ "server_callers_wait_in_the_FIFO", client_SERVER, .action = DO_SLEEP, .argument = 20000, .activations = 1,
 	  .entered = true, .delay_ns = 100000 },
 	{ "server_has_no_activation", client_SERVER, .activations = 0, .delay_ns = CALL },

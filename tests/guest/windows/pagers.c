@@ -3,12 +3,8 @@
  * work, and a pager that then refuses, or does not answer. A server must not suffer from what a client does to its
  * buffer. */
 #include "../check.h"
+#include "../child.h"
 #include "windows.h"
-
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
-#include <pthread.h>
 
 #define BYTES (4 * PAGE_SIZE)
 

@@ -20,9 +20,7 @@ int server_main(void); /* what the child does: hands its door to the service "pa
 
 /* Start the child; its door. */
 MUST_USE err_t child_start(handle_t *process, handle_t *door);
-int32_t child_end(handle_t process, handle_t door); /* its exit status */
 
-void pause_ns(uint64_t ns);
 MUST_USE err_t client_prepare(void); /* this program's own door, at which the child announces itself, and which pages */
 
 /* A VMO that this program pages, in the way that `pager` says. */
