@@ -81,7 +81,8 @@ static const char *client_round(const struct step *step, uint64_t delay_ns, uint
 
 	if (client_make(step, stage_door[which], stage_paged, &client) != OK)
 		return "there is no client";
-	if (!stage_changes(step->entered ? &stage_server[which].slot->entered : &client.slot->begun, step->entered ? before : 0))
+	if (step->entered ? !stage_changes(&stage_server[which].slot->entered, before)
+			  : !stage_changes(&client.slot->begun, 0))
 		return "the client does not call";
 	stage_pause_ns(delay_ns);
 	switch (step->cast) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stage.h - what lives through all rounds: this program's own door, where servers hand their doors in and which pages for
- * clients; and two servers, a regular one and a scarce one, with one activation a CPU. */
+/* stage.h - what lives through all rounds: this program's own door, where servers hand their doors in and which pages
+ * for clients; and two servers, a regular one and a scarce one, with one activation a CPU. */
 #pragma once
 
 #include "agent.h"
@@ -23,7 +23,7 @@ void stage_end(void);
 MUST_USE err_t stage_tell(handle_t door, uint64_t what, uint64_t argument, handle_t handle);
 MUST_USE err_t stage_follow(handle_t door); /* whom the regular one calls in DO_CALL */
 
-/* Waiting: until a word is another one, a door has come, an agent has ended with a status (any below 0 if `want` is). */
+/* Until a word is another one, a door has come, an agent has ended with a status (any below 0 if `want` is). */
 void stage_pause_ns(uint64_t ns);
 bool stage_changes(const uint64_t *word, uint64_t from);
 bool stage_arrives(uint32_t index);
