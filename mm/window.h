@@ -22,7 +22,7 @@
  *
  * A server must not suffer from what a client does to its buffer: when it touches a page that was
  * swept, space_fault maps the client's page again if there is one, else the window's sink, a page
- * of zeros that only this window has.
+ * of zeros that only this window has; the same when it is there to be had but its pager fails.
  *
  * Units: bytes.  Owner: the activation owns its windows.
  * Locks: the CPU's window lock (rank WAIT, interrupts off) [w].  Context: threads, interrupts on. */
