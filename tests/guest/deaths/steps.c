@@ -59,6 +59,8 @@ const struct step steps[] = {
 	  .delay_ns = CALL },
 	{ "server_blocks", client_SERVER, SHAPE_WINDOW | SHAPE_HANDLE, .action = DO_SLEEP, .argument = 20000000000,
 	  .activations = 2, .entered = true, .delay_ns = CALL },
+	{ "server_blocks_as_they_come", client_SERVER, SHAPE_WINDOW, 60000000, DO_SLEEP, 20000000000, .activations = 4,
+	  .delay_ns = 4 * CALL }, /* with a deadline: the long way in, which is longer */
 	{ "server_exits_in_a_call", client_SERVER_exits, SHAPE_WINDOW, .action = DO_EXIT, .argument = 50,
 	  .activations = 2 },
 	{ "server_faults_in_a_call", client_SERVER_exits, SHAPE_WINDOW, .action = DO_FAULT, .argument = 50,
