@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* server.c - what the server sees of its callers. Pages that it supplies say their own number. */
+/* server.c - what the server sees of its callers. All pages that it supplies are the same one. */
 #include "server.h"
 
 #include "crossing.h"
