@@ -24,13 +24,13 @@ class Doors(unittest.TestCase):
         self.assertGreaterEqual(sum(counts), kills, result.log)
 
     def test_deaths_on_four_cpus(self):
-        self.killed("4-cpus", 2000, CPUS="4")
+        self.killed("4-cpus", 1500, CPUS="4")
 
     def test_deaths_in_the_debug_build(self):
-        self.killed("debug", 1000, CPUS="4", build=os.environ.get("LINTEL_DEBUG_BUILD", "build/debug"))
+        self.killed("debug", 600, CPUS="4", build=os.environ.get("LINTEL_DEBUG_BUILD", "build/debug"))
 
     def test_deaths_on_a_plain_cpu(self):
-        self.killed("qemu64", 500, CPUS="3", CPU="qemu64")
+        self.killed("qemu64", 300, CPUS="3", CPU="qemu64")
 
     def test_deaths_with_counted_instructions(self):
         self.killed("counted", 600, ICOUNT="1")

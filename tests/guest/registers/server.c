@@ -32,7 +32,7 @@ static bool is_page(const struct general *g)
 static uint32_t general_suspects(const struct general *g)
 {
 	uint64_t with = is_page(g) ? 0 : g->r10;
-	uint32_t suspects = 0;
+	uint32_t suspects = either_suspects(g, (uintptr_t)server_entry);
 
 	if (g->rax != 0)
 		suspects |= SUSPECT_RAX;
@@ -46,14 +46,6 @@ static uint32_t general_suspects(const struct general *g)
 		suspects |= SUSPECT_WINDOW_0;
 	if (with & WITH_WINDOW_1 ? g->r14 == CLIENT_PATTERN : (g->r14 | g->r15) != 0)
 		suspects |= SUSPECT_WINDOW_1;
-	if (g->rcx != 0 && g->rcx != (uintptr_t)server_entry)
-		suspects |= SUSPECT_RCX;
-	if (g->r11 != 0 && g->r11 != FLAGS_ALWAYS)
-		suspects |= SUSPECT_R11;
-	if (g->flags != FLAGS_ALWAYS)
-		suspects |= SUSPECT_FLAGS;
-	if (g->gs != 0)
-		suspects |= SUSPECT_GS;
 	if (with_fsgsbase && !is_stack(g->fs))
 		suspects |= SUSPECT_FS;
 	return suspects;

@@ -54,10 +54,25 @@ uint32_t vectors_suspects(const struct vectors *vectors, uint32_t mxcsr, uint16_
 	return suspects;
 }
 
+uint32_t either_suspects(const struct general *g, uint64_t rip)
+{
+	uint32_t suspects = 0;
+
+	if (g->rcx != 0 && g->rcx != rip)
+		suspects |= SUSPECT_RCX;
+	if (g->r11 != 0 && g->r11 != FLAGS_ALWAYS)
+		suspects |= SUSPECT_R11;
+	if (g->flags != FLAGS_ALWAYS)
+		suspects |= SUSPECT_FLAGS;
+	if (g->gs != 0)
+		suspects |= SUSPECT_GS;
+	return suspects;
+}
+
 uint32_t client_suspects(err_t err)
 {
 	const struct general *g = &client_general;
-	uint32_t suspects = 0;
+	uint32_t suspects = either_suspects(g, (uintptr_t)client_after_call);
 
 	if ((int64_t)g->rax != err)
 		suspects |= SUSPECT_RAX;
@@ -71,14 +86,6 @@ uint32_t client_suspects(err_t err)
 		suspects |= SUSPECT_WINDOW_0;
 	if ((g->r14 | g->r15) != 0)
 		suspects |= SUSPECT_WINDOW_1;
-	if (g->rcx != 0 && g->rcx != (uintptr_t)client_after_call)
-		suspects |= SUSPECT_RCX;
-	if (g->r11 != 0 && g->r11 != FLAGS_ALWAYS)
-		suspects |= SUSPECT_R11;
-	if (g->flags != FLAGS_ALWAYS)
-		suspects |= SUSPECT_FLAGS;
-	if (g->gs != 0)
-		suspects |= SUSPECT_GS;
 	if (with_fsgsbase && g->fs != (uintptr_t)__builtin_thread_pointer())
 		suspects |= SUSPECT_FS;
 	return suspects;

@@ -14,6 +14,7 @@ enum suspect {
 
 /* Of control words and vectors: what is not initial. `mxcsr` and `x87` are what the control words must be. */
 uint32_t vectors_suspects(const struct vectors *vectors, uint32_t mxcsr, uint16_t x87);
+uint32_t either_suspects(const struct general *g, uint64_t rip); /* on both sides; rip: where it goes on */
 uint32_t client_suspects(err_t err); /* in client_general, after a call that ended so */
 uint32_t own_suspects(void);         /* in client_vectors, after one that never went: all as the client filled it */
 
