@@ -32,7 +32,7 @@
  *
  * A server must not suffer from what a client does to its buffer: when it touches a page that was
  * swept, space_fault maps the client's page again if there is one, else the window's sink, a page
- * of zeros that only this window has.
+ * of zeros that only this window has; the same when it is there to be had but its pager fails.
  *
  * Units: bytes.  Owner: the activation owns its windows.
  * Locks: none. [c]: by the window's CPU only, with interrupts off; others come in a round. [a], [I].
@@ -107,7 +107,7 @@ struct cpu_set window_cpus_of(struct space *client); /* where windows may show i
 MUST_USE bool window_sweep(struct space *client, uint64_t first, uint64_t end, bool remote);
 void window_detach(struct space *space); /* the space dies, as client and as server */
 MUST_USE err_t window_fault(struct space *server, uint64_t address, enum access access, struct pager_request *request);
-/* The pager of the client's page failed: show zeros there, so that it is not the server who pays. ERR_FAULT: no window */
+/* The pager of the client's page failed: show zeros there, so that the server does not pay. ERR_FAULT: no window */
 MUST_USE err_t window_give_up(struct space *server, uint64_t address);
 void window_free_tables(struct space *space); /* slot 254 of all roots; all windows are detached */
 

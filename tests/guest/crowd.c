@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crowd.c - more callers than activations: ten thousand threads at a door with one activation; who waits first is served
- * first; a deadline passes in the line.
+/* crowd.c - more callers than activations: ten thousand threads at a door with one activation; who waits first is
+ * served first; a deadline passes in the line.
  * The callers have neither libc nor a stack: rsp is where their record is. */
 #include "check.h"
 
@@ -144,9 +144,11 @@ static void a_crowd_of_callers(void)
 
 static void the_lines_are_prepared(void)
 {
+	const handle_t self = lintel_startup_handle(STARTUP_THREAD, STARTUP_ANY, 0);
+
 	for (uint32_t i = 0; i < IN_LINE + IN_LINE_TOO; i++)
 		CHECK_EQUAL(caller_create(i, 0, IS_IMPATIENT(i) ? 5000 : 0), OK);
-	CHECK_EQUAL(lintel_thread_set_priority(lintel_startup_handle(STARTUP_THREAD, STARTUP_ANY, 0), PRIORITY_STARTER), OK);
+	CHECK_EQUAL(lintel_thread_set_priority(self, PRIORITY_STARTER), OK);
 	stay_on(0);
 }
 

@@ -2,12 +2,8 @@
 /* fairness.c - whose time a call takes: a caller keeps its priority and its time slice inside the server; a server that
  * spins stops nobody but its callers; a deadline ends the wait wherever the call is. */
 #include "check.h"
+#include "child.h"
 
-#include <kit/kit.h>
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
@@ -18,11 +14,6 @@ enum request { SPIN = 1, BLOCK, ANSWER, THROUGH }; /* word 0; THROUGH: call ours
 static uint64_t turns[4]; /* by word 1 of SPIN */
 static bool stop;
 static handle_t process, door; /* another process with the same server */
-
-static void pause_ns(uint64_t ns)
-{
-	(void)!lintel_thread_sleep(lintel_clock_ns() + ns);
-}
 
 /* SPIN with word 2: for so many ns; else until `stop`. */
 static err_t dispatch(struct kit_call *call)
@@ -222,52 +213,11 @@ static void deadlines_pass_everywhere(void)
 	pause_ns(3500 * MS); /* what was begun for us has ended */
 }
 
-/* ---- two of this program ---- */
-
-static int child(void)
-{
-	struct door_message message = { .word = { 0 } };
-
-	if (kit_prepare(&server) != OK || kit_mint(1, &message.handle[0]) != OK ||
-	    door_call(lintel_startup_named(STARTUP_SERVICE, "parent"), 0, &message) != OK)
-		return 1;
-	return kit_main(&server);
-}
-
-static err_t child_start(void)
-{
-	char program[] = "/boot/bin/fairness", role[] = "serve";
-	char *argv[] = { program, role, NULL };
-	handle_t parent;
-	err_t err = kit_mint(1, &parent);
-
-	if (err != OK)
-		return err;
-	const struct spawn_handle handles[] = { { STARTUP_SERVICE, 0, "parent", parent, RIGHTS_SAME } };
-	const struct spawn_request request = { .path = program, .argv = argv, .handles = handles, .handle_count = 1 };
-
-	err = lintel_spawn(&request, &process);
-	(void)!lintel_handle_close(parent);
-	for (int i = 0; err == OK && i < 10000 && __atomic_load_n(&door, __ATOMIC_ACQUIRE) == HANDLE_NONE; i++)
-		pause_ns(MS);
-	return err == OK && door == HANDLE_NONE ? ERR_TIMED_OUT : err;
-}
-
-static void *housekeeper(void *argument)
-{
-	(void)argument;
-	kit_main(&server);
-	return NULL;
-}
-
 int main(int argc, char **argv)
 {
-	pthread_t keeper;
-	int32_t status;
-
 	if (argc > 1 && strcmp(argv[1], "serve") == 0)
-		return child();
-	if (kit_prepare(&server) != OK || pthread_create(&keeper, NULL, housekeeper, NULL) != 0 || child_start() != OK) {
+		return child_main(&server, 0);
+	if (house_begin(&server) != OK || child_serves("/boot/bin/fairness", &door, &process) != OK) {
 		printf("not ok fairness: cannot serve\n");
 		return 1;
 	}
@@ -275,9 +225,6 @@ int main(int argc, char **argv)
 	CHECK_RUN(a_server_that_spins_stops_nobody_else);
 	CHECK_RUN(a_priority_is_kept_in_the_server);
 	CHECK_RUN(deadlines_pass_everywhere);
-	(void)!lintel_process_kill(process, 0);
-	(void)!lintel_wait(process, DEADLINE_NEVER, &status);
-	(void)!lintel_handle_close(door);
-	(void)!lintel_handle_close(process);
+	(void)child_end(process, door);
 	return check.failed;
 }

@@ -8,7 +8,7 @@ import unittest
 
 from testing.boots import boot
 
-STEPS = 40  # of tests/guest/deaths/steps.c
+STEPS = 42  # of tests/guest/deaths/steps.c
 
 
 class Doors(unittest.TestCase):
@@ -24,16 +24,16 @@ class Doors(unittest.TestCase):
         self.assertGreaterEqual(sum(counts), kills, result.log)
 
     def test_deaths_on_four_cpus(self):
-        self.killed("4-cpus", 2500, CPUS="4")
+        self.killed("4-cpus", 1500, CPUS="4")
 
     def test_deaths_in_the_debug_build(self):
-        self.killed("debug", 1000, CPUS="4", build=os.environ.get("LINTEL_DEBUG_BUILD", "build/debug"))
+        self.killed("debug", 600, CPUS="4", build=os.environ.get("LINTEL_DEBUG_BUILD", "build/debug"))
 
     def test_deaths_on_a_plain_cpu(self):
-        self.killed("qemu64", 500, CPUS="3", CPU="qemu64")
+        self.killed("qemu64", 300, CPUS="3", CPU="qemu64")
 
     def test_deaths_with_counted_instructions(self):
-        self.killed("counted", 800, ICOUNT="1")
+        self.killed("counted", 600, ICOUNT="1")
 
 
 if __name__ == "__main__":

@@ -209,6 +209,35 @@ static void revoked_pages_come_back_through_the_pager(void **state)
 	vmo_unref(source);
 }
 
+/* The page is to be had, but its pager fails: zeros, so that the server can go on. */
+static void a_page_that_its_pager_refuses_is_zero(void **state)
+{
+	struct vmo *vmo, *source;
+	vaddr_t at, lease;
+	uint64_t value;
+
+	(void)state;
+	assert_ok(vmo_create(4096, 0, &account, &source));
+	assert_ok(vmo_write(source, 0, "12345678", 8));
+	assert_ok(vmo_create_pager(4096, NULL, 3, &account, &vmo));
+	assert_ok(space_map(client, vmo, 0, 4096, VADDR(0), RW, RIGHTS_RWX, &lease));
+	assert_ok(vmo_supply(vmo, 0, source, 0, 4096, true));
+	assert_ok(window_map(server, 0, &window, client, lease, 4096, true, &at, &request));
+	assert_ok(vmo_revoke(vmo, 0, 4096));
+	assert_err(space_fault(server, at, ACCESS_READ, &request), ERR_AGAIN);
+	vmo_unref(request.vmo);
+	assert_err(window_give_up(server, lease.v), ERR_FAULT);
+	assert_err(window_give_up(server, at.v + 8 * 4096), ERR_FAULT);
+	assert_ok(window_give_up(server, at.v + 8));
+	assert_true(host_read(server, at.v, &value));
+	assert_int_equal(value, 0);
+	assert_true(window_check(0));
+	window_unmap(&window);
+	assert_err(window_give_up(server, at.v), ERR_FAULT);
+	vmo_unref(vmo);
+	vmo_unref(source);
+}
+
 static void large_buffers_use_large_leaves(void **state)
 {
 	struct vmo *vmo;
@@ -447,6 +476,7 @@ int main(void)
 		WINDOW_TEST(bad_buffers_are_refused),
 		WINDOW_TEST(unmapping_takes_the_window_away),
 		WINDOW_TEST(revoked_pages_come_back_through_the_pager),
+		WINDOW_TEST(a_page_that_its_pager_refuses_is_zero),
 		WINDOW_TEST(large_buffers_use_large_leaves),
 		WINDOW_TEST(windows_pass_on_to_the_next_server),
 		WINDOW_TEST(either_side_may_die),

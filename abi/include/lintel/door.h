@@ -27,9 +27,10 @@
  * timeout_us is relative, 0 = no deadline. The caller's stub saves its own callee-saved registers.
  * The words and handles of a failed call (err_t is not the server's but the kernel's: BAD_HANDLE,
  * FAULT, PEER_DIED, ...) are zero. Handles are moved at the point of no return; when a call is
- * refused before it, the caller keeps them. A window is byte-exact for the message, page-granular
- * for protection: the server can reach the whole pages that hold the buffer. Offsets within the
- * page are kept. Windows end when the call ends. */
+ * refused before it, the caller keeps them. In a reply that nobody can take (the caller died, its
+ * deadline passed, its table is full) they are closed. A window is byte-exact for the message,
+ * page-granular for protection: the server can reach the whole pages that hold the buffer. Offsets
+ * within the page are kept. Windows end when the call ends. */
 #pragma once
 
 #include <lintel/types.h>

@@ -12,14 +12,24 @@
 
 extern const char agent_code[], agent_code_end[];
 
-_Static_assert(offsetof(struct slot, word) == SLOT_WORDS && offsetof(struct slot, handles) == SLOT_HANDLES, "layout.h");
-_Static_assert(offsetof(struct slot, window) == SLOT_WINDOWS && offsetof(struct slot, flags) == SLOT_FLAGS, "layout.h");
-_Static_assert(offsetof(struct slot, cursor) == SLOT_CURSOR && offsetof(struct slot, begun) == SLOT_BEGUN, "layout.h");
-_Static_assert(offsetof(struct slot, result) == SLOT_RESULT && offsetof(struct slot, next) == SLOT_NEXT, "layout.h");
-_Static_assert(offsetof(struct slot, self) == SLOT_SELF && offsetof(struct slot, entered) == SLOT_ENTERED, "layout.h");
-_Static_assert(offsetof(struct slot, release) == SLOT_RELEASE && offsetof(struct slot, victim) == SLOT_VICTIM, "layout.h");
-_Static_assert(offsetof(struct slot, cpus) == SLOT_CPUS && offsetof(struct slot, activations) == SLOT_ACTIVATIONS, "layout.h");
-_Static_assert(offsetof(struct slot, parent) == SLOT_PARENT && offsetof(struct slot, index) == SLOT_INDEX, "layout.h");
+#define AT(member, offset) _Static_assert(offsetof(struct slot, member) == (offset), "layout.h")
+AT(door, SLOT_DOOR);
+AT(word, SLOT_WORDS);
+AT(handles, SLOT_HANDLES);
+AT(window, SLOT_WINDOWS);
+AT(flags, SLOT_FLAGS);
+AT(cursor, SLOT_CURSOR);
+AT(begun, SLOT_BEGUN);
+AT(result, SLOT_RESULT);
+AT(next, SLOT_NEXT);
+AT(self, SLOT_SELF);
+AT(entered, SLOT_ENTERED);
+AT(release, SLOT_RELEASE);
+AT(victim, SLOT_VICTIM);
+AT(cpus, SLOT_CPUS);
+AT(activations, SLOT_ACTIVATIONS);
+AT(parent, SLOT_PARENT);
+AT(index, SLOT_INDEX);
 _Static_assert(sizeof(struct slot) <= SLOT_SAVED, "layout.h");
 _Static_assert(SYSCALL_door_call == NUMBER_DOOR_CALL && SYSCALL_door_return == NUMBER_DOOR_RETURN &&
 	       SYSCALL_clock_get == NUMBER_CLOCK_GET && SYSCALL_handle_close == NUMBER_HANDLE_CLOSE &&

@@ -36,7 +36,7 @@
 #define DO_RETURN 0
 #define DO_SPIN 1    /* word 1 times, or until SLOT_RELEASE is set */
 #define DO_SLEEP 2   /* word 1 ns */
-#define DO_CALL 3    /* SLOT_NEXT: words 2 and 3 become its words 0 and 1, word 4 is the timeout; the rest is handed on */
+#define DO_CALL 3    /* SLOT_NEXT: words 2 and 3 become words 0 and 1, word 4 is the timeout; the rest is handed on */
 #define DO_EXIT 4    /* the process, after word 1 turns */
 #define DO_FAULT 5   /* likewise */
 #define DO_KILL 6    /* SLOT_VICTIM */

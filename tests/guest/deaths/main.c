@@ -7,6 +7,7 @@
  * and a random bit later, so that every moment has its turn; SEED gives the bits. With ICOUNT=1 a run repeats exactly,
  * and KILLS as large as the step's time in ns kills at each instruction. Afterwards `run -c` says what is missing. */
 #include "rounds.h"
+#include "stage.h"
 
 #include <kit/kit.h>
 #include <lintel/process.h>
@@ -70,8 +71,9 @@ static bool all_steps(uint64_t visit, uint64_t of)
 		deaths_of[i] += deaths - before;
 		if (why == NULL)
 			continue;
-		printf("not ok %s: %s, kill %llu of seed %llu, after %llu ns\n", step->name, why, (unsigned long long)deaths + 1,
-		       (unsigned long long)run.seed, (unsigned long long)delay);
+		printf("not ok %s: %s, kill %llu of seed %llu, after %llu ns\n", step->name, why,
+		       (unsigned long long)deaths + 1, (unsigned long long)run.seed, (unsigned long long)delay);
+		fflush(stdout);
 		return false;
 	}
 	return true;
@@ -79,10 +81,11 @@ static bool all_steps(uint64_t visit, uint64_t of)
 
 static bool check(void)
 {
-	const char *why = rounds_check();
+	const char *why = stage_check();
 
 	if (why != NULL)
 		printf("not ok after %llu kills: %s\n", (unsigned long long)deaths, why);
+	fflush(stdout);
 	return why == NULL;
 }
 
@@ -129,7 +132,7 @@ int main(int argc, char **argv)
 	run.kills = argc > 2 ? strtoull(argv[2], NULL, 0) : KILLS_DEFAULT;
 	run.only = argc > 3 ? argv[3] : NULL;
 	printf("deaths %llu %llu\n", (unsigned long long)run.seed, (unsigned long long)run.kills);
-	err = rounds_init();
+	err = stage_init();
 	if (err == OK && visits() == 0)
 		err = ERR_NOT_FOUND;
 	if (err == OK && pthread_create(&thread, NULL, killer, NULL) != 0)
@@ -145,6 +148,6 @@ int main(int argc, char **argv)
 	run.patrons_ready = 1;
 	(void)!lintel_futex_wake((uint64_t)(uintptr_t)&run.patrons_ready, 1, &woken);
 	pthread_join(thread, NULL);
-	rounds_end();
+	stage_end();
 	return run.failed;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* patrons.c - each patron sleeps on the number of the errand, goes, and takes itself off the count of those under way. */
+/* patrons.c - each patron sleeps on the number of the errand, goes, and takes itself off those under way. */
 #include "patrons.h"
 
 #include <lintel/door_call.h>

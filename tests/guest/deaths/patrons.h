@@ -27,5 +27,5 @@ struct errand {
 
 MUST_USE err_t patrons_init(void);
 void patrons_send(const struct errand *errand);
-MUST_USE err_t patrons_wait(uint64_t deadline); /* until all are back. ERR_TIMED_OUT; or the result that none expected */
+MUST_USE err_t patrons_wait(uint64_t deadline); /* until all are back. ERR_TIMED_OUT; or a wrong result */
 const uint64_t *patrons_calls(void); /* begun, of all errands */

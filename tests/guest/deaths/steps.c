@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* steps.c - the table. Delays cover the step: a call takes a few microseconds on an emulated CPU, one that is blocked or
- * spins stays until it is told; where a step is a time inside the kernel the whole call is swept over. */
+/* steps.c - the table. Delays cover the step: a call takes a few microseconds on an emulated CPU, one that is blocked
+ * or spins stays until it is told; where a step is a time inside the kernel the whole call is swept over. */
 #include "steps.h"
 
 #include "layout.h"
@@ -22,8 +22,8 @@ const struct step steps[] = {
 	{ "client_handles_windows_deadline", CLIENT_server, SHAPE_HANDLE | SHAPE_WINDOW, 1000000, DO_TOUCH,
 	  .delay_ns = 4 * CALL },
 	{ "client_deadline_passes_orphan", CLIENT_server, SHAPE_WINDOW, 150, DO_SLEEP, 400000, .delay_ns = MS },
-	{ "client_waits_for_an_activation", CLIENT_server, .action = DO_SLEEP, .argument = 100000, .threads = 6, .scarce = true,
-	  .entered = true, .delay_ns = 300000 },
+	{ "client_waits_for_an_activation", CLIENT_server, .action = DO_SLEEP, .argument = 100000,
+	  .threads = 6, .scarce = true, .entered = true, .delay_ns = 300000 },
 	{ "client_deadline_passes_in_the_FIFO", CLIENT_server, SHAPE_HANDLE, 150, DO_SLEEP, 200000, .threads = 1,
 	  .scarce = true, .delay_ns = 600000 },
 	{ "client_server_spins", CLIENT_server, .action = DO_SPIN, .argument = 2000, .entered = true, .delay_ns = CALL },
@@ -33,8 +33,8 @@ const struct step steps[] = {
 	  .delay_ns = 2 * CALL },
 	{ "client_one_deeper_blocked", CLIENT_server, .action = DO_CALL, .inner = DO_SLEEP, .inner_argument = 200000,
 	  .entered = true, .delay_ns = 300000 },
-	{ "client_one_deeper_orphan", CLIENT_server, SHAPE_WINDOW, 100, DO_CALL, .inner = DO_SLEEP, .inner_argument = 300000,
-	  .entered = true, .delay_ns = 400000 },
+	{ "client_one_deeper_orphan", CLIENT_server, SHAPE_WINDOW, 100, DO_CALL, .inner = DO_SLEEP,
+	  .inner_argument = 300000, .entered = true, .delay_ns = 400000 },
 	{ "client_exits", CLIENT_exits, SHAPE_WINDOW, .action = DO_TOUCH, .delay_ns = CALL },
 	{ "client_killed_by_its_server", CLIENT_by_server, SHAPE_WINDOW, .action = DO_KILL },
 
@@ -48,21 +48,27 @@ const struct step steps[] = {
 	  .activations = 2, .delay_ns = 4 * CALL },
 	{ "server_deadline_passes_orphans", client_SERVER, SHAPE_WINDOW, 150, DO_SLEEP, 400000, .activations = 2,
 	  .delay_ns = MS },
+	{ "server_orphans_are_blocked", client_SERVER, SHAPE_WINDOW | SHAPE_HANDLE, 150, DO_SLEEP, 20000000000,
+	  .activations = 2, .entered = true, .delay_ns = MS },
 	{ "server_callers_wait_in_the_FIFO", client_SERVER, .action = DO_SLEEP, .argument = 20000, .activations = 1,
 	  .entered = true, .delay_ns = 100000 },
 	{ "server_has_no_activation", client_SERVER, .activations = 0, .delay_ns = CALL },
-	{ "server_deadline_in_the_FIFO", client_SERVER, SHAPE_HANDLE, 100, DO_RETURN, .activations = 0, .delay_ns = 300000 },
+	{ "server_deadline_in_the_FIFO", client_SERVER, SHAPE_HANDLE, 100, DO_RETURN, .activations = 0,
+	  .delay_ns = 300000 },
 	{ "server_spins", client_SERVER, .action = DO_SPIN, .argument = LONG_SPIN, .activations = 2, .entered = true,
 	  .delay_ns = CALL },
 	{ "server_blocks", client_SERVER, SHAPE_WINDOW | SHAPE_HANDLE, .action = DO_SLEEP, .argument = 20000000000,
 	  .activations = 2, .entered = true, .delay_ns = CALL },
-	{ "server_exits_in_a_call", client_SERVER_exits, SHAPE_WINDOW, .action = DO_EXIT, .argument = 50, .activations = 2 },
-	{ "server_faults_in_a_call", client_SERVER_exits, SHAPE_WINDOW, .action = DO_FAULT, .argument = 50, .activations = 2,
-	  .every = 8 },
+	{ "server_blocks_as_they_come", client_SERVER, SHAPE_WINDOW, 60000000, DO_SLEEP, 20000000000, .activations = 4,
+	  .delay_ns = 4 * CALL }, /* with a deadline: the long way in, which is longer */
+	{ "server_exits_in_a_call", client_SERVER_exits, SHAPE_WINDOW, .action = DO_EXIT, .argument = 50,
+	  .activations = 2 },
+	{ "server_faults_in_a_call", client_SERVER_exits, SHAPE_WINDOW, .action = DO_FAULT, .argument = 50,
+	  .activations = 2, .every = 8 },
 
 	/* a chain */
-	{ "middle_next_one_returns", client_MIDDLE_server, SHAPE_WINDOW | SHAPE_HANDLE, .action = DO_CALL, .inner = DO_TOUCH,
-	  .activations = 2, .delay_ns = 2 * CALL },
+	{ "middle_next_one_returns", client_MIDDLE_server, SHAPE_WINDOW | SHAPE_HANDLE, .action = DO_CALL,
+	  .inner = DO_TOUCH, .activations = 2, .delay_ns = 2 * CALL },
 	{ "middle_next_one_blocks", client_MIDDLE_server, SHAPE_WINDOW, .action = DO_CALL, .inner = DO_SLEEP,
 	  .inner_argument = 300000, .activations = 2, .entered = true, .delay_ns = 400000 },
 	{ "middle_orphan", client_MIDDLE_server, SHAPE_WINDOW, 100, DO_CALL, .inner = DO_SLEEP, .inner_argument = 300000,

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* deaths.c - the plain ends: a server that exits, is killed, faults; a client that is killed. At every step: ../deaths. */
+/* deaths.c - the plain ends: a server that exits, is killed, faults; a client that is killed. Every step: ../deaths. */
 #include "../check.h"
+#include "../child.h"
 #include "doors.h"
-
-#include <kit/kit.h>
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
-#include <pthread.h>
 
 static void a_server_that_exits_in_a_call(void)
 {
@@ -73,7 +68,7 @@ static void a_client_that_dies_in_a_call(void)
 	handle_t process;
 	int32_t status;
 
-	CHECK_EQUAL(child_start("sleep", &process), OK);
+	CHECK_EQUAL(child_spawn("/boot/bin/doors", "sleep", &process), OK);
 	for (int i = 0; i < 10000 && __atomic_load_n(&sleeps_begun, __ATOMIC_SEQ_CST) == begun; i++)
 		pause_ns(1000000);
 	CHECK_EQUAL(lintel_process_kill(process, 5), OK);

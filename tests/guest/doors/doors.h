@@ -26,14 +26,9 @@ extern uint32_t sleeps_begun, sleeps_done;
 extern uint32_t closed_badges;
 extern uint64_t closed_badge;
 
-int server_main(const char *role);         /* what a child does */
-MUST_USE err_t server_prepare(void);       /* the parent's own door, and who keeps house for it */
-void pause_ns(uint64_t ns);
-
-/* A child, told what to do; one that serves, and its door. */
-MUST_USE err_t child_start(const char *role, handle_t *process);
-MUST_USE err_t child_server(handle_t *process, handle_t *door);
-int32_t child_end(handle_t process, handle_t door); /* its exit status */
+int server_main(const char *role);         /* what a child does: "serve", or call SLEEP */
+MUST_USE err_t server_prepare(void);       /* the parent's own door */
+MUST_USE err_t child_server(handle_t *process, handle_t *door); /* a child that serves, and its door */
 
 /* The tests; each gives the number that failed. */
 int message_tests(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c - door calls as a client and a server see them. The program serves doors itself and calls them from its own
- * threads; where a side has to be another process, or to die, it is a child: this program again, told by argv[1] what to
- * do. */
+ * threads; where a side has to be another process, or to die, it is a child: this program again, told by argv[1] what
+ * to do. */
 #include "doors.h"
 
 #include <stdio.h>

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* message.c - what a call carries, there and back, to this program itself and to another process; badges, depth, deadlines,
- * exhaustion. */
+/* message.c - what a call carries, there and back, to this program itself and to another process; badges, depth,
+ * deadlines, exhaustion. */
 #include "../check.h"
+#include "../child.h"
 #include "doors.h"
 
-#include <kit/kit.h>
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* refusals.c - bad handles, as the door and in the message; returns that are none; chains that come back; a server without
- * a stack. Each refusal changes nothing. */
+/* refusals.c - bad handles, as the door and in the message; returns that are none; chains that come back; a server
+ * without a stack. Each refusal changes nothing. */
 #include "../check.h"
+#include "../child.h"
 #include "../raw_call.h"
 #include "doors.h"
 
-#include <kit/kit.h>
-#include <lintel/door_call.h>
 #include <lintel/info.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
 
 static handle_t process, door; /* another process's */
 

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* server.c - see doors.h. */
+#include "../child.h"
 #include "doors.h"
 
-#include <kit/kit.h>
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +12,6 @@ uint32_t closed_badges;
 uint64_t closed_badge;
 static handle_t other;        /* BOUNCE, PASS_ON: whom to call */
 static void *kept_address;
-
-void pause_ns(uint64_t ns)
-{
-	(void)!lintel_thread_sleep(lintel_clock_ns() + ns);
-}
 
 static err_t sleep_for(uint64_t ns)
 {
@@ -185,48 +175,20 @@ static void session_closed(uint64_t badge)
 
 static const struct kit_server server = { "doors test", dispatch, session_closed };
 
-/* ---- children ---- */
+/* ---- both sides ---- */
 
-err_t child_start(const char *what, handle_t *process)
+err_t server_prepare(void)
 {
-	char program[] = "/boot/bin/doors", role[16];
-	char *argv[] = { program, role, NULL };
-	handle_t door;
-	err_t err = kit_mint(77, &door);
-
-	if (err != OK)
-		return err;
-	const struct spawn_handle handles[] = { { STARTUP_SERVICE, 0, "parent", door, RIGHTS_SAME } };
-	struct spawn_request request = { .path = program, .argv = argv, .handles = handles, .handle_count = 1 };
-
-	snprintf(role, sizeof(role), "%s", what);
-	err = lintel_spawn(&request, process);
-	(void)!lintel_handle_close(door);
-	return err;
+	return house_begin(&server);
 }
 
 /* It hands its door over with KEEP_HANDLE. */
 err_t child_server(handle_t *process, handle_t *door)
 {
-	err_t err;
+	err_t err = child_serves("/boot/bin/doors", &kept, process);
 
-	__atomic_store_n(&kept, HANDLE_NONE, __ATOMIC_SEQ_CST);
-	err = child_start("serve", process);
-	for (int i = 0; err == OK && i < 5000 && __atomic_load_n(&kept, __ATOMIC_SEQ_CST) == HANDLE_NONE; i++)
-		pause_ns(1000000);
 	*door = kept;
-	return err == OK && kept == HANDLE_NONE ? ERR_TIMED_OUT : err;
-}
-
-int32_t child_end(handle_t process, handle_t door)
-{
-	int32_t status = -99;
-
-	(void)!lintel_process_kill(process, 0);
-	(void)!lintel_wait(process, DEADLINE_NEVER, &status);
-	(void)!lintel_handle_close(door);
-	(void)!lintel_handle_close(process);
-	return status;
+	return err;
 }
 
 int server_main(const char *role)
@@ -234,30 +196,7 @@ int server_main(const char *role)
 	struct door_message message = { .word = { SLEEP, 200000000 } };
 
 	other = lintel_startup_named(STARTUP_SERVICE, "parent");
-	if (strcmp(role, "serve") != 0)
-		return door_call(other, 0, &message) == OK ? 92 : 93;
-	if (kit_prepare(&server) != OK || kit_mint(1, &message.handle[0]) != OK)
-		return 90;
-	message.word[0] = KEEP_HANDLE;
-	if (door_call(other, 0, &message) != OK)
-		return 91;
-	return kit_main(&server);
-}
-
-static void *housekeeper(void *argument)
-{
-	(void)argument;
-	kit_main(&server);
-	return NULL;
-}
-
-/* This process keeps its own house as kit_main() would. */
-err_t server_prepare(void)
-{
-	pthread_t keeper;
-	err_t err = kit_prepare(&server);
-
-	if (err == OK && pthread_create(&keeper, NULL, housekeeper, NULL) != 0)
-		err = ERR_NO_MEMORY;
-	return err;
+	if (strcmp(role, "serve") == 0)
+		return child_main(&server, KEEP_HANDLE);
+	return door_call(other, 0, &message) == OK ? 92 : 93;
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* windows.c - windows over what is not there, not allowed, not memory, shown twice; windows inside windows; windows that are
- * over. Races: ../windows. */
+/* windows.c - windows over what is not there, not allowed, not memory, shown twice; windows inside windows; windows
+ * that are over. Races: ../windows. */
 #include "../check.h"
+#include "../child.h"
 #include "doors.h"
 
-#include <kit/kit.h>
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
 #include <sys/mman.h>
 
 static handle_t target; /* whom the tests call */

@@ -127,7 +127,7 @@ int child_run(uint64_t seed, uint64_t calls)
 	child_calls = calls;
 	pool[OWN_PROCESS] = lintel_process();
 	if (lintel_event_create(&pool[OWN_EVENT]) != OK || lintel_vmo_create(16 * PAGE_SIZE, 0, &pool[OWN_VMO]) != OK ||
-	    lintel_door_create((uint64_t)fuzz_server, "fuzz", 4, &pool[OWN_DOOR]) != OK)
+	    fuzz_door("fuzz", &pool[OWN_DOOR]) != OK)
 		return 1;
 	pool[OTHER_DOOR] = lintel_startup_named(STARTUP_SERVICE, "server");
 	for (int i = OWN_PORT; i < MAINSTAY; i++)

@@ -6,20 +6,20 @@
  * The parent prints the seed and keeps WORKERS children of this program running, each with two threads, until CALLS are
  * made. Child number N of a run draws from SEED and N alone, so a run with the same three numbers makes the same calls,
  * up to how threads and processes interleave. `fuzz_syscalls child SEED CALLS` runs one child by hand.
- * Every second child gets the resources that the parent has (`run -r -s` lends it the shell's): ports, a line and a range
- * at which nothing answers; every fourth one SYSTEM, with which it reads the log and events, and switches tracing. The
- * parent serves a door that all call. */
+ * Every second child gets the resources that the parent has (`run -r -s` lends it the shell's): ports, a line and a
+ * range at which nothing answers; every fourth one SYSTEM, with which it reads the log and events, and switches
+ * tracing. The parent serves a door that all call. */
 #include "../check.h"
 #include "../raw_call.h"
 #include "fuzz.h"
 
-#include <kit/kit.h>
 #include <lintel/door.h>
+#include <lintel/pager_proto.h>
 #include <stdlib.h>
 
 #define CALLS_PER_CHILD 20000u
 #define WORKERS_MAX 8
-#define ACTIVATIONS 6u /* of our door, on each CPU */
+_Static_assert(PAGER_INTERFACE == 1 && ERR_IO == -25, "calls.S");
 #define STALL_NS MILLISECONDS(3000) /* no progress for so long: asleep for ever, by its own will */
 
 /* ---- the parent ---- */
@@ -42,7 +42,8 @@ static uint32_t grants_collect(const struct child *child, struct spawn_handle gr
 
 	grants[count++] = (struct spawn_handle){ STARTUP_SERVICE, 0, "progress", child->vmo,
 						 RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER };
-	grants[count++] = (struct spawn_handle){ STARTUP_SERVICE, 0, "server", door, RIGHT_CALL | RIGHT_TRANSFER | RIGHT_WAIT };
+	grants[count++] = (struct spawn_handle){ STARTUP_SERVICE, 0, "server", door,
+						 RIGHT_CALL | RIGHT_TRANSFER | RIGHT_WAIT };
 	for (int i = OWN_PORT; children % 2 == 1 && i < MAINSTAY; i++) {
 		handle_t resource = lintel_startup_handle(STARTUP_RESOURCE, resource_kinds[i], i == OWN_PORT_2);
 
@@ -92,17 +93,6 @@ static bool child_lives(struct child *child)
 	(void)!lintel_handle_close(child->process);
 	child->process = HANDLE_NONE;
 	return false;
-}
-
-/* Our door, for calls into another process. The code needs no stack. */
-static err_t door_open(void)
-{
-	static uint64_t nothing[16];
-	err_t err = lintel_door_create((uintptr_t)fuzz_server, "fuzz parent", 11, &door);
-
-	for (uint32_t i = 0; err == OK && i < ACTIVATIONS * kit_cpu_count(); i++)
-		err = lintel_door_donate(door, i % kit_cpu_count(), ((uintptr_t)nothing + 64) & ~15ull, (uintptr_t)nothing);
-	return err;
 }
 
 static err_t progress_page(struct child *child)
@@ -161,7 +151,7 @@ int main(int argc, char **argv)
 		workers = 3;
 	printf("fuzz_syscalls %llu %llu %u\n", (unsigned long long)seed, (unsigned long long)calls, workers);
 	fflush(stdout);
-	err = door_open();
+	err = fuzz_door("fuzz parent", &door);
 	if (err == OK)
 		err = run_parent(seed, calls, workers);
 	printf("%llu calls, %llu children, %llu died, %llu stalled\n", (unsigned long long)made,

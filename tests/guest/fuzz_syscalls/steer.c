@@ -2,11 +2,27 @@
 /* steer.c - arguments with which a call goes far. */
 #include "fuzz.h"
 
+#include <kit/kit.h>
 #include <lintel/door.h>
 #include <lintel/syscalls.h>
 #include <lintel/trace.h>
+#include <string.h>
+
+#define ACTIVATIONS 6u /* on each CPU */
 
 static uint8_t server_stack[16384] __attribute__((aligned(4096)));
+
+/* The code needs no stack. */
+err_t fuzz_door(const char *name, handle_t *out)
+{
+	static uint64_t nothing[16];
+	uint32_t cpus = kit_cpu_count();
+	err_t err = lintel_door_create((uintptr_t)fuzz_server, name, strlen(name), out);
+
+	for (uint32_t i = 0; err == OK && i < ACTIVATIONS * cpus; i++)
+		err = lintel_door_donate(*out, i % cpus, ((uintptr_t)nothing + 64) & ~15ull, (uintptr_t)nothing);
+	return err;
+}
 
 static uint64_t a_window(struct worker *worker, uint64_t *address)
 {

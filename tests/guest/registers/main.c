@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c - nothing crosses a door but the message: every way in and every way back, each with all registers filled. */
 #include "../check.h"
+#include "../child.h"
 #include "crossing.h"
 #include "server.h"
+#include "suspects.h"
 
-#include <kit/kit.h>
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
-#include <pthread.h>
+#include <lintel/info.h>
 #include <string.h>
 
-struct general client_general;
-struct vectors client_vectors __attribute__((aligned(64)));
 static uint8_t buffer[24 * PAGE_SIZE] __attribute__((aligned(4096)));
 
 /* ---- the child and its door ---- */
@@ -29,31 +25,11 @@ static err_t dispatch(struct kit_call *call)
 
 static const struct kit_server server = { "registers test", dispatch, NULL };
 
-static void pause_ns(uint64_t ns)
-{
-	(void)!lintel_thread_sleep(lintel_clock_ns() + ns);
-}
-
 static err_t server_start(void)
 {
-	char program[] = "/boot/bin/registers", role[] = "serve";
-	char *argv[] = { program, role, NULL };
 	uint64_t at;
-	handle_t parent;
-	err_t err = kit_mint(1, &parent);
+	err_t err = child_serves("/boot/bin/registers", &door, &process);
 
-	if (err != OK)
-		return err;
-	const struct spawn_handle handles[] = { { STARTUP_SERVICE, 0, "parent", parent, RIGHTS_SAME } };
-	const struct spawn_request request = { .path = program, .argv = argv, .handles = handles, .handle_count = 1 };
-
-	__atomic_store_n(&door, HANDLE_NONE, __ATOMIC_RELAXED);
-	err = lintel_spawn(&request, &process);
-	(void)!lintel_handle_close(parent);
-	for (int i = 0; err == OK && i < 10000 && __atomic_load_n(&door, __ATOMIC_ACQUIRE) == HANDLE_NONE; i++)
-		pause_ns(1000000);
-	if (err == OK && door == HANDLE_NONE)
-		err = ERR_TIMED_OUT;
 	if (err == OK)
 		err = lintel_space_map(lintel_process(), paged, 0, PAGED_BYTES, 0, SPACE_READ, &at);
 	if (err == OK)
@@ -61,69 +37,11 @@ static err_t server_start(void)
 	return err;
 }
 
-/* Its exit status. */
-static int32_t server_end(void)
+static void server_end(void)
 {
-	int32_t status = -99;
-
-	(void)!lintel_process_kill(process, 0);
-	(void)!lintel_wait(process, DEADLINE_NEVER, &status);
 	(void)!lintel_space_unmap(lintel_process(), (uintptr_t)pages, PAGED_BYTES);
 	(void)!lintel_handle_close(paged);
-	(void)!lintel_handle_close(door);
-	(void)!lintel_handle_close(process);
-	return status;
-}
-
-/* ---- what the client may see ---- */
-
-static uint32_t general_suspects(err_t err)
-{
-	const struct general *g = &client_general;
-	uint32_t suspects = 0;
-
-	if ((int64_t)g->rax != err)
-		suspects |= SUSPECT_RAX;
-	if (g->rdi != 0)
-		suspects |= SUSPECT_RDI;
-	if ((g->rdx | g->r10 | g->r8 | g->r9 | g->r12) != 0 || (err != OK && g->rsi != 0))
-		suspects |= SUSPECT_WORDS;
-	if (err != OK && g->r13 != 0)
-		suspects |= SUSPECT_HANDLES;
-	if ((g->rbx | g->rbp) != 0)
-		suspects |= SUSPECT_WINDOW_0;
-	if ((g->r14 | g->r15) != 0)
-		suspects |= SUSPECT_WINDOW_1;
-	if (g->rcx != 0 && g->rcx != (uintptr_t)client_after_call)
-		suspects |= SUSPECT_RCX;
-	if (g->r11 != 0 && g->r11 != FLAGS_ALWAYS)
-		suspects |= SUSPECT_R11;
-	if (g->flags != FLAGS_ALWAYS)
-		suspects |= SUSPECT_FLAGS;
-	if (g->gs != 0)
-		suspects |= SUSPECT_GS;
-	if (with_fsgsbase && g->fs != (uintptr_t)__builtin_thread_pointer())
-		suspects |= SUSPECT_FS;
-	return suspects;
-}
-
-/* The call did not go to the server: vectors are still the client's own, or nothing. */
-static uint32_t own_suspects(void)
-{
-	uint32_t suspects = 0, mxcsr;
-	uint16_t x87;
-
-	memcpy(&x87, client_vectors.fx, 2);
-	memcpy(&mxcsr, client_vectors.fx + 24, 4);
-	if (mxcsr != CLIENT_MXCSR || x87 != CLIENT_X87)
-		suspects |= SUSPECT_CONTROL;
-	for (size_t i = 160; i < 416; i++)
-		if (client_vectors.fx[i] != (uint8_t)CLIENT_PATTERN)
-			suspects |= SUSPECT_XMM;
-	for (size_t i = 0; with_avx && i < sizeof(client_vectors.high); i++)
-		if (client_vectors.high[i] != (uint8_t)CLIENT_PATTERN)
-			suspects |= SUSPECT_YMM;
-	return suspects;
+	(void)child_end(process, door);
 }
 
 /* Make the call; both sides look. */
@@ -132,7 +50,7 @@ static void crosses(const struct crossing *call, err_t wanted)
 	uint32_t client;
 	err_t err = client_call(call);
 
-	client = general_suspects(err) | vectors_suspects(&client_vectors, CLIENT_MXCSR, CLIENT_X87);
+	client = client_suspects(err) | vectors_suspects(&client_vectors, CLIENT_MXCSR, CLIENT_X87);
 	CHECK_EQUAL(err, wanted);
 	if (client != 0)
 		check_fail("the client sees 0x%x", client);
@@ -145,7 +63,7 @@ static void is_refused(const struct crossing *call, err_t wanted)
 	uint32_t client;
 	err_t err = client_call(call);
 
-	client = general_suspects(err) | own_suspects();
+	client = client_suspects(err) | own_suspects();
 	CHECK_EQUAL(err, wanted);
 	if (client != 0)
 		check_fail("the client sees 0x%x", client);
@@ -310,6 +228,18 @@ static void refused_calls(void)
 	CHECK_EQUAL(lintel_handle_close(narrow), OK);
 }
 
+/* It is a thread of the server's. Before it has gone the next caller may find no activation, and time out outside. */
+static void the_orphan_goes(void)
+{
+	struct info_process info = { .threads = 0 };
+
+	for (int i = 0; i < 20000 && info.threads != 1; i++) {
+		CHECK_EQUAL(lintel_process_info(process, &info, sizeof(info)), OK);
+		pause_ns(1000000);
+	}
+	CHECK_EQUAL(info.threads, 1);
+}
+
 static void a_deadline_that_passes(void)
 {
 	for (int i = 0; i < 10; i++) {
@@ -319,17 +249,17 @@ static void a_deadline_that_passes(void)
 		call.window[0] = (uintptr_t)buffer;
 		call.window[1] = 64;
 		crosses(&call, ERR_TIMED_OUT);
-		pause_ns(30000000); /* the orphan has gone, or others find no activation */
+		the_orphan_goes();
 		call = to_server(ACTION_SPIN, 20000000, 0);
 		call.door |= 3000ull << 32;
 		crosses(&call, ERR_TIMED_OUT);
-		pause_ns(50000000);
+		the_orphan_goes();
 	}
 }
 
 static void again(void)
 {
-	(void)server_end();
+	server_end();
 	CHECK_EQUAL(server_start(), OK);
 }
 
@@ -382,25 +312,12 @@ static void a_server_that_is_killed_while_it_spins(void)
 
 /* ---- this program ---- */
 
-static void *housekeeper(void *argument)
-{
-	(void)argument;
-	kit_main(&server);
-	return NULL;
-}
-
 int main(int argc, char **argv)
 {
-	pthread_t keeper;
-
-	features_find();
 	if (argc > 1 && strcmp(argv[1], "serve") == 0)
 		return server_main();
-	for (int i = 0; i < 4; i++)
-		pattern[i] = CLIENT_PATTERN;
-	pattern_mxcsr = CLIENT_MXCSR;
-	pattern_x87 = CLIENT_X87;
-	if (kit_prepare(&server) != OK || pthread_create(&keeper, NULL, housekeeper, NULL) != 0 || server_start() != OK) {
+	side_begin(CLIENT_PATTERN, CLIENT_MXCSR, CLIENT_X87);
+	if (house_begin(&server) != OK || server_start() != OK) {
 		printf("not ok registers: cannot serve\n");
 		return 1;
 	}
@@ -424,6 +341,6 @@ int main(int argc, char **argv)
 	CHECK_RUN(a_server_that_is_killed_while_it_sleeps);
 	CHECK_RUN(again);
 	CHECK_RUN(a_server_that_is_killed_while_it_spins);
-	(void)server_end();
+	server_end();
 	return check.failed;
 }

@@ -1,65 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* server.c - what the server sees of its callers. Pages that it supplies say their own number. */
+/* server.c - what the server sees of its callers. All pages that it supplies are the same one. */
 #include "server.h"
 
 #include "crossing.h"
+#include "suspects.h"
 
 #include <kit/kit.h>
 #include <lintel/door_call.h>
-#include <lintel/info.h>
 #include <lintel/pager_proto.h>
 #include <lintel/process.h>
 #include <lintel/syscalls.h>
-#include <string.h>
 
 #define STACK_BYTES 16384
 #define CPUS 16
 #define ACTIVATIONS 3 /* on each: one may be asleep for a caller that has left */
 #define KEY 7
 
-uint64_t pattern[4] __attribute__((aligned(32)));
-uint32_t pattern_mxcsr;
-uint16_t pattern_x87;
-uint8_t with_avx, with_fsgsbase;
-
 static uint8_t stacks[CPUS][ACTIVATIONS][STACK_BYTES] __attribute__((aligned(64)));
 static handle_t source, paged;
-
-void features_find(void)
-{
-	const struct sysinfo_page *page = lintel_sysinfo();
-	uint32_t features = page != NULL ? page->features : 0;
-
-	with_avx = (features & CPU_AVX) != 0;
-	with_fsgsbase = (features & CPU_FSGSBASE) != 0;
-}
-
-static uint64_t all_bits(const uint8_t *bytes, size_t first, size_t end)
-{
-	uint64_t bits = 0;
-
-	for (size_t i = first; i < end; i++)
-		bits |= bytes[i];
-	return bits;
-}
-
-uint32_t vectors_suspects(const struct vectors *vectors, uint32_t mxcsr, uint16_t x87)
-{
-	uint32_t suspects = 0, seen_mxcsr;
-	uint16_t seen_x87;
-
-	memcpy(&seen_x87, vectors->fx, 2);
-	memcpy(&seen_mxcsr, vectors->fx + 24, 4);
-	if (seen_mxcsr != mxcsr || seen_x87 != x87)
-		suspects |= SUSPECT_CONTROL;
-	if (all_bits(vectors->fx, 2, 24) | all_bits(vectors->fx, 32, 160)) /* status, tags, instruction, operand, the stack */
-		suspects |= SUSPECT_X87;
-	if (all_bits(vectors->fx, 160, 416))
-		suspects |= SUSPECT_XMM;
-	if (all_bits(vectors->high, 0, sizeof(vectors->high)))
-		suspects |= SUSPECT_YMM;
-	return suspects;
-}
 
 static bool is_stack(uint64_t address)
 {
@@ -74,7 +32,7 @@ static bool is_page(const struct general *g)
 static uint32_t general_suspects(const struct general *g)
 {
 	uint64_t with = is_page(g) ? 0 : g->r10;
-	uint32_t suspects = 0;
+	uint32_t suspects = either_suspects(g, (uintptr_t)server_entry);
 
 	if (g->rax != 0)
 		suspects |= SUSPECT_RAX;
@@ -88,14 +46,6 @@ static uint32_t general_suspects(const struct general *g)
 		suspects |= SUSPECT_WINDOW_0;
 	if (with & WITH_WINDOW_1 ? g->r14 == CLIENT_PATTERN : (g->r14 | g->r15) != 0)
 		suspects |= SUSPECT_WINDOW_1;
-	if (g->rcx != 0 && g->rcx != (uintptr_t)server_entry)
-		suspects |= SUSPECT_RCX;
-	if (g->r11 != 0 && g->r11 != FLAGS_ALWAYS)
-		suspects |= SUSPECT_R11;
-	if (g->flags != FLAGS_ALWAYS)
-		suspects |= SUSPECT_FLAGS;
-	if (g->gs != 0)
-		suspects |= SUSPECT_GS;
 	if (with_fsgsbase && !is_stack(g->fs))
 		suspects |= SUSPECT_FS;
 	return suspects;
@@ -133,10 +83,7 @@ int server_main(void)
 	handle_t door;
 	err_t err = lintel_door_create((uintptr_t)server_entry, "registers", 9, &door);
 
-	for (int i = 0; i < 4; i++)
-		pattern[i] = SERVER_PATTERN;
-	pattern_mxcsr = SERVER_MXCSR;
-	pattern_x87 = SERVER_X87;
+	side_begin(SERVER_PATTERN, SERVER_MXCSR, SERVER_X87);
 	if (err == OK)
 		err = activations_donate(door);
 	if (err == OK)

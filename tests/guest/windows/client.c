@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* client.c - this program's own door: the child announces itself there, and pages are asked for. */
+#include "../child.h"
 #include "windows.h"
 
-#include <kit/kit.h>
 #include <lintel/pager_server.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
-#include <pthread.h>
 
 #define KEY 3
 
@@ -15,11 +12,6 @@ uint32_t pager_asked;
 static handle_t announced;
 static handle_t source, paged;
 static uint64_t paged_bytes;
-
-void pause_ns(uint64_t ns)
-{
-	(void)!lintel_thread_sleep(lintel_clock_ns() + ns);
-}
 
 static err_t supply(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)
 {
@@ -46,53 +38,17 @@ static err_t dispatch(struct kit_call *call)
 
 static const struct kit_server server = { "windows client", dispatch, NULL };
 
-static void *housekeeper(void *argument)
-{
-	(void)argument;
-	kit_main(&server);
-	return NULL;
-}
-
 err_t client_prepare(void)
 {
-	pthread_t keeper;
-	err_t err = kit_prepare(&server);
-
-	if (err == OK && pthread_create(&keeper, NULL, housekeeper, NULL) != 0)
-		err = ERR_NO_MEMORY;
-	return err;
+	return house_begin(&server);
 }
 
 err_t child_start(handle_t *process, handle_t *door)
 {
-	char program[] = "/boot/bin/windows", role[] = "serve";
-	char *argv[] = { program, role, NULL };
-	handle_t parent;
-	err_t err = kit_mint(1, &parent);
+	err_t err = child_serves("/boot/bin/windows", &announced, process);
 
-	if (err != OK)
-		return err;
-	const struct spawn_handle handles[] = { { STARTUP_SERVICE, 0, "parent", parent, RIGHTS_SAME } };
-	const struct spawn_request request = { .path = program, .argv = argv, .handles = handles, .handle_count = 1 };
-
-	__atomic_store_n(&announced, HANDLE_NONE, __ATOMIC_RELAXED);
-	err = lintel_spawn(&request, process);
-	(void)!lintel_handle_close(parent);
-	for (int i = 0; err == OK && i < 10000 && __atomic_load_n(&announced, __ATOMIC_ACQUIRE) == HANDLE_NONE; i++)
-		pause_ns(1000000);
 	*door = announced;
-	return err == OK && *door == HANDLE_NONE ? ERR_TIMED_OUT : err;
-}
-
-int32_t child_end(handle_t process, handle_t door)
-{
-	int32_t status = -99;
-
-	(void)!lintel_process_kill(process, 0);
-	(void)!lintel_wait(process, DEADLINE_NEVER, &status);
-	(void)!lintel_handle_close(door);
-	(void)!lintel_handle_close(process);
-	return status;
+	return err;
 }
 
 err_t paged_create(uint64_t bytes, handle_t *out)

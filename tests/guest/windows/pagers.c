@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pagers.c - windows over memory that a pager supplies, here the client itself: pages that go while the server is at work,
- * and a pager that then refuses, or does not answer. A server must not suffer from what a client does to its buffer. */
+/* pagers.c - windows over memory that a pager supplies, here the client itself: pages that go while the server is at
+ * work, and a pager that then refuses, or does not answer. A server must not suffer from what a client does to its
+ * buffer. */
 #include "../check.h"
+#include "../child.h"
 #include "windows.h"
-
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
-#include <pthread.h>
 
 #define BYTES (4 * PAGE_SIZE)
 

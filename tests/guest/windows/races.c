@@ -3,13 +3,9 @@
  * one, takes the pages away, and uses their frames for something else at once. Whatever the server sees is the client's
  * page or zeros; what it stores never lands in a frame that was given back. */
 #include "../check.h"
+#include "../child.h"
 #include "windows.h"
 
-#include <kit/kit.h>
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
-#include <pthread.h>
 #include <string.h>
 
 #define AREA 0x3000000000ull    /* where the windows' buffer is, 2 MiB aligned */
@@ -207,47 +203,47 @@ static void with_area(uint64_t bytes, uint64_t length, bool writable, int rounds
 
 static void a_few_pages_are_unmapped(void)
 {
-	with_area(QUICK, QUICK, true, 400, unmaps);
+	with_area(QUICK, QUICK, true, 100, unmaps);
 }
 
 static void many_pages_are_unmapped(void)
 {
-	with_area(SLOW, SLOW, true, 200, unmaps);
+	with_area(SLOW, SLOW, true, 60, unmaps);
 }
 
 static void every_second_page_is_unmapped(void)
 {
-	with_area(QUICK, QUICK, true, 200, unmaps_parts);
+	with_area(QUICK, QUICK, true, 60, unmaps_parts);
 }
 
 static void pages_only_read_are_unmapped(void)
 {
-	with_area(QUICK, QUICK, false, 200, unmaps);
+	with_area(QUICK, QUICK, false, 60, unmaps);
 }
 
 static void large_pages_are_unmapped(void)
 {
-	with_area(2 * LARGE, 2 * LARGE, true, 20, unmaps);
+	with_area(2 * LARGE, 2 * LARGE, true, 10, unmaps);
 }
 
 static void a_part_of_a_large_page_is_unmapped(void)
 {
-	with_area(LARGE, QUICK, true, 20, unmaps);
+	with_area(LARGE, QUICK, true, 10, unmaps);
 }
 
 static void a_few_pages_are_protected(void)
 {
-	with_area(QUICK, QUICK, true, 400, protects);
+	with_area(QUICK, QUICK, true, 100, protects);
 }
 
 static void many_pages_are_protected(void)
 {
-	with_area(SLOW, SLOW, true, 200, protects);
+	with_area(SLOW, SLOW, true, 20, protects);
 }
 
 static void large_pages_are_protected(void)
 {
-	with_area(2 * LARGE, 2 * LARGE, true, 60, protects);
+	with_area(2 * LARGE, 2 * LARGE, true, 20, protects);
 }
 
 static void a_shared_object_shrinks(void)
@@ -255,9 +251,10 @@ static void a_shared_object_shrinks(void)
 	uint64_t at;
 
 	CHECK_EQUAL(lintel_vmo_create(QUICK, VMO_RESIZABLE, &resizable), OK);
-	CHECK_EQUAL(lintel_space_map(lintel_process(), resizable, 0, QUICK, AREA, SPACE_READ | SPACE_WRITE | SPACE_FIXED, &at), OK);
+	CHECK_EQUAL(lintel_space_map(lintel_process(), resizable, 0, QUICK, AREA,
+				     SPACE_READ | SPACE_WRITE | SPACE_FIXED, &at), OK);
 	fill(AREA, QUICK, GOOD);
-	race(QUICK, QUICK, true, 200, shrinks);
+	race(QUICK, QUICK, true, 60, shrinks);
 	(void)!take_away(QUICK);
 	CHECK_EQUAL(lintel_handle_close(resizable), OK);
 }

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* server.c - the child: it believes nothing of what its windows show, and must outlive whatever they do. */
+#include "../child.h"
 #include "windows.h"
-
-#include <kit/kit.h>
-#include <lintel/door_call.h>
-#include <lintel/process.h>
-#include <lintel/syscalls.h>
 
 static bool is_good(uint64_t word)
 {
@@ -52,12 +48,5 @@ static const struct kit_server server = { "windows test", dispatch, NULL };
 
 int server_main(void)
 {
-	struct door_message message = { .word = { 0 } };
-	err_t err = kit_prepare(&server);
-
-	if (err == OK)
-		err = kit_mint(1, &message.handle[0]);
-	if (err == OK)
-		err = door_call(lintel_startup_named(STARTUP_SERVICE, "parent"), 0, &message);
-	return err == OK ? kit_main(&server) : 1;
+	return child_main(&server, 0);
 }

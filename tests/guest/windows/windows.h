@@ -4,8 +4,8 @@
 
 #include <lintel/door.h>
 
-/* A page of the client's, in words of 8 bytes: word 0 is GOOD; the server stores MARK into word 1. Memory that was given
- * back and is used for something else is SECRET all over. */
+/* A page of the client's, in words of 8 bytes: word 0 is GOOD; the server stores MARK into word 1. Memory that was
+ * given back and is used for something else is SECRET all over. */
 #define GOOD 0x600d600d600d600dull
 #define SECRET 0x5ec2e75ec2e75ec2ull
 #define MARK 0x3a3a3a3a3a3a3a3aull
@@ -20,9 +20,7 @@ int server_main(void); /* what the child does: hands its door to the service "pa
 
 /* Start the child; its door. */
 MUST_USE err_t child_start(handle_t *process, handle_t *door);
-int32_t child_end(handle_t process, handle_t door); /* its exit status */
 
-void pause_ns(uint64_t ns);
 MUST_USE err_t client_prepare(void); /* this program's own door, at which the child announces itself, and which pages */
 
 /* A VMO that this program pages, in the way that `pager` says. */
