@@ -145,6 +145,8 @@ void lease_consider(struct file *file, size_t bytes)
 
 	if (file->kind != FILE_REGULAR || __atomic_load_n(&file->lease_refused, __ATOMIC_RELAXED))
 		return;
+	if (lease != NULL && (uint64_t)lease_size(lease) <= lease->room)
+		return;
 	if (lease == NULL && __atomic_add_fetch(&file->calls, weight, __ATOMIC_RELAXED) < LEASE_AFTER_CALLS)
 		return;
 	if (!file_readable(file) || !code_ready() || !lock_try(&file->lease_lock))

@@ -14,17 +14,22 @@
 
 enum { RUN_CHECKED = 1, RUN_LENDING = 2 }; /* -c, -r */
 
-/* Of the kinds that a driver uses; SYSTEM stays ours. */
+/* Of the kinds that a driver uses; of SYSTEM the right to read figures. */
 static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max)
 {
-	static const enum resource_kind kinds[] = { RESOURCE_PORT, RESOURCE_IRQ, RESOURCE_MMIO, RESOURCE_ZONE };
+	static const struct {
+		enum resource_kind kind;
+		uint32_t rights;
+	} lent[] = { { RESOURCE_PORT, RIGHTS_SAME }, { RESOURCE_IRQ, RIGHTS_SAME }, { RESOURCE_MMIO, RIGHTS_SAME },
+		{ RESOURCE_ZONE, RIGHTS_SAME }, { RESOURCE_SYSTEM, RIGHT_READ } };
 	uint32_t count = 0;
-	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+	for (size_t k = 0; k < ARRAY_LEN(lent); k++) {
 		for (uint32_t i = 0; count < max; i++) {
-			handle_t handle = lintel_startup_handle(STARTUP_RESOURCE, kinds[k], i);
+			handle_t handle = lintel_startup_handle(STARTUP_RESOURCE, lent[k].kind, i);
 			if (handle == HANDLE_NONE)
 				break;
-			handles[count++] = (struct spawn_handle){ STARTUP_RESOURCE, kinds[k], NULL, handle, RIGHTS_SAME };
+			handles[count++] =
+				(struct spawn_handle){ STARTUP_RESOURCE, lent[k].kind, NULL, handle, lent[k].rights };
 		}
 	}
 	return count;
