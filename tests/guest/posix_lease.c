@@ -432,8 +432,8 @@ static void blocks_come_back(void)
 
 static void clean_up(void)
 {
-	static const char *const names[] = { "lengths", "calls", "errors", "only", "append", "grow", "cut", "time", "mapped",
-										 "child", "attributes", "second", "third", "back" };
+	static const char *const names[] = { "lengths", "calls", "errors", "only", "append", "grow", "cut", "time",
+										 "mapped", "child", "attributes", "second", "third", "back" };
 	char path[80];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
