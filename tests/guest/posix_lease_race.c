@@ -484,8 +484,8 @@ static void the_dead_hold_nothing(void)
 
 static void clean_up(void)
 {
-	static const char *const names[] = { "filler", "stop", "fought", "other", "first", "second", "third", "fourth", "stale",
-										 "victim", "dying" };
+	static const char *const names[] = { "filler", "stop", "fought", "other", "first", "second", "third", "fourth",
+										 "stale", "victim", "dying" };
 	char path[80];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
