@@ -12,33 +12,26 @@
 #define PROGRAM_FOLDER "/boot/bin"
 #define RESOURCES_MAX 16
 
-enum { RUN_CHECKED = 1, RUN_LENDING = 2, RUN_SYSTEM = 4, RUN_COUNTERS = 8 }; /* -c, -r, -s; bench */
+enum { RUN_CHECKED = 1, RUN_LENDING = 2 }; /* -c, -r */
 
-/* What a program gets of our resources: what a driver uses, or all, or the kernel's counters to read. */
-static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max, int options)
+/* Of the kinds that a driver uses; SYSTEM stays ours. */
+static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max)
 {
-	static const struct {
-		enum resource_kind kind;
-		int options;
-	} kinds[] = {
-		{ RESOURCE_PORT, RUN_LENDING }, { RESOURCE_IRQ, RUN_LENDING },	{ RESOURCE_MMIO, RUN_LENDING },
-		{ RESOURCE_ZONE, RUN_LENDING }, { RESOURCE_SYSTEM, RUN_SYSTEM | RUN_COUNTERS },
-	};
+	static const enum resource_kind kinds[] = { RESOURCE_PORT, RESOURCE_IRQ, RESOURCE_MMIO, RESOURCE_ZONE };
 	uint32_t count = 0;
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
-		for (uint32_t i = 0; (options & kinds[k].options) && count < max; i++) {
-			handle_t handle = lintel_startup_handle(STARTUP_RESOURCE, kinds[k].kind, i);
+		for (uint32_t i = 0; count < max; i++) {
+			handle_t handle = lintel_startup_handle(STARTUP_RESOURCE, kinds[k], i);
 			if (handle == HANDLE_NONE)
 				break;
-			handles[count++] = (struct spawn_handle){ STARTUP_RESOURCE, kinds[k].kind, NULL, handle,
-				options & RUN_COUNTERS ? RIGHT_READ : RIGHTS_SAME };
+			handles[count++] = (struct spawn_handle){ STARTUP_RESOURCE, kinds[k], NULL, handle, RIGHTS_SAME };
 		}
 	}
 	return count;
 }
 
 /* Run it with our descriptors and mounts, and wait. The program's own status is the command's. */
-static int run_program(struct shell *sh, const char *path, char **argv, int options)
+static int run_program(struct shell *sh, const char *path, char **argv, bool lend)
 {
 	const struct spawn_fd fds[] = { { sh->in, 0 }, { sh->out.fd, 1 }, { 2, 2 } };
 	struct spawn_handle handles[RESOURCES_MAX];
@@ -48,7 +41,7 @@ static int run_program(struct shell *sh, const char *path, char **argv, int opti
 		.fds = fds,
 		.fd_count = ARRAY_LEN(fds),
 		.handles = handles,
-		.handle_count = resources_lend(handles, RESOURCES_MAX, options),
+		.handle_count = lend ? resources_lend(handles, RESOURCES_MAX) : 0,
 	};
 	handle_t process;
 	int32_t status = 0;
@@ -75,14 +68,14 @@ static void warm_up(const char *path, char **argv)
 }
 
 /* The same, and then nothing may be missing. */
-static int run_checked(struct shell *sh, const char *path, char **argv, int options)
+static int run_checked(struct shell *sh, const char *path, char **argv, bool lend)
 {
 	static struct leaks before;
 	warm_up(path, argv);
 	err_t err = leaks_begin(&before);
 	if (err != OK)
 		return shell_complain_lintel(sh, "system information", err);
-	int status = run_program(sh, path, argv, options);
+	int status = run_program(sh, path, argv, lend);
 	int leaks = leaks_end(sh, &before, argv[0]);
 	return status ? status : leaks != 0;
 }
@@ -90,7 +83,7 @@ static int run_checked(struct shell *sh, const char *path, char **argv, int opti
 int command_run(struct shell *sh, int argc, char **argv)
 {
 	static char folder_path[SHELL_PATH_BYTES];
-	int options = shell_options(sh, &argc, &argv, "crs");
+	int options = shell_options(sh, &argc, &argv, "cr");
 	if (options < 0 || argc < 2)
 		return options < 0 ? 2 : shell_usage(sh);
 	const char *path = argv[1];
@@ -99,13 +92,13 @@ int command_run(struct shell *sh, int argc, char **argv)
 			return shell_complain_lintel(sh, path, ERR_NAME_TOO_LONG);
 		path = folder_path;
 	}
-	return (options & RUN_CHECKED ? run_checked : run_program)(sh, path, argv + 1, options);
+	return (options & RUN_CHECKED ? run_checked : run_program)(sh, path, argv + 1, options & RUN_LENDING);
 }
 
 int command_bench(struct shell *sh, int argc, char **argv)
 {
 	(void)argc;
-	return run_program(sh, PROGRAM_FOLDER "/bench", argv, RUN_COUNTERS);
+	return run_program(sh, PROGRAM_FOLDER "/bench", argv, false);
 }
 
 static const struct command commands[] = {

@@ -31,7 +31,7 @@ FUZZ_MACHINES = (
     ("fuzz-debug-4-cpus", DEBUG, {"CPUS": "4"}),
 )
 SCRIPT_BYTES_MAX = 900
-COMMAND = "run -c -r -s /boot/bin/"  # checked for leaks, with all of the shell's resources
+COMMAND = "run -c -r /boot/bin/"  # checked for leaks, with the shell's resources
 GUEST_SECONDS = 400  # hang detectors, not targets
 FUZZ_SECONDS = 1200
 
