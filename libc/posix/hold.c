@@ -12,6 +12,10 @@ static bool is_held(const struct file *file)
 {
 	bool held = false;
 
+	/* Alone: there is no other thread that could start one either. */
+	if (__atomic_load_n(&threads, __ATOMIC_RELAXED) == thread_self() &&
+		__atomic_load_n(&thread_self()->all_next, __ATOMIC_RELAXED) == NULL)
+		return false;
 	lock_acquire(&threads_lock);
 	for (struct pthread *each = threads; each != NULL && !held; each = each->all_next)
 		held = __atomic_load_n(&each->held, __ATOMIC_SEQ_CST) == file;

@@ -2,12 +2,12 @@
 /* hold.h - a thread's hold on an open file for the length of a call that never waits for a server: cheaper than a
  * reference, as no line that other threads write is written. Private to libc; lease_code.S does the same in assembly.
  *
- * H1  A thread publishes in its control block which file it is about to use, and then looks again whether the descriptor
- *     still leads to the file. Whoever takes the last reference away has emptied the descriptor before, and looks at all
- *     threads afterwards (hold_wait). Both do so with a full barrier in between, so either the thread finds the
- *     descriptor changed, or the closer finds the file held and waits.
- * H2  Between file_hold and file_release a thread neither calls a server nor closes anything. It may wait for the file's
- *     lock: its owner has a reference or a hold of his own, and drops neither before the lock. */
+ * H1  A thread publishes in its control block which file it is about to use, and then looks again whether the
+ *     descriptor still leads to the file. Whoever takes the last reference away has emptied the descriptor before, and
+ *     looks at all threads afterwards (hold_wait). Both do so with a full barrier in between, so either the thread
+ *     finds the descriptor changed, or the closer finds the file held and waits.
+ * H2  Between file_hold and file_release a thread neither calls a server nor closes anything. It may wait for the
+ *     file's lock: its owner has a reference or a hold of his own, and drops neither before the lock. */
 #pragma once
 
 #include "posix/file.h"

@@ -55,21 +55,23 @@ uint8_t lease_flush; /* 2 clwb, 1 clflushopt, 0 clflush */
 static bool code_ready(void)
 {
 	static struct lock lock;
-	static bool ready; /* [a] */
+	static bool ready; /* [a] changed under lock */
 	const struct sysinfo_page *system = lintel_sysinfo();
+	bool is_ready = __atomic_load_n(&ready, __ATOMIC_ACQUIRE);
 
-	if (__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
-		return true;
+	if (is_ready || system == NULL)
+		return is_ready;
 	lock_acquire(&lock);
-	if (!ready && system != NULL) {
+	if (!ready) {
 		lease_wide = (system->features & CPU_AVX) != 0;
 		lease_flush = system->features & CPU_CLWB ? 2 : system->features & CPU_CLFLUSHOPT ? 1 : 0;
 		err_t error = lintel_process_fixup(lintel_process(), (uint64_t)lease_code_start,
 										   (uint64_t)(lease_code_end - lease_code_start), (uint64_t)lease_code_fault);
 		__atomic_store_n(&ready, error == OK, __ATOMIC_RELEASE);
 	}
+	is_ready = ready;
 	lock_release(&lock);
-	return ready;
+	return is_ready;
 }
 
 static err_t lease_map(handle_t vmo, uint64_t bytes, bool writable, struct lease *out)
@@ -144,6 +146,8 @@ void lease_consider(struct file *file, size_t bytes)
 	uint32_t weight = 1 + (uint32_t)(bytes >> CALL_BYTES_SHIFT);
 
 	if (file->kind != FILE_REGULAR || __atomic_load_n(&file->lease_refused, __ATOMIC_RELAXED))
+		return;
+	if (lease != NULL && (uint64_t)lease_size(lease) <= lease->room)
 		return;
 	if (lease == NULL && __atomic_add_fetch(&file->calls, weight, __ATOMIC_RELAXED) < LEASE_AFTER_CALLS)
 		return;

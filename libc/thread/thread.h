@@ -48,7 +48,7 @@ _Static_assert(offsetof(struct pthread, held) == 0x10, "posix/lease_code.S");
 
 /* Every control block of the process, activations' too, from thread_block_init until its memory goes. */
 extern struct lock threads_lock;
-extern struct pthread *threads; /* under threads_lock */
+extern struct pthread *threads; /* [a] changed under threads_lock */
 
 static inline struct pthread *thread_self(void)
 {

@@ -33,7 +33,7 @@ void thread_block_init(struct pthread *self, enum thread_kind kind)
 	self->all_link = &threads;
 	if (threads != NULL)
 		threads->all_link = &self->all_next;
-	threads = self;
+	__atomic_store_n(&threads, self, __ATOMIC_RELAXED);
 	lock_release(&threads_lock);
 }
 

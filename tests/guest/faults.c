@@ -130,6 +130,35 @@ static void a_table_outside_user_memory_is_refused(void)
 	CHECK_EQUAL(lintel_process_symbols(HANDLE_NONE, 0, 0), ERR_BAD_HANDLE);
 }
 
+extern const char fix_code[], fix_code_end[], fix_landing[];
+
+/* A division. 0: it came back at the landing with the instruction's address and its
+ * other registers; 1: there was nothing wrong with it. */
+__asm__(".text\n"
+	"fix_code: movl %edi, %ecx\n movl $7, %r8d\n"
+	"fix_divide: divl %ecx\n"
+	"fix_code_end: movl $1, %eax\n ret\n"
+	"fix_landing: leaq fix_divide(%rip), %rcx\n subq %rcx, %rax\n xorl $7, %r8d\n orl %r8d, %eax\n ret\n");
+extern int fix_code_function(int divisor) __asm__("fix_code");
+
+static void a_fault_can_have_a_landing(void)
+{
+	const uint64_t bytes = (uint64_t)(fix_code_end - fix_code);
+	char role[] = "divide";
+	int32_t status;
+
+	CHECK_EQUAL(lintel_process_fixup(lintel_process(), (uint64_t)fix_code, bytes, (uint64_t)fix_landing), OK);
+	CHECK_EQUAL(fix_code_function(0), 0);
+	CHECK_EQUAL(fix_code_function(3), 1);
+	CHECK_EQUAL(lintel_process_fixup(lintel_process(), 0xffffffff80000000, 64, (uint64_t)fix_landing), ERR_ARGS);
+	CHECK_EQUAL(lintel_process_fixup(lintel_process(), 0x1000, UINT64_MAX, (uint64_t)fix_landing), ERR_ARGS);
+	CHECK_EQUAL(lintel_process_fixup(lintel_process(), (uint64_t)fix_code, bytes, 0xffffffff80000000), ERR_ARGS);
+	CHECK_EQUAL(lintel_process_fixup(HANDLE_NONE, 0, 0, (uint64_t)fix_landing), ERR_BAD_HANDLE);
+	CHECK_EQUAL(run_child(role, NULL, &status), OK); /* children do not inherit it */
+	CHECK_EQUAL(status, EXIT_STATUS_FAULT);
+	CHECK_EQUAL(lintel_process_fixup(lintel_process(), 0, 0, (uint64_t)fix_landing), OK);
+}
+
 static void waitpid_tells_it_as_a_signal(void)
 {
 	char program[] = PROGRAM, frames[] = "frames", divide[] = "divide";
@@ -153,6 +182,7 @@ int main(int argc, char **argv)
 		return be_child(argv[1], argc > 2 ? argv[2] : "0");
 	CHECK_RUN(a_fault_ends_its_process);
 	CHECK_RUN(a_wrong_table_changes_nothing);
+	CHECK_RUN(a_fault_can_have_a_landing);
 	CHECK_RUN(a_table_outside_user_memory_is_refused);
 	CHECK_RUN(waitpid_tells_it_as_a_signal);
 	return check.failed;

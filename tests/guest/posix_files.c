@@ -90,6 +90,10 @@ static void test_open_flags(void)
 	CHECK_EQUAL(write(fd, "67", 2), 2);
 	CHECK_EQUAL(fstat(fd, &st), 0);
 	CHECK_EQUAL(st.st_size, 7);
+	CHECK_EQUAL(fcntl(fd, F_SETFL, 0), 0);
+	CHECK_EQUAL(pwrite(fd, "0", 1, 0), 1);
+	CHECK_EQUAL(fstat(fd, &st), 0);
+	CHECK_EQUAL(st.st_size, 7);
 	CHECK_EQUAL(close(fd), 0);
 	fd = open(in_folder("f"), O_RDWR | O_TRUNC);
 	CHECK(fd >= 0);

@@ -140,6 +140,25 @@ static void *keep_writing(void *context)
 	return NULL;
 }
 
+/* A program of its own that does both, until FOLDER/stop appears. */
+static int use_from_outside(const char *path)
+{
+	static char buffer[3 * PAGE];
+	int fd = open(path, O_RDWR), done = 0;
+	unsigned seed = 99;
+
+	for (; access(FOLDER "/stop", F_OK) != 0; done++) {
+		ssize_t count = pread(fd, buffer, sizeof(buffer), next_random(&seed) % (PAGES * PAGE));
+		if (count < 0 || !is_own(buffer, (size_t)count, 'A'))
+			return 1;
+		memset(buffer, 'A', sizeof(buffer));
+		for (int i = 0; i < 20; i++)
+			if (pwrite(fd, buffer, sizeof(buffer), next_random(&seed) % ((PAGES - 3) * PAGE)) < 0 && errno != ENOSPC)
+				return 2;
+	}
+	return done < WARM ? 3 : 0;
+}
+
 static void users_start(struct user users[2], const char *path, char letter, bool write)
 {
 	stop = false;
@@ -162,12 +181,22 @@ static void users_stop(struct user users[2])
 	}
 }
 
+static pid_t spawn_user(const char *path)
+{
+	char *arguments[] = { own_path, (char *)(uintptr_t)"use", (char *)(uintptr_t)path, NULL };
+	pid_t pid;
+
+	return posix_spawn(&pid, own_path, NULL, NULL, arguments, environ) == 0 ? pid : -1;
+}
+
 static void cut_files_show_and_touch_no_others(void)
 {
 	struct user users[2];
 
 	CHECK(device_is_nearly_full());
 	CHECK(fill_file(FOLDER "/fought", 'A', PAGES));
+	pid_t outside = spawn_user(FOLDER "/fought");
+	CHECK(outside > 0);
 	users_start(users, FOLDER "/fought", 'A', true);
 	for (int i = 0; i < ROUNDS; i++) {
 		CHECK_EQUAL(truncate(FOLDER "/fought", i % 3 * (PAGE + 77)), 0);
@@ -177,6 +206,10 @@ static void cut_files_show_and_touch_no_others(void)
 		CHECK_EQUAL(unlink(FOLDER "/other"), 0);
 	}
 	users_stop(users);
+	CHECK_EQUAL(close(open(FOLDER "/stop", O_WRONLY | O_CREAT, 0600)), 0);
+	int status;
+	CHECK_EQUAL(waitpid(outside, &status, 0), outside);
+	CHECK_EQUAL(status, 0);
 	CHECK_EQUAL(unlink(FOLDER "/fought"), 0);
 }
 
@@ -451,8 +484,8 @@ static void the_dead_hold_nothing(void)
 
 static void clean_up(void)
 {
-	static const char *const names[] = { "filler", "fought", "other", "first", "second", "third", "fourth", "stale", "victim",
-										 "dying" };
+	static const char *const names[] = { "filler", "stop", "fought", "other", "first", "second", "third", "fourth",
+										 "stale", "victim", "dying" };
 	char path[80];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -467,6 +500,8 @@ int main(int argc, char **argv)
 	own_path = argv[0];
 	if (argc > 2 && strcmp(argv[1], "stale") == 0)
 		return use_stale_mapping((enum stale)atoi(argv[2]));
+	if (argc > 2 && strcmp(argv[1], "use") == 0)
+		return use_from_outside(argv[2]);
 	if (argc > 2)
 		return die_with_leases();
 	clean_up();

@@ -5,8 +5,8 @@
  * the lease ends).
  * F2  Data of a new block, or past the old size, is durable before the size or the tree lets anybody see it.
  * F3  No block lies past the size's last block (a crash in a truncate may leave some; mount frees them).
- * F4  Clients that hold a lease reach blocks of this file inside its size, and no others: before a block goes away it is
- * taken from them, and none is given while the inode is locked for writing. */
+ * F4  Clients that hold a lease reach blocks of this file inside its size, and no others: before a block goes away it
+ * is taken from them, and none is given while the inode is locked for writing. */
 #include "change.h"
 #include "extent_tree.h"
 

@@ -34,7 +34,7 @@ struct lease {
 	uint32_t count;                    /* [lock] */
 	handle_t vmo[LEASE_VMOS_MAX];      /* [lock] */
 	uint64_t bytes[LEASE_VMOS_MAX];    /* [lock] growing; the last page is the lease page */
-	uint64_t supplied_end;             /* [lock] nothing at or past it is in any client's hands */
+	uint64_t supplied_end;             /* [lock], and the inode's: nothing at or past it is in any client's hands */
 };
 
 static struct {
@@ -297,10 +297,11 @@ void lease_revoke(void *context, uint64_t offset, uint64_t bytes)
 {
 	struct lease *lease = context;
 
+	if (offset >= lease->supplied_end) /* the inode is locked: no fault is under way */
+		return;
+	lease_page_close(lease->page);
 	pthread_mutex_lock(&lease->lock);
-	if (offset < lease->supplied_end)
-		lease_page_close(lease->page);
-	for (uint32_t i = 0; i < lease->count && offset < lease->supplied_end; i++) {
+	for (uint32_t i = 0; i < lease->count; i++) {
 		const uint64_t room = lease->bytes[i] - PAGE_SIZE; /* never the lease page */
 		if (offset >= room)
 			continue;
@@ -308,7 +309,7 @@ void lease_revoke(void *context, uint64_t offset, uint64_t bytes)
 		if (n != 0 && lintel_vmo_revoke(lease->vmo[i], offset, n) != OK)
 			kit_log("revoking %llu bytes at %llu was refused", (unsigned long long)n, (unsigned long long)offset);
 	}
-	if (offset < lease->supplied_end && bytes >= lease->supplied_end - offset)
+	if (bytes >= lease->supplied_end - offset)
 		lease->supplied_end = offset;
 	pthread_mutex_unlock(&lease->lock);
 }

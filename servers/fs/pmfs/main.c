@@ -120,7 +120,7 @@ static err_t op_write(struct kit_call *call, uint64_t file, uint64_t offset, uin
 
 	if (err != OK)
 		return err;
-	const bool append = (flags | open->flags) & FS_OPEN_APPEND;
+	const bool append = flags & FS_OPEN_APPEND; /* fcntl can take back what open said */
 	err = pmfs_write(fs, open->inode, offset, append, data, bytes, done, end);
 	kit_file_put(&files, call->badge, file);
 	return err;

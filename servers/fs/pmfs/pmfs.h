@@ -58,8 +58,8 @@ uint32_t pmfs_type_of(const struct inode *inode); /* enum fs_type */
 uint64_t pmfs_size(struct inode *inode);
 uint32_t pmfs_count_open(struct inode *inode, int32_t change); /* a counter for the server: its new value */
 bool pmfs_is_unlinked(struct inode *inode);
-/* A word for the server's mapping state, handed to revoke() and publish() when it is not NULL; the first publish() comes
- * with the setting. The inode is locked for it. */
+/* A word for the server's mapping state, handed to revoke() and publish() when it is not NULL; the first publish()
+ * comes with the setting. The inode is locked for it. */
 void *pmfs_lease_get(struct inode *inode);
 void pmfs_lease_set(struct inode *inode, void *lease);
 /* Some client may store through a mapping, by way of the cache: from now on every sync writes all of the file back. */
@@ -86,8 +86,8 @@ struct pmfs_run {
 	uint64_t bytes;  /* whole blocks; the last may reach past the file's size */
 };
 /* Calls `use` with the lease and the run while the inode is locked (for writing if `allocate`): what it is told
- * stays true until it comes back. No run reaches past the size's last block. A hole: device 0 and one page; or, with `allocate`, one zeroed
- * block is made. Past the end: ERR_ARGS. */
+ * stays true until it comes back. No run reaches past the size's last block. A hole: device 0 and one page; or, with
+ * `allocate`, one zeroed block is made. Past the end: ERR_ARGS. */
 MUST_USE err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,
 		err_t (*use)(void *context, void *lease, const struct pmfs_run *run), void *context);
 

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_pmfs_lease.c - what pmfs tells the keeper of a lease, and when: every change is published, no block goes before
+ * it has been taken back, and nothing behind the size is shown.
+ * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/kit/fs.c */
+#include "pmfs_host.h"
+
+#include "fs/pmfs/inode.h"
+
+#define MIB (1u << 20)
+#define PAGE 4096u
+
+/* What the lease's keeper has heard last. */
+static struct {
+	struct inode *inode;
+	uint32_t published;
+	uint32_t revoked;        /* since the last publish */
+	uint64_t size_at_revoke; /* the inode's, still */
+	uint64_t from, end;      /* of the last revoke */
+	struct fs_stat st;
+	uint32_t flags;
+} keeper;
+
+static void keeper_revoke(void *lease, uint64_t offset, uint64_t bytes)
+{
+	assert_ptr_equal(lease, &keeper);
+	keeper.revoked++;
+	keeper.size_at_revoke = keeper.inode->now.size;
+	keeper.from = offset;
+	keeper.end = offset + bytes;
+}
+
+static void keeper_publish(void *lease, const struct fs_stat *st, uint32_t flags)
+{
+	assert_ptr_equal(lease, &keeper);
+	keeper.published++;
+	keeper.revoked = 0;
+	keeper.st = *st;
+	keeper.flags = flags;
+}
+
+static struct device d;
+
+static int begin(void **state)
+{
+	const struct pmfs_options options = { .cpus = 2, .seed = 42, .log = device_log, .revoke = keeper_revoke,
+		.publish = keeper_publish };
+	static uint8_t some[8 * PAGE];
+	char reason[PMFS_REASON_BYTES];
+	uint64_t done, end;
+
+	(void)state;
+	device_make(&d, 4 * MIB);
+	memset(&keeper, 0, sizeof(keeper));
+	memset(some, 's', sizeof(some));
+	if (pmfs_mount(d.base, d.bytes, &options, &d.fs, reason) != OK ||
+			pmfs_open(d.fs, "f", FS_OPEN_READ | FS_OPEN_WRITE | FS_OPEN_CREATE, 0644, &keeper.inode) != OK ||
+			pmfs_write(d.fs, keeper.inode, 0, false, some, sizeof(some), &done, &end) != OK)
+		return 1;
+	pmfs_lease_set(keeper.inode, &keeper);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	assert_int_equal(pmfs_lease_end(keeper.inode), OK);
+	pmfs_close(d.fs, keeper.inode);
+	device_end(&d);
+	return 0;
+}
+
+/* Since the last time: told, and with nothing taken back that was not published after. */
+static bool news(void)
+{
+	const bool told = keeper.published != 0 && keeper.revoked == 0;
+
+	keeper.published = 0;
+	return told;
+}
+
+static void every_change_is_published(void **state)
+{
+	uint64_t done, at;
+
+	(void)state;
+	assert_true(news());
+	assert_int_equal(keeper.st.size, 8 * PAGE);
+	assert_int_equal(pmfs_write(d.fs, keeper.inode, 5, false, "x", 1, &done, &at), OK);
+	assert_true(news());
+	assert_int_equal(keeper.flags, FS_LEASE_TIMES_LATE);
+	assert_int_equal(pmfs_sync(d.fs, keeper.inode), OK);
+	assert_true(news());
+	assert_int_equal(keeper.flags, 0);
+	assert_int_equal(pmfs_write(d.fs, keeper.inode, 0, true, "x", 1, &done, &at), OK);
+	assert_true(news());
+	assert_int_equal(keeper.st.size, 8 * PAGE + 1);
+	assert_int_equal(pmfs_link(d.fs, "f", "g"), OK);
+	assert_true(news());
+	assert_int_equal(keeper.st.links, 2);
+	assert_int_equal(pmfs_rename(d.fs, "g", "h", false), OK);
+	assert_true(news());
+	assert_int_equal(pmfs_unlink(d.fs, "h"), OK);
+	assert_true(news());
+	assert_int_equal(pmfs_setattr(d.fs, keeper.inode, &(struct fs_setattr) { .set = FS_SET_MODE, .mode = 0600 }), OK);
+	assert_true(news());
+	assert_int_equal(keeper.st.mode, 0600);
+	assert_int_equal(pmfs_mkdir(d.fs, "other", 0755), OK);
+	assert_int_equal(keeper.published, 0);
+	pmfs_lease_stores(keeper.inode);
+	assert_true(news());
+	assert_int_equal(keeper.flags & FS_LEASE_STORES, FS_LEASE_STORES);
+	assert_int_equal(pmfs_unlink(d.fs, "f"), OK);
+	assert_true(news());
+	assert_int_equal(keeper.st.links, 0);
+}
+
+static void blocks_are_taken_back_before_they_go(void **state)
+{
+	const struct fs_setattr cut = { .set = FS_SET_SIZE, .size = 3 * PAGE + 7 };
+
+	(void)state;
+	assert_true(news());
+	assert_int_equal(pmfs_setattr(d.fs, keeper.inode, &cut), OK);
+	assert_true(news());
+	assert_int_equal(keeper.size_at_revoke, 8 * PAGE);
+	assert_int_equal(keeper.from, 3 * PAGE);
+	assert_in_range(keeper.end, 8 * PAGE, UINT64_MAX);
+	assert_int_equal(keeper.st.size, 3 * PAGE + 7);
+}
+
+static err_t run_keep(void *context, void *lease, const struct pmfs_run *run)
+{
+	assert_ptr_equal(lease, &keeper);
+	*(struct pmfs_run *)context = *run;
+	return OK;
+}
+
+static void holes_are_taken_back_when_they_are_filled(void **state)
+{
+	const struct fs_setattr grow = { .set = FS_SET_SIZE, .size = 64 * PAGE };
+	struct pmfs_run run;
+
+	(void)state;
+	assert_int_equal(pmfs_setattr(d.fs, keeper.inode, &grow), OK);
+	assert_true(news());
+	assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, 20 * PAGE, false, run_keep, &run), OK);
+	assert_int_equal(run.device, 0);
+	assert_int_equal(keeper.published, 0);
+	assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, 20 * PAGE, true, run_keep, &run), OK);
+	assert_true(news());
+	assert_int_not_equal(run.device, 0);
+	assert_int_equal(keeper.from, 20 * PAGE);
+	assert_int_equal(keeper.end, 21 * PAGE);
+}
+
+/* Blocks that a truncate could not free are freed later without a word: they must not be shown meanwhile. */
+static void nothing_behind_the_size_is_shown(void **state)
+{
+	struct pmfs_run run;
+
+	(void)state;
+	keeper.inode->now.size = 2 * PAGE + 1;
+	keeper.inode->ragged = true;
+	assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, 0, false, run_keep, &run), OK);
+	assert_int_equal(run.offset, 0);
+	assert_int_equal(run.bytes, 3 * PAGE);
+	assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, 3 * PAGE, false, run_keep, &run), ERR_ARGS);
+	assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, 3 * PAGE, true, run_keep, &run), ERR_ARGS);
+	assert_int_equal(pmfs_setattr(d.fs, keeper.inode, &(struct fs_setattr) { .set = FS_SET_SIZE, .size = 1 }), OK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(every_change_is_published, begin, end),
+		cmocka_unit_test_setup_teardown(blocks_are_taken_back_before_they_go, begin, end),
+		cmocka_unit_test_setup_teardown(holes_are_taken_back_when_they_are_filled, begin, end),
+		cmocka_unit_test_setup_teardown(nothing_behind_the_size_is_shown, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
