@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-CLIENTS = ("journals-shared", "old-words-replayed", "unsettled-on-another-cpu", "unsettled-in-anothers-journal",
+CLIENTS = ("journals-shared", "old-words-replayed", "unsettled-on-another-cpu",
            "walk-believed")  # only two clients can meet these
 ROOM = "servers/fs/pmfs/"
 NONE = "no-mistake"  # the engine has to be content with that one
@@ -36,7 +36,6 @@ MUTANTS = {
     "one-record-a-journal": ("journal.c", "ticket % PMFS_JOURNAL_RECORDS * PMFS_RECORD_ROOM", "ticket * 0"),
     "unsettled-before-inode": ("change.c", "if (c->wrote || (late && !by_journal))", "if (c->wrote)"),
     "unsettled-on-another-cpu": ("journal.c", "if (unlikely(inode->late_cpu != cpu))", "if (false)"),
-    "unsettled-in-anothers-journal": ("journal.c", "if (unlikely(journal->cpu != c->cpu))", "if (false)"),
     "unsettled-under-overwrite": ("file.c", "if (offset + *done < inode->now.size)\n\t\t\t\tinode_settle(inode);", ""),
     "unsettled-under-mapping": ("mount.c", "inode_settle(inode); /* clients store where they like */", ""),
     "pieces-ignored": ("journal.c", "return crc32c(0, fs->pm.base + piece->offset, piece->bytes) == piece->crc;", "return true;"),
@@ -77,6 +76,7 @@ MUTANTS = {
     "freed-while-open": ("name.c", "next->links == 0 && inode_is_alone(inode)", "next->links == 0"),
     "lost-free-run": ("change.c", "for (uint32_t i = 0; i < c->freed_count; i++)", "for (uint32_t i = 1; i < c->freed_count; i++)"),
     "lost-free-inode": ("inode.c", "if (freed && inode_number_free(fs, number) != OK)", "if (false)"),
+    "lost-blocks-of-replaced": ("rename.c", "if (r->ends)\n\t\tinode_release(r->fs, r->to.inode->number, &last);", ""),
     "lost-blocks-of-inode": ("name.c", "if (ends)\n\t\tinode_release(dir->fs, inode->number, &last);", ""),
     "node-not-freed": ("extent_tree.c", "err = change_free(c, inode, entry->physical, 1);", "err = OK;"),
     "name-stays-in-cache": ("directory.c", "name_cache_drop(c->fs, dir->number, name); /* N1", "/* N1"),

@@ -56,6 +56,7 @@ struct change {
 	struct pmfs *fs;
 	uint32_t cpu;       /* where it is made: a change does not move */
 	bool use_reserve;   /* the change frees: it may take the last blocks */
+	bool by_record;     /* in any case (C4) */
 	bool wrote;         /* something was stored that must be durable before the commit */
 	uint32_t inodes;
 	struct inode *inode[PMFS_JOURNAL_INODES];
