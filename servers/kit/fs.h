@@ -21,25 +21,27 @@ struct kit_component {
 	bool last; /* nothing but slashes follows */
 };
 
-/* The bytes from `name` to the next slash or NUL. Looks at aligned pieces of 16 bytes, which lie in one page with a byte
- * of the path each: they can be read, whatever is beside it. */
+/* Which of 16 bytes are a slash or a NUL. */
+static inline uint32_t kit_name_ends(__m128i bytes)
+{
+	const __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('/'));
+
+	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(slash, _mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
+}
+
+/* The bytes from `name` to the next slash or NUL. Looks at aligned pieces of 16 bytes, which lie in one page with a
+ * byte of the path each: they can be read, whatever is beside it. */
 __attribute__((no_sanitize("address"))) static inline uint32_t kit_name_bytes(const char *name)
 {
 	const uint32_t skip = (uintptr_t)name % 16;
 	const __m128i *piece = (const __m128i *)(const void *)(name - skip);
-	const __m128i end = _mm_setzero_si128(), slash = _mm_set1_epi8('/');
-	__m128i bytes = _mm_load_si128(piece);
-	uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, end), _mm_cmpeq_epi8(bytes, slash))) >>
-			skip;
+	uint32_t found = kit_name_ends(_mm_load_si128(piece)) >> skip, before = 0;
 
-	if (likely(found != 0))
-		return (uint32_t)__builtin_ctz(found);
-	for (uint32_t before = 16 - skip;; before += 16) {
-		bytes = _mm_load_si128(++piece);
-		found = (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, end), _mm_cmpeq_epi8(bytes, slash)));
-		if (found != 0)
-			return before + (uint32_t)__builtin_ctz(found);
+	while (unlikely(found == 0)) {
+		before += before == 0 ? 16 - skip : 16;
+		found = kit_name_ends(_mm_load_si128(++piece));
 	}
+	return before + (uint32_t)__builtin_ctz(found);
 }
 
 /* The component at or after *at; *at moves past it. false: there is none. */
