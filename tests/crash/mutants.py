@@ -76,7 +76,6 @@ MUTANTS = {
     "freed-while-open": ("name.c", "next->links == 0 && inode_is_alone(inode)", "next->links == 0"),
     "lost-free-run": ("change.c", "for (uint32_t i = 0; i < c->freed_count; i++)", "for (uint32_t i = 1; i < c->freed_count; i++)"),
     "lost-free-inode": ("inode.c", "if (freed && inode_number_free(fs, number) != OK)", "if (false)"),
-    "lost-blocks-of-replaced": ("rename.c", "if (r->ends)\n\t\tinode_release(r->fs, r->to.inode->number, &last);", ""),
     "lost-blocks-of-inode": ("name.c", "if (ends)\n\t\tinode_release(dir->fs, inode->number, &last);", ""),
     "node-not-freed": ("extent_tree.c", "err = change_free(c, inode, entry->physical, 1);", "err = OK;"),
     "name-stays-in-cache": ("directory.c", "name_cache_drop(c->fs, dir->number, name); /* N1", "/* N1"),

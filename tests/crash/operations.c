@@ -79,6 +79,13 @@ const struct operation operations[] = {
 		{ CALL_RESIZE, .a = "a", .offset = 9000 }, { CALL_CLOSE, .a = "" } } },
 	{ "write-beyond-mapped", { { CALL_OPEN, .a = "a" }, { CALL_MAPPED_STORE, .a = "a", .offset = 5100, .bytes = 300 },
 		{ CALL_WRITE, .a = "a", .offset = 5800, .bytes = 20 }, { CALL_CLOSE, .a = "" } } },
+	/* what the record of an append vouches for is stored to, before that is settled */
+	{ "append-overwritten", { { CALL_APPEND, .a = "b", .bytes = 10 }, { CALL_WRITE, .a = "b", .offset = 102, .bytes = 5 } } },
+	{ "append-then-mapped", { { CALL_APPEND, .a = "b", .bytes = 10 },
+		{ CALL_MAPPED_STORE, .a = "b", .offset = 102, .bytes = 5 } } },
+	{ "append-while-mapped", { { CALL_OPEN, .a = "a" }, { CALL_MAPPED_STORE, .a = "a", .offset = 200, .bytes = 30 },
+		{ CALL_APPEND, .a = "a", .bytes = 10 }, { CALL_MAPPED_STORE, .a = "a", .offset = 5002, .bytes = 5 },
+		{ CALL_CLOSE, .a = "" } } },
 	{ "write-unlinked", { { CALL_OPEN, .a = "a" }, { CALL_UNLINK, .a = "a" },
 		{ CALL_FILE_WRITE, .a = "", .offset = 4000, .bytes = 6000 }, { CALL_CLOSE, .a = "" } } },
 	{ "rename-over-open", { { CALL_OPEN, .a = "b" }, { CALL_RENAME, .a = "a", .b = "b" },
