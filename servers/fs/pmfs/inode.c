@@ -108,7 +108,7 @@ static err_t inode_load(struct pmfs *fs, uint64_t number, struct inode **out)
 	if (err != OK)
 		return err;
 	const struct pmfs_inode *now = &slot->copy[copy];
-	if (inode_wrong(fs, now) != NULL || (now->levels != 0 && tree_check(fs, number, now) != OK))
+	if (inode_wrong(fs, now) != NULL || tree_check(fs, number, now) != OK)
 		return ERR_CORRUPT;
 	struct inode *inode = inode_new(fs, number, slot, copy);
 	if (inode == NULL)
