@@ -29,19 +29,24 @@ static inline uint32_t kit_name_ends(__m128i bytes)
 	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(slash, _mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
 }
 
-/* The bytes from `name` to the next slash or NUL. Looks at aligned pieces of 16 bytes, which lie in one page with a
- * byte of the path each: they can be read, whatever is beside it. */
+/* The bytes from `name` to the next slash or NUL. Looks at 16 bytes at once where they lie in one page with a byte of
+ * the path: they can be read, whatever they are. */
 __attribute__((no_sanitize("address"))) static inline uint32_t kit_name_bytes(const char *name)
 {
-	const uint32_t skip = (uintptr_t)name % 16;
-	const __m128i *piece = (const __m128i *)(const void *)(name - skip);
-	uint32_t found = kit_name_ends(_mm_load_si128(piece)) >> skip, before = 0;
+	uint32_t at = 0;
 
-	while (unlikely(found == 0)) {
-		before += before == 0 ? 16 - skip : 16;
-		found = kit_name_ends(_mm_load_si128(++piece));
+	for (;;) {
+		if (likely(((uintptr_t)(name + at) & PAGE_MASK) <= PAGE_SIZE - 16)) {
+			const uint32_t ends = kit_name_ends(_mm_loadu_si128((const __m128i *)(const void *)(name + at)));
+			if (ends != 0)
+				return at + (uint32_t)__builtin_ctz(ends);
+			at += 16;
+		} else if (name[at] == 0 || name[at] == '/') {
+			return at;
+		} else {
+			at++;
+		}
 	}
-	return before + (uint32_t)__builtin_ctz(found);
 }
 
 /* The component at or after *at; *at moves past it. false: there is none. */

@@ -80,7 +80,8 @@ const struct operation operations[] = {
 	{ "write-beyond-mapped", { { CALL_OPEN, .a = "a" }, { CALL_MAPPED_STORE, .a = "a", .offset = 5100, .bytes = 300 },
 		{ CALL_WRITE, .a = "a", .offset = 5800, .bytes = 20 }, { CALL_CLOSE, .a = "" } } },
 	/* what the record of an append vouches for is stored to, before that is settled */
-	{ "append-overwritten", { { CALL_APPEND, .a = "b", .bytes = 10 }, { CALL_WRITE, .a = "b", .offset = 102, .bytes = 5 } } },
+	{ "append-overwritten", { { CALL_APPEND, .a = "b", .bytes = 10 },
+		{ CALL_WRITE, .a = "b", .offset = 102, .bytes = 5 } } },
 	{ "append-then-mapped", { { CALL_APPEND, .a = "b", .bytes = 10 },
 		{ CALL_MAPPED_STORE, .a = "b", .offset = 102, .bytes = 5 } } },
 	{ "append-while-mapped", { { CALL_OPEN, .a = "a" }, { CALL_MAPPED_STORE, .a = "a", .offset = 200, .bytes = 30 },
