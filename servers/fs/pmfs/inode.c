@@ -212,14 +212,14 @@ static bool inode_drop(struct inode *inode, bool *freed)
 		inode->refs = 0;
 		if (++bucket->idle > INODE_IDLE_MAX)
 			out = idle_take_out(bucket);
+		if (out != NULL)
+			inode_settle(out); /* before it can be read again: nobody would know any more */
 	} else {
 		done = false;
 	}
 	pthread_mutex_unlock(&bucket->lock);
-	if (out != NULL) {
-		inode_settle(out); /* nobody would know any more */
+	if (out != NULL)
 		inode_delete(out);
-	}
 	return done;
 }
 
