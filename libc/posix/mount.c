@@ -72,8 +72,11 @@ struct mount *mount_of(const char *path, const char **rest)
 		struct mount *mount = table[i];
 		if (((start ^ mount->start) & mount->start_mask) != 0)
 			continue;
-		if (path_below(path, mount->prefix, mount->prefix_bytes, rest))
-			found = mount_reference(mount);
+		if (mount->prefix_bytes > 1 && mount->prefix_bytes <= sizeof(start) && path[mount->prefix_bytes] == '/')
+			*rest = path + mount->prefix_bytes + 1;
+		else if (!path_below(path, mount->prefix, mount->prefix_bytes, rest))
+			continue;
+		found = mount_reference(mount);
 	}
 	lock_release(&table_lock);
 	return found;

@@ -73,7 +73,8 @@ __attribute__((no_sanitize("address"))) size_t path_plain_bytes(const char *path
 		const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
 		const uint32_t end = bytes_that_are(bytes, 0), slash = bytes_that_are(bytes, '/');
 		after_slash |= slash << 1;
-		if (after_slash & (end ^ (end - 1)) & (end | slash | bytes_that_are(bytes, '.'))) /* up to the end, if there is one */
+		const uint32_t in_path = end ^ (end - 1); /* all, if it does not end here */
+		if (after_slash & in_path & (end | slash | bytes_that_are(bytes, '.')))
 			return 0;
 		if (end != 0) {
 			const size_t length = (size_t)(at - path) + (size_t)__builtin_ctz(end);

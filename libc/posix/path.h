@@ -14,8 +14,8 @@
 MUST_USE err_t path_normalise(const char *cwd, const char *path, char *out, bool *directory);
 
 /* The length of `path` if path_normalise would give it back as it is: absolute, no "//", no slash at the end. 0 if that
- * takes a closer look, as it does where a name starts with a dot, where the path is longer than any name may be, and where
- * its bytes end close before the end of a page. */
+ * takes a closer look, as it does where a name starts with a dot, where the path is longer than any name may be, and
+ * where its bytes end close before the end of a page. */
 size_t path_plain_bytes(const char *path);
 
 /* Does `path` lie at or below `prefix` (both plain)? Then *rest is what follows, without a slash in front. */

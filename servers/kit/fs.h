@@ -21,24 +21,31 @@ struct kit_component {
 	bool last; /* nothing but slashes follows */
 };
 
-/* The bytes from `name` to the next slash or NUL. Looks at aligned pieces of 16 bytes, which lie in one page with a byte
- * of the path each: they can be read, whatever is beside it. */
+/* Which of 16 bytes are a slash or a NUL. */
+static inline uint32_t kit_name_ends(__m128i bytes)
+{
+	const __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('/'));
+
+	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(slash, _mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
+}
+
+/* The bytes from `name` to the next slash or NUL. Looks at 16 bytes at once where they lie in one page with a byte of
+ * the path: they can be read, whatever they are. */
 __attribute__((no_sanitize("address"))) static inline uint32_t kit_name_bytes(const char *name)
 {
-	const uint32_t skip = (uintptr_t)name % 16;
-	const __m128i *piece = (const __m128i *)(const void *)(name - skip);
-	const __m128i end = _mm_setzero_si128(), slash = _mm_set1_epi8('/');
-	__m128i bytes = _mm_load_si128(piece);
-	uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, end), _mm_cmpeq_epi8(bytes, slash))) >>
-			skip;
+	uint32_t at = 0;
 
-	if (likely(found != 0))
-		return (uint32_t)__builtin_ctz(found);
-	for (uint32_t before = 16 - skip;; before += 16) {
-		bytes = _mm_load_si128(++piece);
-		found = (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, end), _mm_cmpeq_epi8(bytes, slash)));
-		if (found != 0)
-			return before + (uint32_t)__builtin_ctz(found);
+	for (;;) {
+		if (likely(((uintptr_t)(name + at) & PAGE_MASK) <= PAGE_SIZE - 16)) {
+			const uint32_t ends = kit_name_ends(_mm_loadu_si128((const __m128i *)(const void *)(name + at)));
+			if (ends != 0)
+				return at + (uint32_t)__builtin_ctz(ends);
+			at += 16;
+		} else if (name[at] == 0 || name[at] == '/') {
+			return at;
+		} else {
+			at++;
+		}
 	}
 }
 

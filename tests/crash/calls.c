@@ -70,7 +70,8 @@ static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const
 	struct mapped_store s = { fs, c };
 	static int lease;
 
-	pmfs_lease_set(inode, &lease);
+	if (pmfs_lease_get(inode) == NULL) /* who has mapped it stores without asking */
+		pmfs_lease_set(inode, &lease);
 	pmfs_lease_stores(inode);
 	err_t err = pmfs_locate_with(fs, inode, c->offset, true, store_mapped, &s);
 	if (err == OK)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-CLIENTS = ("journals-shared", "old-words-replayed", "unsettled-on-another-cpu", "unsettled-in-anothers-journal",
+CLIENTS = ("journals-shared", "old-words-replayed", "unsettled-on-another-cpu",
            "walk-believed")  # only two clients can meet these
 ROOM = "servers/fs/pmfs/"
 NONE = "no-mistake"  # the engine has to be content with that one
@@ -36,7 +36,6 @@ MUTANTS = {
     "one-record-a-journal": ("journal.c", "ticket % PMFS_JOURNAL_RECORDS * PMFS_RECORD_ROOM", "ticket * 0"),
     "unsettled-before-inode": ("change.c", "if (c->wrote || (late && !by_journal))", "if (c->wrote)"),
     "unsettled-on-another-cpu": ("journal.c", "if (unlikely(inode->late_cpu != cpu))", "if (false)"),
-    "unsettled-in-anothers-journal": ("journal.c", "if (unlikely(journal->cpu != c->cpu))", "if (false)"),
     "unsettled-under-overwrite": ("file.c", "if (offset + *done < inode->now.size)\n\t\t\t\tinode_settle(inode);", ""),
     "unsettled-under-mapping": ("mount.c", "inode_settle(inode); /* clients store where they like */", ""),
     "pieces-ignored": ("journal.c", "return crc32c(0, fs->pm.base + piece->offset, piece->bytes) == piece->crc;", "return true;"),
@@ -81,9 +80,10 @@ MUTANTS = {
     "node-not-freed": ("extent_tree.c", "err = change_free(c, inode, entry->physical, 1);", "err = OK;"),
     "name-stays-in-cache": ("directory.c", "name_cache_drop(c->fs, dir->number, name); /* N1", "/* N1"),
     "walk-believed": ("name.c", "if (err != OK || likely(dir->now.version == at->version))", "if (true)"),
-    "old-tail-shows": ("file.c", "size > old ? tail_clear(inode, &c, old, size) : OK;", "OK;"),
-    "blocks-past-the-end": ("file.c", "return err == OK ? rags_cut(inode) : err;\n}\n\nstatic err_t attributes",
-                            "return err;\n}\n\nstatic err_t attributes"),
+    "old-tail-shows": ("file.c", "err_t err = tail_clear(inode, &c, inode->now.size, size);", "err_t err = OK;"),
+    "old-tail-stays": ("file.c", "err = tail_clear(inode, NULL, size, old);", "err = OK;"),
+    "blocks-past-the-end": ("file.c", "err_t err = tree_drop_some(&c, inode, blocks_of_size(size), &done);",
+                            "err_t err = OK;\n\tdone = true;"),
     "tail-after-mapping": ("file.c", "inode->type == PMFS_FILE ? tail_clear(inode, NULL, inode->now.size, UINT64_MAX) : OK;",
                            "OK;"),
     "journals-shared": ("journal.c", "if (pthread_mutex_trylock(&fs->journal[index].lock) == 0)\n\t\t\treturn index;",

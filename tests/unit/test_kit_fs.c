@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -28,6 +29,25 @@ static void test_components(void **state)
 	assert_true(kit_path_wants_directory("a/"));
 	assert_true(kit_path_wants_directory(""));
 	assert_false(kit_path_wants_directory("a"));
+}
+
+/* Names of every length, at every distance from the end of the memory that can be read. */
+static void test_name_bytes(void **state)
+{
+	char *pages = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(mprotect(pages + PAGE_SIZE, PAGE_SIZE, PROT_NONE), 0);
+	for (uint32_t bytes = 0; bytes <= 255; bytes++) {
+		for (uint32_t behind = 0; behind < 20; behind++) {
+			char *name = pages + PAGE_SIZE - behind - bytes - 1;
+			memset(name, 'n', bytes);
+			memset(name + bytes, behind % 2 ? '/' : 0, 1);
+			assert_int_equal(kit_name_bytes(name), bytes);
+		}
+	}
+	munmap(pages, 2 * PAGE_SIZE);
 }
 
 /* The component `name` of `path`, replaced by `target`. */
@@ -90,8 +110,8 @@ static void test_records(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_components), cmocka_unit_test(test_links),
-		cmocka_unit_test(test_records) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_components), cmocka_unit_test(test_name_bytes),
+		cmocka_unit_test(test_links), cmocka_unit_test(test_records) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -399,7 +399,7 @@ static void run(uint64_t seed, uint32_t steps, bool cuts)
 	}
 	if (cuts) {
 		print_message("%u power cuts\n", verified);
-		assert_true(verified > steps / 8);
+		assert_true(verified > steps / 12);
 		pm_record_end(&d.fs->pm);
 		free(cut.image);
 	}

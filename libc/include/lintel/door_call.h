@@ -15,8 +15,8 @@ err_t door_call(handle_t door, uint32_t timeout_us, struct door_message *message
  * out. In an activation: the activation's own. Freed when the thread ends. */
 void *door_scratch(void);
 
-/* The 8 bytes at `text`, of which those behind a NUL mean nothing. They are read at once where they lie in one page: then
- * they are there, whatever they are. */
+/* The 8 bytes at `text`, of which those behind a NUL mean nothing. They are read at once where they lie in one page:
+ * then they are there, whatever they are. */
 __attribute__((no_sanitize("address"))) static inline uint64_t door_text_word(const char *text)
 {
 	uint64_t word = 0;
@@ -47,7 +47,8 @@ static inline bool door_words_put(uint64_t *word, uint32_t words, uint32_t *at, 
 }
 
 /* Path number `index` of the scratch page, at *at. ERR_NAME_TOO_LONG: it has more than `most` bytes. */
-static inline MUST_USE err_t door_scratch_put(uint8_t *scratch, uint32_t index, size_t *at, const char *path, size_t most)
+static inline MUST_USE err_t door_scratch_put(uint8_t *scratch, uint32_t index, size_t *at, const char *path,
+											  size_t most)
 {
 	const size_t bytes = __builtin_strlen(path);
 	const uint32_t length = (uint32_t)bytes;

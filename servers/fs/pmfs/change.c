@@ -11,6 +11,7 @@ void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
 	c->fs = fs;
 	c->cpu = pmfs_cpu(fs);
 	c->use_reserve = use_reserve;
+	c->by_record = false;
 	c->wrote = false;
 	c->inodes = 0;
 	c->words = 0;
@@ -207,7 +208,7 @@ static void change_finish(struct change *c)
 void change_commit(struct change *c)
 {
 	struct pmem *pm = &c->fs->pm;
-	const bool by_journal = c->inodes != 1 || c->words != 0 || c->vouched != 0; /* C4 */
+	const bool by_journal = c->by_record || c->inodes != 1 || c->words != 0 || c->vouched != 0; /* C4 */
 	uint64_t version = 0;
 	bool late = false;
 

@@ -56,6 +56,7 @@ struct change {
 	struct pmfs *fs;
 	uint32_t cpu;       /* where it is made: a change does not move */
 	bool use_reserve;   /* the change frees: it may take the last blocks */
+	bool by_record;     /* in any case (C4) */
 	bool wrote;         /* something was stored that must be durable before the commit */
 	uint32_t inodes;
 	struct inode *inode[PMFS_JOURNAL_INODES];
@@ -114,7 +115,8 @@ static inline struct pmfs_inode *change_next(struct change *c, uint32_t i)
 /* journal.c */
 void journal_write(struct change *c, uint64_t version);
 void journal_inode_write(struct change *c, uint32_t i); /* the inode's other copy, written back */
-/* C6: the inode's last record may not be settled. If so, the next fence of the caller, who is on that CPU, settles it. */
+/* C6: the inode's last record may not be settled. If so, the next fence of the caller, who is on that
+ * CPU, settles it. */
 bool journal_is_late(struct inode *inode, uint32_t cpu);
 void journal_settle_all(struct pmfs *fs); /* nobody else is there */
 /* At mount after an unclean end: complete what was committed. *replayed counts the journals that

@@ -140,11 +140,10 @@ struct leaf_place {
 static err_t leaf_find(const struct pmfs *fs, struct change *c, uint64_t number, const struct pmfs_inode *dir,
 		uint32_t hash, struct leaf_place *out)
 {
-	struct tree_hit hit;
+	struct tree_hit hit = { .has_next = false };
 
 	if (likely(dir->levels == 0 && dir->entries == 1)) { /* small: its one leaf has all hashes */
 		hit.at = dir->root[0];
-		hit.has_next = false;
 	} else {
 		err_t err = tree_lookup(fs, c, number, dir, hash, &hit);
 		if (err != OK)

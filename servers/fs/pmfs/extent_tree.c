@@ -339,6 +339,15 @@ static err_t drop_last(struct change *c, struct inode *inode, uint32_t from, boo
 	return err == OK ? tree_update(c, inode, key, &hit.at) : err;
 }
 
+err_t tree_drop_some(struct change *c, struct inode *inode, uint32_t from, bool *done)
+{
+	err_t err = OK;
+
+	for (*done = false; err == OK && !*done && !change_is_full(c);)
+		err = drop_last(c, inode, from, done);
+	return err;
+}
+
 err_t tree_drop_from(struct inode *inode, uint32_t from)
 {
 	struct change c;
@@ -346,9 +355,7 @@ err_t tree_drop_from(struct inode *inode, uint32_t from)
 
 	while (!done) {
 		change_begin(&c, inode->fs, true);
-		err_t err = OK;
-		while (err == OK && !done && !change_is_full(&c))
-			err = drop_last(&c, inode, from, &done);
+		err_t err = tree_drop_some(&c, inode, from, &done);
 		if (err != OK || (c.freed_count == 0 && done)) {
 			change_abort(&c);
 			return err;

@@ -38,6 +38,9 @@ MUST_USE err_t tree_map(struct change *c, struct inode *inode, uint32_t logical,
  * free blocks. */
 MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
 
+/* The same, as much as goes into one change; *done: that was all. */
+MUST_USE err_t tree_drop_some(struct change *c, struct inode *inode, uint32_t from, bool *done);
+
 /* An inode is free on media: the blocks of its last version, nodes and all, are free in DRAM. Needs
  * no block and cannot fail. */
 void tree_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);

@@ -84,7 +84,7 @@ err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *dat
 	return err;
 }
 
-/* F1: clear [from, to) of the block in which `from` lies, where it is mapped. */
+/* F1: clear [from, to) of the block in which `from` lies, where it is mapped; with `c`, before that is committed. */
 static err_t tail_clear(struct inode *inode, struct change *c, uint64_t from, uint64_t to)
 {
 	const uint64_t block_end = (from + PMFS_BLOCK - 1) & ~(uint64_t)(PMFS_BLOCK - 1);
@@ -322,37 +322,60 @@ err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool app
 	return OK;
 }
 
+static void resize_to(struct change *c, struct inode *inode, uint64_t size)
+{
+	struct pmfs_inode *next = change_inode(c, inode);
+
+	next->size = size;
+	next->mtime = next->ctime = pmfs_now_ns(inode->fs);
+}
+
+static err_t file_grow(struct inode *inode, uint64_t size)
+{
+	struct change c;
+
+	change_begin(&c, inode->fs, true);
+	resize_to(&c, inode, size);
+	err_t err = tail_clear(inode, &c, inode->now.size, size);
+	if (err == OK)
+		change_commit(&c);
+	else
+		change_abort(&c);
+	return err;
+}
+
+/* The size and its blocks go at once, but for those that do not fit into one change or need nodes for which there
+ * is no room: they are rags then. The end of the last block is cleared after the commit (F1): by a record, so that with
+ * that there are two fences. */
+static err_t file_shrink(struct inode *inode, uint64_t size)
+{
+	const uint64_t old = inode->now.size;
+	struct change c;
+	bool done = false;
+
+	revoke(inode, size & ~(uint64_t)(PMFS_BLOCK - 1), old - (size & ~(uint64_t)(PMFS_BLOCK - 1)));
+	change_begin(&c, inode->fs, true);
+	err_t err = tree_drop_some(&c, inode, blocks_of_size(size), &done);
+	if (err != OK) {
+		change_abort(&c);
+		change_begin(&c, inode->fs, true);
+	}
+	resize_to(&c, inode, size);
+	c.by_record = size % PMFS_BLOCK != 0;
+	change_commit(&c);
+	inode->ragged = err != OK || !done;
+	err = tail_clear(inode, NULL, size, old);
+	return err == OK ? rags_cut(inode) : err;
+}
+
 /* Locked for writing. */
 static err_t file_resize(struct inode *inode, uint64_t size)
 {
-	struct pmfs *fs = inode->fs;
-	const uint64_t old = inode->now.size;
-	struct change c;
+	err_t err = size > FILE_BYTES_MAX ? ERR_TOO_BIG : rags_cut(inode);
 
-	if (size > FILE_BYTES_MAX)
-		return ERR_TOO_BIG;
-	err_t err = rags_cut(inode);
 	if (err != OK)
 		return err;
-	if (size < old) {
-		const uint64_t from = size & ~(uint64_t)(PMFS_BLOCK - 1);
-		revoke(inode, from, old - from);
-	}
-	change_begin(&c, fs, true);
-	struct pmfs_inode *next = change_inode(&c, inode);
-	err = size > old ? tail_clear(inode, &c, old, size) : OK;
-	if (err != OK) {
-		change_abort(&c);
-		return err;
-	}
-	next->size = size;
-	next->mtime = next->ctime = pmfs_now_ns(fs);
-	change_commit(&c);
-	if (size >= old)
-		return OK;
-	inode->ragged = true;
-	err = tail_clear(inode, NULL, size, old);
-	return err == OK ? rags_cut(inode) : err;
+	return size < inode->now.size ? file_shrink(inode, size) : file_grow(inode, size);
 }
 
 static err_t attributes_set(struct inode *inode, const struct fs_setattr *attr)

@@ -108,7 +108,7 @@ static err_t inode_load(struct pmfs *fs, uint64_t number, struct inode **out)
 	if (err != OK)
 		return err;
 	const struct pmfs_inode *now = &slot->copy[copy];
-	if (inode_wrong(fs, now) != NULL || (now->levels != 0 && tree_check(fs, number, now) != OK))
+	if (inode_wrong(fs, now) != NULL || tree_check(fs, number, now) != OK)
 		return ERR_CORRUPT;
 	struct inode *inode = inode_new(fs, number, slot, copy);
 	if (inode == NULL)
@@ -212,14 +212,14 @@ static bool inode_drop(struct inode *inode, bool *freed)
 		inode->refs = 0;
 		if (++bucket->idle > INODE_IDLE_MAX)
 			out = idle_take_out(bucket);
+		if (out != NULL)
+			inode_settle(out); /* before it can be read again: nobody would know any more */
 	} else {
 		done = false;
 	}
 	pthread_mutex_unlock(&bucket->lock);
-	if (out != NULL) {
-		inode_settle(out); /* nobody would know any more */
+	if (out != NULL)
 		inode_delete(out);
-	}
 	return done;
 }
 

@@ -92,7 +92,13 @@ struct pmfs {
 };
 
 /* The caller's CPU, below fs->cpus. */
-uint32_t pmfs_cpu(const struct pmfs *fs);
+static inline uint32_t pmfs_cpu(const struct pmfs *fs)
+{
+	const uint32_t cpu = fs->options.cpu != NULL ? fs->options.cpu() : 0;
+
+	return likely(cpu < fs->cpus) ? cpu : cpu % fs->cpus;
+}
+
 uint64_t pmfs_now_ns(const struct pmfs *fs); /* fs may be NULL */
 void pmfs_log(const struct pmfs *fs, const char *format, ...) PRINTF(2, 3);
 

@@ -274,7 +274,7 @@ static void records_forget(struct pmfs *fs)
 
 err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
 {
-	struct record record[PMFS_JOURNALS_MAX * PMFS_JOURNAL_RECORDS];
+	struct record record[PMFS_JOURNALS_MAX * PMFS_JOURNAL_RECORDS] = { { NULL } };
 	uint32_t count = 0;
 
 	*replayed = 0;

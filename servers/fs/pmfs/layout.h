@@ -173,9 +173,9 @@ _Static_assert(offsetof(struct pmfs_dirent, name) == PMFS_DIRENT_BYTES, "directo
 #define PMFS_JOURNAL_RECORDS 2
 #define PMFS_RECORD_ROOM (PMFS_BLOCK / PMFS_JOURNAL_RECORDS)
 
-/* A journal holds its last two transactions, in turn in its halves. Each is this head, and behind it, without
- * gaps, `inodes` inodes, `words` words and `vouched` pieces. Valid if magic and crc hold and the pieces' crcs do; replayed where the
- * media has an older version. */
+/* A journal holds its last two transactions, in turn in its halves. Each is this head, and behind it,
+ * without gaps, `inodes` inodes, `words` words and `vouched` pieces. Valid if magic and crc hold and the
+ * pieces' crcs do; replayed where the media has an older version. */
 struct pmfs_journal {
 	uint32_t magic;
 	uint32_t crc;     /* of the bytes that follow, `bytes` in all */

@@ -20,13 +20,6 @@
 #include <string.h>
 #include <time.h>
 
-uint32_t pmfs_cpu(const struct pmfs *fs)
-{
-	const uint32_t cpu = fs->options.cpu != NULL ? fs->options.cpu() : 0;
-
-	return likely(cpu < fs->cpus) ? cpu : cpu % fs->cpus;
-}
-
 uint64_t pmfs_now_ns(const struct pmfs *fs)
 {
 	struct timespec now = { 0 };

@@ -16,6 +16,7 @@ struct rename {
 	struct walk to;
 	bool directory;  /* what moves is one */
 	bool exclusive;
+	bool ends;       /* the replaced inode is freed by the same change */
 };
 
 /* Is `above` the directory `dir` or an ancestor of it? rename_lock is held. */
@@ -157,6 +158,9 @@ static err_t rename_change(struct rename *r, struct change *c)
 		struct pmfs_inode *gone = change_inode(c, replaced);
 		gone->links = r->directory ? 0 : gone->links - 1;
 		gone->ctime = now;
+		r->ends = gone->links == 0 && inode_is_alone(replaced);
+		if (r->ends)
+			inode_free_in(c, replaced);
 	}
 	err_t err = dir_add(c, to, &r->to.name, moved->number, moved->type);
 	if (err == OK && replaced != NULL)
@@ -177,13 +181,17 @@ static err_t rename_locked(struct rename *r)
 		err = dir_empty(r->to.inode, &empty);
 	if (err != OK || !empty)
 		return err != OK ? err : ERR_NOT_EMPTY;
+	const struct pmfs_inode last = r->to.inode != NULL ? r->to.inode->now : (struct pmfs_inode) { 0 };
 	change_begin(&c, r->fs, false);
 	err = rename_change(r, &c);
-	if (err == OK)
-		change_commit(&c);
-	else
+	if (err != OK) {
 		change_abort(&c);
-	return err;
+		return err;
+	}
+	change_commit(&c);
+	if (r->ends)
+		inode_release(r->fs, r->to.inode->number, &last);
+	return OK;
 }
 
 static err_t rename_walked(struct rename *r)

@@ -278,8 +278,10 @@ void space_free(struct space *space, uint64_t start, uint64_t count)
 		const uint32_t room = group->blocks - bit;
 		const uint32_t n = count < room ? (uint32_t)count : room;
 		pthread_mutex_lock(&group->lock);
-		bits_put(group, bit, n, false);
-		group->free += n;
+		if (likely(group->used != NULL)) { /* else the media lies about what is in use */
+			bits_put(group, bit, n, false);
+			group->free += n;
+		}
 		pthread_mutex_unlock(&group->lock);
 		start += n;
 		count -= n;

@@ -70,8 +70,8 @@ enum super_verdict super_examine(const void *base, uint64_t bytes, struct pmfs_s
 		if (out->magic != PMFS_MAGIC)
 			continue;
 		ours = true;
-		const bool good = out->crc == super_crc(out);
-		if (out->version > PMFS_VERSION || (good && out->version < PMFS_VERSION)) { /* a later one may sum up otherwise */
+		const bool good = out->crc == super_crc(out); /* a later version may sum up otherwise */
+		if (out->version > PMFS_VERSION || (good && out->version < PMFS_VERSION)) {
 			snprintf(reason, PMFS_REASON_BYTES, "the media is of format version %u; this pmfs knows %u", out->version,
 					PMFS_VERSION);
 			return SUPER_BAD;

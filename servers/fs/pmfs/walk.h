@@ -6,9 +6,9 @@
 
 struct walk {
 	struct pmfs *fs;
-	uint64_t version;       /* of the parent when the last name was looked up: while it has that one, the name says the same */
-	struct inode *parent;   /* reference, but for the root; the directory that holds (or would hold) the last name; NULL for the root */
-	struct inode *inode;    /* reference, but for the root; NULL: the last name is not there */
+	uint64_t version;       /* of the parent when it was asked: while it has that one, the last name says the same */
+	struct inode *parent;   /* the directory that holds (or would hold) the last name; NULL for the root */
+	struct inode *inode;    /* NULL: the last name is not there. Both are references, but for the root */
 	struct dir_name name;   /* the last component, in `path` or in `buffer` */
 	char *buffer;           /* the path, once symbolic links have been put in */
 	bool wants_directory;   /* the path ends in a slash */
