@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* image.c - a program's bytes. They are read once, straight to where the child will see them: a VMO that holds all
- * segments, mapped here only while it is filled. */
+/* image.c - a program's bytes: mapped from the file, or read once, straight to where the child will see them: a VMO
+ * mapped here only while it is filled. */
 #include "spawn/image.h"
 
 #include <errno.h>
@@ -8,13 +8,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <lintel/fs_client.h>
 
 #include "core/sys.h"
 #include "posix/file.h"
 
-/* A file (fd >= 0) or bytes in memory. */
+/* A file (fd >= 0), as a VMO where the file system gives one to run, or bytes in memory. */
 struct source {
 	int fd;
+	handle_t vmo;
 	const char *bytes;
 	uint64_t size;
 	char header[ELF_HEADER_BYTES_MAX];
@@ -40,6 +42,8 @@ static err_t source_read(const struct source *source, uint64_t offset, void *out
 {
 	size_t at = 0;
 
+	if (source->vmo != HANDLE_NONE)
+		return lintel_vmo_read(source->vmo, offset, out, bytes);
 	if (source->fd < 0) {
 		memcpy(out, source->bytes + offset, bytes); /* elf_parse has checked the range */
 		return OK;
@@ -55,54 +59,90 @@ static err_t source_read(const struct source *source, uint64_t offset, void *out
 	return OK;
 }
 
-static err_t source_open(const struct spawn_request *request, struct source *source)
+/* The file's size, and its VMO if it may be run in place. */
+static err_t source_inspect(struct source *source)
 {
+	struct file *file = file_get_regular(source->fd, O_RDONLY);
 	struct stat st;
 
-	*source = (struct source){ .fd = -1, .bytes = request->image, .size = request->image_bytes };
+	if (file == NULL)
+		return errno == EISDIR ? ERR_IS_DIR : ERR_BAD_FORMAT;
+	err_t error = fs_map(file->session, file->number, RIGHT_READ | RIGHT_EXECUTE, &source->vmo, &source->size);
+	file_drop(file);
+	if (error == OK)
+		return OK;
+	source->vmo = HANDLE_NONE;
+	if (fstat(source->fd, &st) != 0)
+		return error_of_errno();
+	source->size = (uint64_t)st.st_size;
+	return S_ISREG(st.st_mode) ? OK : ERR_BAD_FORMAT;
+}
+
+static err_t source_open(const struct spawn_request *request, struct source *source)
+{
+	source->fd = -1;
+	source->vmo = HANDLE_NONE;
+	source->bytes = request->image;
+	source->size = request->image_bytes;
 	if (request->path == NULL)
 		return request->image == NULL ? ERR_ARGS : OK;
 	source->fd = open(request->path, O_RDONLY | O_CLOEXEC);
 	if (source->fd < 0)
 		return error_of_errno();
-	err_t error = fstat(source->fd, &st) != 0 ? error_of_errno() : OK;
-	if (error == OK && !S_ISREG(st.st_mode))
-		error = S_ISDIR(st.st_mode) ? ERR_IS_DIR : ERR_BAD_FORMAT;
-	if (error == OK)
-		source->size = (uint64_t)st.st_size;
-	else
+	err_t error = source_inspect(source);
+	if (error != OK)
 		close(source->fd);
 	return error;
 }
 
+/* All but the VMO, which may be handed on. */
 static void source_close(struct source *source)
 {
 	if (source->fd >= 0)
 		close(source->fd);
 }
 
-static err_t read_segments(const struct source *source, const struct elf_image *elf, char *pages)
+/* Can its pages be those of the file? Then they show what lies around it in the file's first and last page too. */
+static bool is_shared(const struct image *image, const struct elf_segment *segment)
+{
+	return image->file != HANDLE_NONE && !(segment->map_flags & SPACE_WRITE) && segment->file_bytes > 0 &&
+		   round_to_pages(segment->lead + segment->file_bytes) == segment->bytes;
+}
+
+static err_t read_segments(const struct source *source, const struct image *image, char *pages)
 {
 	err_t error = OK;
 
-	for (uint32_t i = 0; i < elf->count && error == OK; i++) {
-		const struct elf_segment *segment = &elf->segments[i];
+	for (uint32_t i = 0; i < image->elf.count && error == OK; i++) {
+		const struct elf_segment *segment = &image->elf.segments[i];
+		if (is_shared(image, segment))
+			continue;
 		error = source_read(source, segment->file_offset, pages + segment->lead, segment->file_bytes);
 		pages += segment->bytes;
 	}
 	return error;
 }
 
-static err_t fill_vmo(const struct source *source, const struct elf_image *elf, handle_t vmo)
+static err_t fill_own(const struct source *source, const struct image *image)
 {
 	uint64_t address;
-	err_t error = lintel_space_map(lintel_process(), vmo, 0, elf->bytes, 0, SPACE_READ | SPACE_WRITE, &address);
+	err_t error = lintel_space_map(lintel_process(), image->own, 0, image->own_bytes, 0, SPACE_READ | SPACE_WRITE, &address);
 
 	if (error != OK)
 		return error;
-	error = read_segments(source, elf, (char *)address);
-	drop(lintel_space_unmap(lintel_process(), address, elf->bytes));
+	error = read_segments(source, image, (char *)address);
+	drop(lintel_space_unmap(lintel_process(), address, image->own_bytes));
 	return error;
+}
+
+static err_t make_own(const struct source *source, struct image *image)
+{
+	for (uint32_t i = 0; i < image->elf.count; i++)
+		image->own_bytes += is_shared(image, &image->elf.segments[i]) ? 0 : image->elf.segments[i].bytes;
+	if (image->own_bytes == 0)
+		return OK;
+	err_t error = lintel_vmo_create(image->own_bytes, 0, &image->own);
+	return error == OK ? fill_own(source, image) : error;
 }
 
 err_t image_load(const struct spawn_request *request, struct image *image)
@@ -112,18 +152,18 @@ err_t image_load(const struct spawn_request *request, struct image *image)
 
 	if (error != OK)
 		return error;
+	image->file = source.vmo;
+	image->own = HANDLE_NONE;
+	image->own_bytes = 0;
 	size_t header = source.size < sizeof(source.header) ? source.size : sizeof(source.header);
 	error = source_read(&source, 0, source.header, header);
 	if (error == OK)
 		error = elf_parse(source.header, header, source.size, &image->elf);
 	if (error == OK)
-		error = lintel_vmo_create(image->elf.bytes, 0, &image->vmo);
-	if (error == OK) {
-		error = fill_vmo(&source, &image->elf, image->vmo);
-		if (error != OK)
-			lintel_handle_close(image->vmo);
-	}
+		error = make_own(&source, image);
 	source_close(&source);
+	if (error != OK)
+		image_release(image);
 	return error;
 }
 
@@ -134,14 +174,19 @@ err_t image_map(const struct image *image, handle_t process)
 
 	for (uint32_t i = 0; i < image->elf.count && error == OK; i++) {
 		const struct elf_segment *segment = &image->elf.segments[i];
-		error = lintel_space_map(process, image->vmo, offset, segment->bytes, segment->address,
-								 segment->map_flags | SPACE_FIXED, &address);
-		offset += segment->bytes;
+		bool shared = is_shared(image, segment);
+		error = lintel_space_map(process, shared ? image->file : image->own,
+								 shared ? segment->file_offset - segment->lead : offset, segment->bytes,
+								 segment->address, segment->map_flags | SPACE_FIXED, &address);
+		offset += shared ? 0 : segment->bytes;
 	}
 	return error;
 }
 
 void image_release(struct image *image)
 {
-	lintel_handle_close(image->vmo);
+	if (image->file != HANDLE_NONE)
+		lintel_handle_close(image->file);
+	if (image->own != HANDLE_NONE)
+		lintel_handle_close(image->own);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* image.h - a program's bytes, read and laid out in one VMO, ready to be mapped into a process. Private to libc. */
+/* image.h - a program's bytes, ready to be mapped into a process. Private to libc.
+ * Where the file system lets the file itself be run (fs.proto, map), segments that nobody writes are mapped from it and
+ * shared by all who run it. What is left lies in a VMO of this process's own, one segment after the other. */
 #pragma once
 
 #include <lintel/process.h>
@@ -8,7 +10,9 @@
 
 struct image {
 	struct elf_image elf;
-	handle_t vmo; /* the segments' pages, one after the other */
+	handle_t file;       /* HANDLE_NONE: it may not be run in place */
+	handle_t own;        /* HANDLE_NONE: nothing is left */
+	uint64_t own_bytes;
 };
 
 /* From request->path or request->image. Errors of the file; ERR_BAD_FORMAT; ERR_NO_MEMORY. */
