@@ -41,6 +41,7 @@ struct handle_table {
 	struct handle_pages *pages; /* [I] NULL: cleared */
 	uint32_t slots;             /* [h] in the pages that are there */
 	uint32_t used;              /* [h], read freely */
+	uint32_t fresh;             /* [h] slots from here on were never used, and hold nothing that means anything */
 	uint32_t first_free;        /* [h] 0: none */
 	uint32_t last_free;         /* [h] */
 	bool closed;                /* [h] the process is ending: nothing can be added */

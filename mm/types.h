@@ -25,6 +25,7 @@ static inline bool paddr_is_none(paddr_t p)
 #define WINDOW_SLOT 254                        /* root slot of a serving space's windows */
 #define WINDOW_BASE (254ull << 39)             /* 0x7f00_0000_0000 */
 #define WINDOW_END (255ull << 39)
+#define KERNEL_FIRST (256ull << 39)
 #define KERNEL_SLOT_FIRST 256                  /* root slots 256..511 are equal in all roots */
 
 #define CPUS_MAX 64

@@ -143,9 +143,9 @@ void vmo_leaf_set_large(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t large) 
 MUST_USE err_t vmo_leaf_break_large(struct vmo *vmo, struct vmo_leaf *leaf) TA_EXCL(leaf->lock);
 /* Drop the lock; the array of entries goes if it is empty. */
 void vmo_leaf_unlock_trim(struct vmo *vmo, struct vmo_leaf *leaf) TA_RELEASE(leaf->lock);
-/* Make `page` of an anonymous VMO present and return with the leaf's lock held; *entry is it.
- * ERR_FAULT: past the end. */
-MUST_USE err_t vmo_commit_lock(struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry);
+/* Make `page` of an anonymous VMO present and return with the leaf's lock held; *entry is it, *fresh tells
+ * whether it was missing. ERR_FAULT: past the end. */
+MUST_USE err_t vmo_commit_lock(struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry, bool *fresh);
 /* If nothing of the 2 MiB around `page` is there, make all of it one 2 MiB page; failing is no
  * harm. */
 void vmo_commit_large(struct vmo *vmo, uint64_t page);

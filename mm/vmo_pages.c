@@ -10,13 +10,13 @@ static bool page_is_inside(const struct vmo *vmo, uint64_t page)
 	return page < vmo_bytes(vmo) >> PAGE_SHIFT;
 }
 
-err_t vmo_commit_lock(
-	struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry) TA_NONE
+err_t vmo_commit_lock(struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry, bool *fresh) TA_NONE
 {
 	struct vmo_leaf *leaf = vmo_leaf_find(vmo, page);
 	paddr_t frame;
 	err_t err;
 
+	*fresh = false;
 	if (leaf) {
 		spin_lock(&leaf->lock);
 		*entry = page_is_inside(vmo, page) ? vmo_leaf_entry(leaf, page) : 0;
@@ -48,6 +48,7 @@ err_t vmo_commit_lock(
 	} else {
 		*entry = frame.v | VMO_PAGE_PRESENT | VMO_PAGE_WRITE;
 		vmo_leaf_set(vmo, leaf, page, *entry);
+		*fresh = true;
 	}
 	*out = leaf;
 	return OK;
@@ -113,6 +114,7 @@ static err_t tree_write(struct vmo *vmo, uint64_t offset, const char *buffer, si
 {
 	struct vmo_leaf *leaf;
 	uint64_t entry;
+	bool fresh;
 	err_t err;
 
 	if (vmo->kind == VMO_PAGER) {
@@ -122,7 +124,7 @@ static err_t tree_write(struct vmo *vmo, uint64_t offset, const char *buffer, si
 		spin_lock(&leaf->lock);
 		entry = vmo_leaf_entry(leaf, offset >> PAGE_SHIFT);
 	} else {
-		err = vmo_commit_lock(vmo, offset >> PAGE_SHIFT, &leaf, &entry);
+		err = vmo_commit_lock(vmo, offset >> PAGE_SHIFT, &leaf, &entry, &fresh);
 		if (err != OK)
 			return err;
 	}
