@@ -198,6 +198,28 @@ err_t vmo_slice(struct vmo *parent, uint64_t offset, uint64_t bytes, struct vmo 
 	return OK;
 }
 
+err_t vmo_copy(struct vmo *parent, uint64_t offset, uint64_t bytes, uint64_t size, struct account *account,
+	struct vmo **out)
+{
+	uint64_t parent_size = vmo_bytes(parent);
+	struct vmo *real;
+	err_t err;
+
+	if (!bytes || (offset & PAGE_MASK) || bytes > parent_size || offset > parent_size - bytes || bytes > size)
+		return ERR_ARGS;
+	real = vmo_resolve(parent, &offset);
+	if (!vmo_is_mapped(real) || real->kind == VMO_PAGER || real->resizable || real->parent)
+		return ERR_UNSUPPORTED;
+	err = vmo_create(size, 0, account, out);
+	if (err != OK)
+		return err;
+	vmo_ref(real);
+	(*out)->parent = real;
+	(*out)->parent_offset = offset;
+	(*out)->parent_bytes = bytes;
+	return OK;
+}
+
 void vmo_ref(struct vmo *vmo)
 {
 	uint32_t refs = __atomic_fetch_add(&vmo->refs, 1, __ATOMIC_RELAXED);

@@ -8,6 +8,7 @@
  *   physical    device registers, no RAM                            none is missing
  *   kernel      kernel memory lent to user space                    none is missing
  *   slice       a part of one of the above (never of a slice)       as there
+ *   copy        an anonymous one with an origin                     a frame with the origin's bytes is committed
  *
  * The tree: inner nodes of 512 pointers, then leaves (struct vmo_leaf) for 2 MiB each. Walks take
  * no lock: nodes come by compare-and-swap and go with the VMO. A leaf's lock guards its entries, so
@@ -69,8 +70,9 @@ struct vmo {
 	uint64_t nodes;                      /* [a] inner nodes, pages */
 	uint64_t committed;                  /* [a] present entries */
 	struct zone *zone;                   /* [I] zone VMOs */
-	struct vmo *parent;                  /* [I] slices: a reference */
+	struct vmo *parent;                  /* [I] slices, and copies (anonymous ones that have it): a reference */
 	uint64_t parent_offset;              /* [I] */
+	uint64_t parent_bytes;               /* [I] copies: how far it reaches, to the byte; behind are zeros */
 	void *pager;                         /* [I] pager VMOs: an opaque reference of the kernel's */
 	uint64_t key;                        /* [I] */
 	struct vmo *source[VMO_SOURCES_MAX]; /* [v] pager VMOs: references */
@@ -95,6 +97,12 @@ MUST_USE err_t vmo_create_physical(uint64_t base, uint64_t bytes, uint32_t flags
 MUST_USE err_t vmo_create_kernel(const void *memory, uint64_t bytes, struct vmo **out);
 /* [offset, +bytes) of `parent`, page-aligned and inside it; ERR_ARGS also when it is resizable. */
 MUST_USE err_t vmo_slice(struct vmo *parent, uint64_t offset, uint64_t bytes, struct vmo **out);
+
+/* An anonymous VMO of `size` bytes that begins with [offset, +bytes) of `parent`: offset page-aligned, bytes exact. A
+ * page is copied when it is first touched, as it is then. Of what can be missing or go, and of copies, there are none:
+ * ERR_UNSUPPORTED for pager and resizable VMOs, copies, and what is no memory. ERR_ARGS, ERR_NO_MEMORY. */
+MUST_USE err_t vmo_copy(struct vmo *parent, uint64_t offset, uint64_t bytes, uint64_t size, struct account *account,
+	struct vmo **out);
 
 void vmo_ref(struct vmo *vmo);
 void vmo_unref(struct vmo *vmo);
@@ -128,6 +136,7 @@ void vmo_init_pools(void);
 void vmo_tree_init_pools(void);
 MUST_USE err_t vmo_new(enum vmo_kind kind, uint64_t bytes, struct account *account, struct vmo **out);
 struct vmo *vmo_resolve(struct vmo *vmo, uint64_t *offset);     /* a slice: its parent, *offset moved; else itself */
+bool vmo_is_mapped(const struct vmo *vmo);                      /* may the kernel read it through the direct map? */
 bool vmo_is_linear(const struct vmo *vmo);                      /* page i is at base + i pages, always there */
 struct vmo_leaf *vmo_leaf_find(struct vmo *vmo, uint64_t page); /* NULL: no page of those 2 MiB was ever there */
 MUST_USE err_t vmo_leaf_get(struct vmo *vmo, uint64_t page, struct vmo_leaf **out); /* makes it */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* image.c - a program's bytes: mapped from the file, or read once, straight to where the child will see them: a VMO
- * mapped here only while it is filled. */
+ * that holds all segments, mapped here only while it is filled. */
 #include "spawn/image.h"
 
 #include <errno.h>
@@ -95,54 +95,35 @@ static err_t source_open(const struct spawn_request *request, struct source *sou
 	return error;
 }
 
-/* All but the VMO, which may be handed on. */
+/* All but the VMO, which is the image's. */
 static void source_close(struct source *source)
 {
 	if (source->fd >= 0)
 		close(source->fd);
 }
 
-/* Can its pages be those of the file? Then they show what lies around it in the file's first and last page too. */
-static bool is_shared(const struct image *image, const struct elf_segment *segment)
-{
-	return image->file != HANDLE_NONE && !(segment->map_flags & SPACE_WRITE) && segment->file_bytes > 0 &&
-		   round_to_pages(segment->lead + segment->file_bytes) == segment->bytes;
-}
-
-static err_t read_segments(const struct source *source, const struct image *image, char *pages)
+static err_t read_segments(const struct source *source, const struct elf_image *elf, char *pages)
 {
 	err_t error = OK;
 
-	for (uint32_t i = 0; i < image->elf.count && error == OK; i++) {
-		const struct elf_segment *segment = &image->elf.segments[i];
-		if (is_shared(image, segment))
-			continue;
+	for (uint32_t i = 0; i < elf->count && error == OK; i++) {
+		const struct elf_segment *segment = &elf->segments[i];
 		error = source_read(source, segment->file_offset, pages + segment->lead, segment->file_bytes);
 		pages += segment->bytes;
 	}
 	return error;
 }
 
-static err_t fill_own(const struct source *source, const struct image *image)
+static err_t fill_vmo(const struct source *source, const struct elf_image *elf, handle_t vmo)
 {
 	uint64_t address;
-	err_t error = lintel_space_map(lintel_process(), image->own, 0, image->own_bytes, 0, SPACE_READ | SPACE_WRITE, &address);
+	err_t error = lintel_space_map(lintel_process(), vmo, 0, elf->bytes, 0, SPACE_READ | SPACE_WRITE, &address);
 
 	if (error != OK)
 		return error;
-	error = read_segments(source, image, (char *)address);
-	drop(lintel_space_unmap(lintel_process(), address, image->own_bytes));
+	error = read_segments(source, elf, (char *)address);
+	drop(lintel_space_unmap(lintel_process(), address, elf->bytes));
 	return error;
-}
-
-static err_t make_own(const struct source *source, struct image *image)
-{
-	for (uint32_t i = 0; i < image->elf.count; i++)
-		image->own_bytes += is_shared(image, &image->elf.segments[i]) ? 0 : image->elf.segments[i].bytes;
-	if (image->own_bytes == 0)
-		return OK;
-	err_t error = lintel_vmo_create(image->own_bytes, 0, &image->own);
-	return error == OK ? fill_own(source, image) : error;
 }
 
 err_t image_load(const struct spawn_request *request, struct image *image)
@@ -152,18 +133,47 @@ err_t image_load(const struct spawn_request *request, struct image *image)
 
 	if (error != OK)
 		return error;
-	image->file = source.vmo;
-	image->own = HANDLE_NONE;
-	image->own_bytes = 0;
+	image->in_place = source.vmo != HANDLE_NONE;
+	image->vmo = source.vmo;
 	size_t header = source.size < sizeof(source.header) ? source.size : sizeof(source.header);
 	error = source_read(&source, 0, source.header, header);
 	if (error == OK)
 		error = elf_parse(source.header, header, source.size, &image->elf);
-	if (error == OK)
-		error = make_own(&source, image);
+	if (error == OK && !image->in_place) {
+		error = lintel_vmo_create(image->elf.bytes, 0, &image->vmo);
+		if (error == OK)
+			error = fill_vmo(&source, &image->elf, image->vmo);
+	}
 	source_close(&source);
 	if (error != OK)
 		image_release(image);
+	return error;
+}
+
+/* Can its pages be those of the file? Then they show what lies around it in the file's first and last page too. */
+static bool is_shared(const struct elf_segment *segment)
+{
+	return !(segment->map_flags & SPACE_WRITE) && segment->file_bytes > 0 &&
+		   round_to_pages(segment->lead + segment->file_bytes) == segment->bytes;
+}
+
+static err_t map_in_place(handle_t file, const struct elf_segment *segment, handle_t process)
+{
+	uint64_t start = segment->file_offset - segment->lead, address;
+	uint32_t flags = segment->map_flags | SPACE_FIXED;
+	handle_t vmo;
+	err_t error;
+
+	if (is_shared(segment))
+		return lintel_space_map(process, file, start, segment->bytes, segment->address, flags, &address);
+	if (segment->file_bytes == 0)
+		error = lintel_vmo_create(segment->bytes, 0, &vmo);
+	else
+		error = lintel_vmo_copy(file, start, segment->lead + segment->file_bytes, segment->bytes, &vmo);
+	if (error != OK)
+		return error;
+	error = lintel_space_map(process, vmo, 0, segment->bytes, segment->address, flags, &address);
+	lintel_handle_close(vmo);
 	return error;
 }
 
@@ -174,19 +184,18 @@ err_t image_map(const struct image *image, handle_t process)
 
 	for (uint32_t i = 0; i < image->elf.count && error == OK; i++) {
 		const struct elf_segment *segment = &image->elf.segments[i];
-		bool shared = is_shared(image, segment);
-		error = lintel_space_map(process, shared ? image->file : image->own,
-								 shared ? segment->file_offset - segment->lead : offset, segment->bytes,
-								 segment->address, segment->map_flags | SPACE_FIXED, &address);
-		offset += shared ? 0 : segment->bytes;
+		if (image->in_place)
+			error = map_in_place(image->vmo, segment, process);
+		else
+			error = lintel_space_map(process, image->vmo, offset, segment->bytes, segment->address,
+									 segment->map_flags | SPACE_FIXED, &address);
+		offset += segment->bytes;
 	}
 	return error;
 }
 
 void image_release(struct image *image)
 {
-	if (image->file != HANDLE_NONE)
-		lintel_handle_close(image->file);
-	if (image->own != HANDLE_NONE)
-		lintel_handle_close(image->own);
+	if (image->vmo != HANDLE_NONE)
+		lintel_handle_close(image->vmo);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* image.h - a program's bytes, ready to be mapped into a process. Private to libc.
  * Where the file system lets the file itself be run (fs.proto, map), segments that nobody writes are mapped from it and
- * shared by all who run it. What is left lies in a VMO of this process's own, one segment after the other. */
+ * shared by all who run it, and the others are copies, made page by page when they are touched. Else the segments are
+ * read into one VMO. */
 #pragma once
 
 #include <lintel/process.h>
@@ -10,9 +11,8 @@
 
 struct image {
 	struct elf_image elf;
-	handle_t file;       /* HANDLE_NONE: it may not be run in place */
-	handle_t own;        /* HANDLE_NONE: nothing is left */
-	uint64_t own_bytes;
+	bool in_place;
+	handle_t vmo; /* the file's (in_place), or the segments' pages, one after the other */
 };
 
 /* From request->path or request->image. Errors of the file; ERR_BAD_FORMAT; ERR_NO_MEMORY. */
