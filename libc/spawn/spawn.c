@@ -227,12 +227,15 @@ free_buffer:
 
 err_t lintel_spawn(const struct spawn_request *request, handle_t *process)
 {
-	struct spawning spawn = { .request = request, .name = process_name(request) };
+	struct spawning spawn; /* large: what is not set here is set before it is read */
 	struct image image;
 	err_t error = image_load(request, &image);
 
 	if (error != OK)
 		return error;
+	spawn.request = request;
+	spawn.name = process_name(request);
+	spawn.sysinfo_address = 0;
 	error = inherit_collect(request, &spawn.inherit);
 	if (error == OK) {
 		error = create(&spawn, &image, process);
