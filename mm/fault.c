@@ -148,14 +148,14 @@ static void fault_around(const struct fault *fault, const struct vmo_leaf *leaf,
 	uint64_t slot = level_index(fault->address, 1);
 	uint64_t before = reach(fault, slot, false);
 	uint64_t count = before + 1 + reach(fault, slot, true);
+	uint64_t bits = leaf_bits(fault, true, 1);
 
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t present = vmo_leaf_entry(leaf, fault->page - before + i);
 		uint64_t *at = entry - before + i;
 
 		if (present && !pte_load(at))
-			(void)pte_install(
-				at, (present & PTE_ADDRESS) | leaf_bits(fault, present & VMO_PAGE_WRITE, 1), 1);
+			(void)pte_install(at, (present & PTE_ADDRESS) | (present & VMO_PAGE_WRITE ? bits : bits & ~PTE_WRITE), 1);
 	}
 }
 

@@ -2,8 +2,8 @@
 /* vmo_tree.c - the sparse tree of a VMO's pages (see vmo.h for V1-V3).
  *
  * vmo->tree is a pointer with the height in its low bits: height 0 leads to the one leaf, height h
- * to a node of 512 pointers each of which leads to a tree of height h-1. A tree grows at the top
- * when a resizable VMO outgrows it. An array of entries has room for the first 8, 64 or 512 pages of
+ * to a node of 512 pointers each of which leads to a tree of height h-1. A tree is as high as the
+ * pages that were used need, and grows at the top. An array of entries has room for the first 8, 64 or 512 pages of
  * its leaf, as far as they are used, so that a VMO of one page does not cost a second one. */
 #include "mm/vmo.h"
 
@@ -122,10 +122,7 @@ static err_t tree_grow(struct vmo *vmo, uint64_t page)
 	err_t err;
 
 	if (!tree) {
-		uint32_t height = height_for((vmo_bytes(vmo) - 1) >> PAGE_SHIFT);
-
-		err = slot_fill(
-			vmo, &vmo->tree, height > wanted ? height : wanted, height > wanted ? height : wanted);
+		err = slot_fill(vmo, &vmo->tree, wanted, wanted);
 		if (err != OK)
 			return err;
 		tree = __atomic_load_n(&vmo->tree, __ATOMIC_ACQUIRE);
