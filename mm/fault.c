@@ -11,7 +11,7 @@
 #include "mm/space.h"
 #include "mm/window.h"
 
-#define AROUND_PAGES 16u /* an aligned block of that many */
+#define AROUND_PAGES 32u /* an aligned block of that many */
 
 struct fault {
 	struct space *space;

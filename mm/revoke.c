@@ -112,6 +112,14 @@ struct free_span {
 	uint64_t last;
 };
 
+/* Of the table that an entry at `level` leads to. */
+static bool span_is_free(const struct free_span *free, uint64_t address, uint32_t level)
+{
+	uint64_t mask = level_bytes(level) - 1;
+
+	return (address & ~mask) >= free->first && (address | mask) <= free->last;
+}
+
 /* Tables that `entry` at `level` leads to and whose spans are free, lowest first. */
 static void tables_unlink(struct tlb_batch *batch, uint64_t *entry, uint32_t level, uint64_t first,
 	uint64_t end, const struct free_span *free)
@@ -129,7 +137,7 @@ static void tables_unlink(struct tlb_batch *batch, uint64_t *entry, uint32_t lev
 		tables_unlink(batch, &below[level_index(at, level - 1)], level - 1, at,
 			stop < end ? stop : end, free);
 	}
-	if (span < free->first || (span | (level_bytes(level) - 1)) > free->last)
+	if (!span_is_free(free, span, level))
 		return;
 	if (level == 4)
 		root_slot_clear(batch, entry, span);
@@ -143,6 +151,8 @@ void revoke_tables(
 	uint64_t *root = phys_to_virt(PADDR(batch->space->root));
 	struct free_span free = { free_first, free_end - 1 };
 
+	if (((first ^ (end - 1)) & ~(level_bytes(2) - 1)) == 0 && !span_is_free(&free, first, 2))
+		return; /* its one lowest table is needed, and so are those above it */
 	for (uint64_t at = first; at < end; at = (at | (level_bytes(4) - 1)) + 1) {
 		uint64_t stop = (at | (level_bytes(4) - 1)) + 1;
 

@@ -23,12 +23,13 @@ static uint64_t *root_table(uint64_t root)
 
 err_t space_create(struct account *account, struct space **out)
 {
-	struct space *space = pool_alloc(&space_pool);
+	struct space *space = pool_alloc_raw(&space_pool);
 	paddr_t root;
 	err_t err;
 
 	if (!space)
 		return ERR_NO_MEMORY;
+	__builtin_memset(space, 0, offsetof(struct space, cpu) + cpu_count() * sizeof(space->cpu[0]));
 	err = frame_alloc(account, &root);
 	if (err != OK) {
 		pool_free(&space_pool, space);
@@ -182,21 +183,6 @@ bool space_enter(struct space *space, uint32_t cpu)
 void space_leave(struct space *space, uint32_t cpu)
 {
 	space_cell_leave(&space->cpu[cpu]);
-}
-
-struct region_table *space_read_begin(struct space *space)
-{
-	struct space_cpu *cell = &space->cpu[cpu_current()];
-
-	__atomic_store_n(&cell->sequence, cell->sequence + 1, __ATOMIC_SEQ_CST);
-	return __atomic_load_n(&space->regions, __ATOMIC_SEQ_CST);
-}
-
-void space_read_end(struct space *space)
-{
-	struct space_cpu *cell = &space->cpu[cpu_current()];
-
-	__atomic_store_n(&cell->sequence, cell->sequence + 1, __ATOMIC_RELEASE);
 }
 
 void space_drain(struct space *space)

@@ -253,11 +253,6 @@ void vmo_unref(struct vmo *vmo)
 		vmo_destroy(vmo);
 }
 
-uint64_t vmo_bytes(const struct vmo *vmo)
-{
-	return __atomic_load_n(&vmo->bytes, __ATOMIC_ACQUIRE);
-}
-
 uint64_t vmo_id(const struct vmo *vmo)
 {
 	return vmo->id;
@@ -281,12 +276,6 @@ uint64_t vmo_committed_pages(const struct vmo *vmo)
 uint64_t vmo_count(void)
 {
 	return pool_count(&vmo_pool);
-}
-
-bool vmo_is_linear(const struct vmo *vmo)
-{
-	return vmo->kind == VMO_ZONE || vmo->kind == VMO_PHYSICAL || vmo->kind == VMO_KERNEL ||
-		   vmo->contiguous;
 }
 
 err_t vmo_physical(struct vmo *vmo, uint64_t offset, paddr_t *out)

@@ -107,7 +107,10 @@ MUST_USE err_t vmo_copy(struct vmo *parent, uint64_t offset, uint64_t bytes, uin
 void vmo_ref(struct vmo *vmo);
 void vmo_unref(struct vmo *vmo);
 
-uint64_t vmo_bytes(const struct vmo *vmo);
+static inline uint64_t vmo_bytes(const struct vmo *vmo)
+{
+	return __atomic_load_n(&vmo->bytes, __ATOMIC_ACQUIRE);
+}
 uint64_t vmo_id(const struct vmo *vmo);
 void *vmo_pager(const struct vmo *vmo); /* NULL unless it is a pager VMO */
 uint64_t vmo_key(const struct vmo *vmo);
@@ -137,7 +140,10 @@ void vmo_tree_init_pools(void);
 MUST_USE err_t vmo_new(enum vmo_kind kind, uint64_t bytes, struct account *account, struct vmo **out);
 struct vmo *vmo_resolve(struct vmo *vmo, uint64_t *offset);     /* a slice: its parent, *offset moved; else itself */
 bool vmo_is_mapped(const struct vmo *vmo);                      /* may the kernel read it through the direct map? */
-bool vmo_is_linear(const struct vmo *vmo);                      /* page i is at base + i pages, always there */
+static inline bool vmo_is_linear(const struct vmo *vmo) /* page i is at base + i pages, always there */
+{
+	return vmo->kind == VMO_ZONE || vmo->kind == VMO_PHYSICAL || vmo->kind == VMO_KERNEL || vmo->contiguous;
+}
 struct vmo_leaf *vmo_leaf_find(struct vmo *vmo, uint64_t page); /* NULL: no page of those 2 MiB was ever there */
 MUST_USE err_t vmo_leaf_get(struct vmo *vmo, uint64_t page, struct vmo_leaf **out); /* makes it */
 /* Room for `page`: afterwards, until the lock is dropped, leaf->entry can hold it. Takes the lock
