@@ -226,13 +226,11 @@ static err_t handles_move(struct handle_table *from, uint64_t packed, struct han
 	handles_unpack(packed, source);
 	for (uint32_t i = 0; i < DOOR_HANDLES; i++) {
 		struct object *object;
-		uint32_t type, rights;
+		uint32_t rights;
 
 		if (source[i] == HANDLE_NONE)
 			continue;
-		err = handle_rights(from, source[i], &type, &rights);
-		if (err == OK)
-			err = handle_get(from, source[i], OBJECT_NONE, RIGHT_TRANSFER, &object);
+		err = handle_look(from, source[i], RIGHT_TRANSFER, &object, &rights);
 		if (err != OK)
 			goto undo;
 		err = handle_add(to, object, rights, &target[i]);

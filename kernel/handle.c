@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* handle.c - tables of handles.
  *
- * I1  used + free slots = slots in the pages that are there, less index 0, which is never given out.
+ * I1  used + listed + fresh slots = slots in the pages that are there, less index 0, which is never given out. Slots from
+ *     table->fresh on were never given out: nobody has written them yet, and nobody looks at them.
  * I2  A slot that is in use holds one reference and one handle count on its object.
  * I3  Nothing is dropped under the table's lock: closing can end a process, which closes its handles. */
 #include "kernel/handle.h"
@@ -11,6 +12,8 @@
 #define NO_HANDLE UINT64_MAX /* not even HANDLE_NONE, whose index is 0 */
 
 static struct handle_door no_doors[HANDLE_SLOTS_PER_PAGE] = { { .handle = NO_HANDLE } }; /* L3: nobody writes it */
+
+static struct handle_door *const no_pages[HANDLE_PAGES] = { [0 ... HANDLE_PAGES - 1] = no_doors };
 
 static struct handle_slot *slot_at(const struct handle_table *table, uint32_t index)
 {
@@ -34,15 +37,15 @@ err_t handle_table_init(struct handle_table *table, struct account *account)
 
 	_Static_assert(sizeof(struct handle_pages) <= PAGE_SIZE, "one page of pointers");
 	spin_init(&table->lock, LOCK_RANK_PROCESS);
-	table->slots = table->used = table->first_free = table->last_free = 0;
+	table->slots = table->used = table->fresh = table->first_free = table->last_free = 0;
 	table->closed = false;
 	table->account = account;
-	err = frame_alloc_zeroed(account, &frame);
-	if (err == OK)
-		table->pages = phys_to_virt(frame);
-	for (uint32_t page = 0; err == OK && page < HANDLE_PAGES; page++)
-		table->pages->doors[page] = no_doors;
-	return err;
+	err = frame_alloc(account, &frame);
+	if (err != OK)
+		return err;
+	table->pages = phys_to_virt(frame);
+	__builtin_memcpy(table->pages->doors, no_pages, sizeof(no_pages));
+	return OK;
 }
 
 static void push_free(struct handle_table *table, uint32_t index) TA_EXCL(table->lock)
@@ -63,7 +66,7 @@ static err_t grow(struct handle_table *table) TA_EXCL(table->lock)
 
 	if (first > HANDLES_MAX)
 		return ERR_LIMIT;
-	err = frame_alloc_zeroed(table->account, &slots);
+	err = frame_alloc(table->account, &slots);
 	if (err != OK)
 		return err;
 	err = frame_alloc_zeroed(table->account, &doors);
@@ -74,12 +77,9 @@ static err_t grow(struct handle_table *table) TA_EXCL(table->lock)
 	table->pages->slots[page] = phys_to_virt(slots);
 	__atomic_store_n(&table->pages->doors[page], phys_to_virt(doors), __ATOMIC_RELEASE);
 	table->slots += HANDLE_SLOTS_PER_PAGE;
-	for (uint32_t index = first; index < table->slots; index++) {
-		slot_at(table, index)->generation = 1;
-		if (index != 0)
-			push_free(table, index);
-		else
-			door_at(table, index)->handle = NO_HANDLE;
+	if (first == 0) {
+		door_at(table, 0)->handle = NO_HANDLE;
+		table->fresh = 1;
 	}
 	return OK;
 }
@@ -101,14 +101,30 @@ static err_t reserve(struct handle_table *table, uint32_t count) TA_EXCL(table->
 	return err;
 }
 
+/* A free slot: one that was never used while there is one, else the one that has been free for longest. */
+static uint32_t pop_free(struct handle_table *table) TA_EXCL(table->lock)
+{
+	uint32_t index = table->fresh;
+	struct handle_slot *slot;
+
+	if (index < table->slots) {
+		table->fresh++;
+		*slot_at(table, index) = (struct handle_slot){ .generation = 1 };
+		return index;
+	}
+	index = table->first_free;
+	slot = slot_at(table, index);
+	table->first_free = slot->next_free;
+	slot->next_free = 0;
+	return index;
+}
+
 /* The object's reference and handle count are the slot's from here on. */
 static handle_t fill(struct handle_table *table, struct object *object, uint32_t rights) TA_EXCL(table->lock)
 {
-	uint32_t index = table->first_free;
+	uint32_t index = pop_free(table);
 	struct handle_slot *slot = slot_at(table, index);
 
-	table->first_free = slot->next_free;
-	slot->next_free = 0;
 	slot->object = object;
 	slot->rights = rights;
 	if (object->class->type == OBJECT_DOOR && (rights & RIGHT_CALL)) { /* L1 */
@@ -121,12 +137,13 @@ static handle_t fill(struct handle_table *table, struct object *object, uint32_t
 	return handle_of(index, slot);
 }
 
-static struct handle_slot *find(const struct handle_table *table, handle_t handle) TA_EXCL(table->lock)
+/* Inline: half of what a look-up costs would be the call. */
+static inline struct handle_slot *find(const struct handle_table *table, handle_t handle) TA_EXCL(table->lock)
 {
 	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
 	struct handle_slot *slot;
 
-	if (index >= table->slots)
+	if (index == 0 || index >= table->fresh)
 		return NULL;
 	slot = slot_at(table, index);
 	return slot->object != NULL && slot->generation == handle >> HANDLE_INDEX_BITS ? slot : NULL;
@@ -217,6 +234,26 @@ err_t handle_rights(struct handle_table *table, handle_t handle, uint32_t *type,
 	return slot != NULL ? OK : ERR_BAD_HANDLE;
 }
 
+err_t handle_look(struct handle_table *table, handle_t handle, uint32_t needed, struct object **out, uint32_t *have)
+{
+	const struct handle_slot *slot;
+	err_t err = OK;
+
+	spin_lock(&table->lock);
+	slot = find(table, handle);
+	if (unlikely(slot == NULL)) {
+		err = ERR_BAD_HANDLE;
+	} else if (unlikely((slot->rights & needed) != needed)) {
+		err = ERR_DENIED;
+	} else {
+		object_ref(slot->object);
+		*out = slot->object;
+		*have = slot->rights;
+	}
+	spin_unlock(&table->lock);
+	return err;
+}
+
 err_t handle_narrow(uint32_t have, uint32_t wanted, uint32_t *out)
 {
 	if (wanted == RIGHTS_SAME) {
@@ -293,15 +330,16 @@ void handle_drop(const struct handle_moved *moved, uint32_t count)
 
 void handle_table_clear(struct handle_table *table)
 {
-	uint32_t slots;
+	uint32_t slots, fresh;
 
 	if (table->pages == NULL)
 		return;
 	spin_lock(&table->lock);
 	table->closed = true;
 	slots = table->slots;
+	fresh = table->fresh;
 	spin_unlock(&table->lock);
-	for (uint32_t index = 1; index < slots; index++) {
+	for (uint32_t index = 1; index < fresh; index++) {
 		struct object *object = NULL;
 
 		spin_lock(&table->lock);
@@ -312,7 +350,7 @@ void handle_table_clear(struct handle_table *table)
 			drop(object);
 	}
 	spin_lock(&table->lock);
-	table->slots = table->first_free = 0; /* from here on nothing is found */
+	table->slots = table->fresh = table->first_free = 0; /* from here on nothing is found */
 	spin_unlock(&table->lock);
 	for (uint32_t page = 0; page < slots / HANDLE_SLOTS_PER_PAGE; page++) {
 		frame_free(table->account, virt_to_phys(table->pages->doors[page]));

@@ -41,6 +41,7 @@ struct handle_table {
 	struct handle_pages *pages; /* [I] NULL: cleared */
 	uint32_t slots;             /* [h] in the pages that are there */
 	uint32_t used;              /* [h], read freely */
+	uint32_t fresh;             /* [h] slots from here on were never used, and hold nothing that means anything */
 	uint32_t first_free;        /* [h] 0: none */
 	uint32_t last_free;         /* [h] */
 	bool closed;                /* [h] the process is ending: nothing can be added */
@@ -63,6 +64,10 @@ MUST_USE err_t handle_close(struct handle_table *table, handle_t handle);
 MUST_USE err_t handle_get(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
 			  struct object **out);
 MUST_USE err_t handle_rights(struct handle_table *table, handle_t handle, uint32_t *type, uint32_t *rights);
+/* Whatever it is, with the rights that it has: for who gives it on. ERR_BAD_HANDLE, ERR_DENIED (less than `needed`);
+ * *out has a reference that the caller drops. */
+MUST_USE err_t handle_look(struct handle_table *table, handle_t handle, uint32_t needed, struct object **out,
+			   uint32_t *have);
 
 /* What a copy with `wanted` rights may have: ERR_ARGS for unknown bits, ERR_DENIED for more than `have`. */
 MUST_USE err_t handle_narrow(uint32_t have, uint32_t wanted, uint32_t *out);

@@ -15,12 +15,6 @@
 #include "mm/vmo.h"
 #include "mm/zone.h"
 
-#ifdef LINTEL_DEBUG
-#define DEBUG_BUILD 1
-#else
-#define DEBUG_BUILD 0
-#endif
-
 /* The largest of the structures that info.h has. */
 union info_any {
 	struct info_system system;

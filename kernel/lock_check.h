@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* lock_check.h - what debug builds check at every lock: the order of ranks, who holds what. In
- * release builds these are empty (lock_check_release.c); spin_is_held() of mm/port.h lives beside
- * them. */
+/* lock_check.h - what debug builds check at every lock: the order of ranks, who holds what. Release builds have none of
+ * it; spin_is_held() of mm/port.h lives beside them. */
 #pragma once
 
 #include "mm/port.h"

@@ -17,17 +17,15 @@ err_t sys_handle_close(handle_t handle)
 err_t sys_handle_duplicate(handle_t handle, uint32_t rights, uint64_t *result)
 {
 	struct object *object;
-	uint32_t type, have, narrowed;
+	uint32_t have, narrowed;
 	handle_t copy;
-	err_t err = handle_rights(table_here(), handle, &type, &have);
+	err_t err = handle_look(table_here(), handle, RIGHT_DUPLICATE, &object, &have);
 
-	if (err == OK)
-		err = handle_narrow(have, rights, &narrowed);
-	if (err == OK) /* asks for all of them again: the handle can be another one by now */
-		err = handle_get(table_here(), handle, OBJECT_NONE, narrowed | RIGHT_DUPLICATE, &object);
 	if (err != OK)
 		return err;
-	err = handle_add(table_here(), object, narrowed, &copy);
+	err = handle_narrow(have, rights, &narrowed);
+	if (err == OK)
+		err = handle_add(table_here(), object, narrowed, &copy);
 	object_unref(object);
 	if (err == OK)
 		*result = copy;

@@ -47,19 +47,19 @@ static err_t grant(struct process *process, handle_t handle, uint32_t rights, ha
 {
 	struct handle_table *ours = &process_here()->handles;
 	struct object *object;
-	uint32_t type, have, narrowed;
-	err_t err = handle_rights(ours, handle, &type, &have);
+	uint32_t have, narrowed;
+	err_t err = handle_look(ours, handle, RIGHT_TRANSFER, &object, &have);
 
-	if (err == OK)
-		err = handle_narrow(have, rights, &narrowed);
-	if (err == OK)
-		err = handle_get(ours, handle, OBJECT_NONE, narrowed | RIGHT_TRANSFER, &object);
 	if (err != OK)
 		return err;
+	err = handle_narrow(have, rights, &narrowed);
+	if (err != OK)
+		goto drop_object;
 	if (__atomic_load_n(&process->state, __ATOMIC_ACQUIRE) != PROCESS_CREATED)
 		err = ERR_BAD_STATE;
 	else
 		err = handle_add(&process->handles, object, narrowed, out);
+drop_object:
 	object_unref(object);
 	return err;
 }

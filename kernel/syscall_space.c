@@ -31,18 +31,21 @@ err_t sys_space_map(handle_t process, handle_t vmo_handle, uint64_t offset, uint
 	struct handle_table *table = &process_here()->handles;
 	struct object *object;
 	struct space *space;
-	uint32_t type, rights;
+	uint32_t rights;
 	vaddr_t address;
 	err_t err;
 
 	if (flags & ~(uint32_t)SPACE_FLAGS_ALL)
 		return ERR_ARGS;
-	err = handle_rights(table, vmo_handle, &type, &rights);
-	if (err == OK)
-		err = handle_get(table, vmo_handle, OBJECT_VMO, rights_needed(flags), &object);
+	err = handle_look(table, vmo_handle, 0, &object, &rights);
 	if (err != OK)
 		return err;
-	err = space_get(process, &space);
+	if (object->class->type != OBJECT_VMO)
+		err = ERR_WRONG_TYPE;
+	else if (rights_needed(flags) & ~rights)
+		err = ERR_DENIED;
+	else
+		err = space_get(process, &space);
 	if (err == OK) {
 		err = space_map(space, container_of(object, struct vmo_object, object)->vmo, offset, size, VADDR(hint),
 				flags, rights & (RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE), &address);

@@ -155,6 +155,19 @@ err_t sys_vmo_slice(handle_t handle, uint64_t offset, uint64_t size, uint32_t ri
 	return err == OK ? vmo_give(vmo, rights, result) : err;
 }
 
+err_t sys_vmo_copy(handle_t handle, uint64_t offset, uint64_t bytes, uint64_t size, uint64_t *result)
+{
+	struct vmo_object *parent;
+	struct vmo *vmo;
+	err_t err = vmo_get(handle, RIGHT_READ, &parent);
+
+	if (err != OK)
+		return err;
+	err = vmo_copy(parent->vmo, offset, bytes, size, caller_account(), &vmo);
+	object_unref(&parent->object);
+	return err == OK ? vmo_give(vmo, RIGHTS_ANONYMOUS, result) : err;
+}
+
 err_t sys_vmo_size(handle_t handle, uint64_t *result)
 {
 	struct vmo_object *object;

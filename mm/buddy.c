@@ -114,11 +114,32 @@ static uint32_t split_find(struct zone *zone, uint32_t order) TA_EXCL(zone->lock
 	return index;
 }
 
+static uint64_t split_take(struct zone *zone, uint32_t index, uint32_t order) TA_EXCL(zone->lock)
+{
+	uint32_t old = extent_get(zone, index)->order;
+	uint16_t page = extent_take(zone, index, order);
+
+	split_relist(zone, index, old);
+	zone->free_pages -= 1ull << order;
+	zone->allocated_pages += 1ull << order;
+	return (uint64_t)index * EXTENT_PAGES + page;
+}
+
+uint64_t buddy_alloc_up_to(struct zone *zone, uint32_t order_max, uint32_t *order)
+{
+	uint32_t index = split_find(zone, 0);
+	uint32_t largest;
+
+	if (index == EXTENT_NONE)
+		return BUDDY_NONE;
+	largest = extent_get(zone, index)->order;
+	*order = largest < order_max ? largest : order_max;
+	return split_take(zone, index, *order);
+}
+
 uint64_t buddy_alloc(struct zone *zone, uint32_t order)
 {
 	uint32_t index;
-	uint32_t old;
-	uint64_t page;
 
 	if (order >= ZONE_ORDERS)
 		return BUDDY_NONE;
@@ -130,14 +151,7 @@ uint64_t buddy_alloc(struct zone *zone, uint32_t order)
 		return (uint64_t)index * EXTENT_PAGES;
 	}
 	index = split_find(zone, order);
-	if (index == EXTENT_NONE)
-		return BUDDY_NONE;
-	old = extent_get(zone, index)->order;
-	page = extent_take(zone, index, order);
-	split_relist(zone, index, old);
-	zone->free_pages -= 1ull << order;
-	zone->allocated_pages += 1ull << order;
-	return (uint64_t)index * EXTENT_PAGES + page;
+	return index == EXTENT_NONE ? BUDDY_NONE : split_take(zone, index, order);
 }
 
 static void split_free(struct zone *zone, uint32_t index, uint16_t page, uint32_t order)

@@ -16,6 +16,9 @@
 
 /* A block, or BUDDY_NONE. Its content is whatever was there. */
 uint64_t buddy_alloc(struct zone *zone, uint32_t order) TA_EXCL(zone->lock);
+/* A block of at most 2^order_max pages (order_max < 9): the largest that the fullest extent has; *order
+ * says how large. */
+uint64_t buddy_alloc_up_to(struct zone *zone, uint32_t order_max, uint32_t *order) TA_EXCL(zone->lock);
 /* Give back; panics on a page that is not allocated. From order 9 up the block must be whole
  * extents. */
 void buddy_free(struct zone *zone, uint64_t page, uint32_t order) TA_EXCL(zone->lock);

@@ -11,7 +11,7 @@
 #include "mm/space.h"
 #include "mm/window.h"
 
-#define AROUND_PAGES 16u /* an aligned block of that many */
+#define AROUND_PAGES 32u /* an aligned block of that many */
 
 struct fault {
 	struct space *space;
@@ -120,27 +120,42 @@ static err_t fault_linear(const struct fault *fault)
 	}
 }
 
+/* How many pages before `slot` (after, with `up`) a block around it may show: no further than the block, the leaf, the
+ * region and the VMO reach. */
+static uint64_t reach(const struct fault *fault, uint64_t slot, bool up)
+{
+	uint64_t region = fault->address - fault->region->base;
+	uint64_t limits[3] = { slot % AROUND_PAGES, region >> PAGE_SHIFT, fault->page % PTES_PER_TABLE };
+
+	if (up) {
+		uint64_t end = vmo_bytes(fault->vmo) >> PAGE_SHIFT;
+
+		limits[0] = AROUND_PAGES - 1 - limits[0];
+		limits[1] = ((fault->region->bytes - region) >> PAGE_SHIFT) - 1;
+		limits[2] = PTES_PER_TABLE - 1 - limits[2];
+		if (limits[1] >= end - fault->page) /* V2: it may have shrunk below the region; `page` itself is there */
+			limits[1] = end - fault->page - 1;
+	}
+	limits[0] = limits[0] < limits[1] ? limits[0] : limits[1];
+	return limits[0] < limits[2] ? limits[0] : limits[2];
+}
+
 /* Neighbours in the same leaf and the same table, with the accessed bit clear. `entry` is the
  * address's own. */
 static void fault_around(const struct fault *fault, const struct vmo_leaf *leaf, uint64_t *entry)
 	TA_EXCL(leaf->lock)
 {
 	uint64_t slot = level_index(fault->address, 1);
-	uint64_t limit = vmo_bytes(fault->vmo) >> PAGE_SHIFT;
-	uint64_t block = slot & ~(uint64_t)(AROUND_PAGES - 1);
+	uint64_t before = reach(fault, slot, false);
+	uint64_t count = before + 1 + reach(fault, slot, true);
+	uint64_t bits = leaf_bits(fault, true, 1);
 
-	for (uint64_t i = block; i < block + AROUND_PAGES; i++) {
-		uint64_t address = fault->address + ((i - slot) << PAGE_SHIFT);
-		uint64_t page = fault->page + (i - slot);
-		uint64_t present;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t present = vmo_leaf_entry(leaf, fault->page - before + i);
+		uint64_t *at = entry - before + i;
 
-		if (i == slot || address - fault->region->base >= fault->region->bytes || page >= limit ||
-			page / PTES_PER_TABLE != fault->page / PTES_PER_TABLE)
-			continue;
-		present = vmo_leaf_entry(leaf, page);
-		if (present && !pte_load(&entry[(int64_t)(i - slot)]))
-			(void)pte_install(&entry[(int64_t)(i - slot)],
-				(present & PTE_ADDRESS) | leaf_bits(fault, present & VMO_PAGE_WRITE, 1), 1);
+		if (present && !pte_load(at))
+			(void)pte_install(at, (present & PTE_ADDRESS) | (present & VMO_PAGE_WRITE ? bits : bits & ~PTE_WRITE), 1);
 	}
 }
 
@@ -160,12 +175,13 @@ static err_t ask_pager(const struct fault *fault)
 /* The page with its leaf locked; commits or refuses. (Locked on OK only, which clang cannot
  * follow.) */
 static err_t tree_page_lock(
-	const struct fault *fault, struct vmo_leaf **out, uint64_t *present) TA_NONE
+	const struct fault *fault, struct vmo_leaf **out, uint64_t *present, bool *fresh) TA_NONE
 {
 	struct vmo_leaf *leaf;
 
 	if (fault->vmo->kind == VMO_ANONYMOUS)
-		return vmo_commit_lock(fault->vmo, fault->page, out, present);
+		return vmo_commit_lock(fault->vmo, fault->page, out, present, fresh);
+	*fresh = false;
 	leaf = vmo_leaf_find(fault->vmo, fault->page);
 	if (!leaf)
 		return ask_pager(fault);
@@ -206,6 +222,7 @@ static err_t fault_tree(const struct fault *fault) TA_NONE
 	uint64_t bits;
 	uint64_t frame;
 	uint32_t level;
+	bool fresh;
 	err_t err = tree_entry(fault, &level, &entry);
 
 	if (err == ERR_EXISTS) {
@@ -213,7 +230,7 @@ static err_t fault_tree(const struct fault *fault) TA_NONE
 		return OK;
 	}
 	if (err == OK)
-		err = tree_page_lock(fault, &leaf, &present);
+		err = tree_page_lock(fault, &leaf, &present, &fresh);
 	if (err != OK)
 		return err;
 	if (level == 2 && !leaf->large) { /* it was split meanwhile: look again */
@@ -223,7 +240,7 @@ static err_t fault_tree(const struct fault *fault) TA_NONE
 	bits = leaf_bits(fault, present & VMO_PAGE_WRITE, level);
 	frame = present & PTE_ADDRESS & ~(level_bytes(level) - 1);
 	err = installed(fault, entry, frame | bits | touched_bits(fault, bits), level);
-	if (level == 1)
+	if (level == 1 && !fresh) /* who fills memory is not shown what others have filled: it costs him more than it saves */
 		fault_around(fault, leaf, entry);
 	spin_unlock(&leaf->lock);
 	return err;

@@ -7,7 +7,8 @@
 #include "mm/buddy.h"
 
 #define CACHE_FRAMES 64u
-#define CACHE_BATCH 32u
+#define BATCH_ORDER 5u
+_Static_assert(1u << BATCH_ORDER == FRAME_BATCH && FRAME_BATCH <= CACHE_FRAMES, "a batch is a block, if there is one");
 
 struct frame_cache {
 	struct spinlock lock;
@@ -32,25 +33,9 @@ static void kernel_pages_add(struct account *account, int64_t pages)
 		__atomic_fetch_add(&cache_here()->kernel_pages, pages, __ATOMIC_RELAXED);
 }
 
-/* Up to `want` blocks of one order from one zone. */
-static uint32_t zone_take(struct zone *zone, uint32_t order, uint64_t *block, uint32_t want)
-{
-	uint32_t got = 0;
-
-	spin_lock(&zone->lock);
-	while (got < want) {
-		uint64_t page = buddy_alloc(zone, order);
-
-		if (page == BUDDY_NONE)
-			break;
-		block[got++] = zone->start + (page << PAGE_SHIFT);
-	}
-	spin_unlock(&zone->lock);
-	return got;
-}
-
-/* From the zones of this CPU's node first, then from any other. */
-static uint32_t zones_take(uint32_t order, uint64_t *block, uint32_t want)
+/* From the zones of this CPU's node first, then from any other: what take() gets from the first that has some. */
+static uint32_t zones_take(uint32_t (*take)(struct zone *zone, uint32_t order, uint64_t *frame), uint32_t order,
+	uint64_t *frame)
 {
 	uint32_t node = cache_here()->node;
 	uint32_t count = zone_count();
@@ -61,27 +46,94 @@ static uint32_t zones_take(uint32_t order, uint64_t *block, uint32_t want)
 			struct zone *zone = zone_get(i);
 
 			if (zone->kind == ZONE_RAM && (zone->node == node) == (pass == 0))
-				got = zone_take(zone, order, block, want);
+				got = take(zone, order, frame);
 		}
 	}
 	return got;
 }
 
-static void zones_give(const uint64_t *block, uint32_t count, uint32_t order) TA_NONE
+/* One block. */
+static uint32_t take_block(struct zone *zone, uint32_t order, uint64_t *block)
+{
+	uint64_t page;
+
+	spin_lock(&zone->lock);
+	page = buddy_alloc(zone, order);
+	spin_unlock(&zone->lock);
+	*block = zone->start + (page << PAGE_SHIFT);
+	return page != BUDDY_NONE;
+}
+
+/* Up to 2^order frames, in blocks as large as the fullest extents have, the highest of each first. */
+static uint32_t take_frames(struct zone *zone, uint32_t order, uint64_t *frame)
+{
+	uint32_t got = 0;
+
+	spin_lock(&zone->lock);
+	while (got < 1u << order) {
+		uint32_t at = order;
+		uint64_t page;
+
+		while (1u << at > (1u << order) - got)
+			at--;
+		page = buddy_alloc_up_to(zone, at, &at);
+		if (page == BUDDY_NONE)
+			break;
+		for (uint32_t i = 1u << at; i-- > 0;)
+			frame[got++] = zone->start + ((page + i) << PAGE_SHIFT);
+	}
+	spin_unlock(&zone->lock);
+	return got;
+}
+
+/* Give [page, +pages) back in the largest aligned blocks. */
+static void range_give(struct zone *zone, uint64_t page, uint64_t pages) TA_EXCL(zone->lock)
+{
+	while (pages) {
+		uint32_t order = page ? (uint32_t)__builtin_ctzll(page) : ZONE_ORDERS - 1;
+
+		if (order >= ZONE_ORDERS)
+			order = ZONE_ORDERS - 1;
+		while (1ull << order > pages)
+			order--;
+		buddy_free(zone, page, order);
+		page += 1ull << order;
+		pages -= 1ull << order;
+	}
+}
+
+/* How many of the frames are neighbours, each next to the one before it, up or down as the first two are. */
+static uint32_t neighbours(const uint64_t *frame, uint32_t count)
+{
+	uint64_t step = count > 1 ? frame[1] - frame[0] : 0;
+	uint32_t run = 1;
+
+	if (step != PAGE_SIZE && step != -(uint64_t)PAGE_SIZE)
+		return 1;
+	while (run < count && frame[run] - frame[run - 1] == step)
+		run++;
+	return run;
+}
+
+static void zones_give(const uint64_t *frame, uint32_t count) TA_NONE
 {
 	struct zone *held = NULL;
+	uint32_t run;
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct zone *zone = zone_find(PADDR(block[i]));
+	for (uint32_t i = 0; i < count; i += run) {
+		struct zone *zone = zone_find(PADDR(frame[i]));
+		uint64_t lowest;
 
 		ASSERT(zone && zone->kind == ZONE_RAM);
+		run = neighbours(&frame[i], count - i);
+		lowest = frame[i] < frame[i + run - 1] ? frame[i] : frame[i + run - 1];
 		if (zone != held) {
 			if (held)
 				spin_unlock(&held->lock);
 			held = zone;
 			spin_lock(&held->lock);
 		}
-		buddy_free(zone, (block[i] - zone->start) >> PAGE_SHIFT, order);
+		range_give(zone, (lowest - zone->start) >> PAGE_SHIFT, run);
 	}
 	if (held)
 		spin_unlock(&held->lock);
@@ -100,7 +152,7 @@ void frame_caches_drain(void)
 		__builtin_memcpy(frame, cache->frame, count * sizeof(frame[0]));
 		cache->count = 0;
 		spin_unlock(&cache->lock);
-		zones_give(frame, count, 0);
+		zones_give(frame, count);
 	}
 }
 
@@ -108,12 +160,12 @@ void frame_caches_drain(void)
 static bool cache_refill(uint64_t *out)
 {
 	struct frame_cache *cache = cache_here();
-	uint64_t frame[CACHE_BATCH];
-	uint32_t got = zones_take(0, frame, CACHE_BATCH);
+	uint64_t frame[FRAME_BATCH];
+	uint32_t got = zones_take(take_frames, BATCH_ORDER, frame);
 
 	if (!got) {
 		frame_caches_drain();
-		got = zones_take(0, frame, 1);
+		got = zones_take(take_frames, 0, frame);
 	}
 	if (!got)
 		return false;
@@ -122,7 +174,7 @@ static bool cache_refill(uint64_t *out)
 	while (got && cache->count < CACHE_FRAMES)
 		cache->frame[cache->count++] = frame[--got];
 	spin_unlock(&cache->lock);
-	zones_give(frame, got, 0);
+	zones_give(frame, got);
 	return true;
 }
 
@@ -142,17 +194,17 @@ static bool frame_take(uint64_t *out)
 static void frame_put(uint64_t frame)
 {
 	struct frame_cache *cache = cache_here();
-	uint64_t batch[CACHE_BATCH];
+	uint64_t batch[FRAME_BATCH];
 	uint32_t count = 0;
 
 	spin_lock(&cache->lock);
 	if (cache->count == CACHE_FRAMES) {
-		while (count < CACHE_BATCH)
+		while (count < FRAME_BATCH)
 			batch[count++] = cache->frame[--cache->count];
 	}
 	cache->frame[cache->count++] = frame;
 	spin_unlock(&cache->lock);
-	zones_give(batch, count, 0);
+	zones_give(batch, count);
 }
 
 err_t frame_alloc(struct account *account, paddr_t *out)
@@ -193,6 +245,20 @@ void frame_free(struct account *account, paddr_t frame)
 	kernel_pages_add(account, -1);
 }
 
+void frame_free_batch(struct account *account, const uint64_t *frame, uint32_t count)
+{
+	struct frame_cache *cache = cache_here();
+	uint32_t left = count;
+
+	spin_lock(&cache->lock);
+	while (left && cache->count < CACHE_FRAMES)
+		cache->frame[cache->count++] = frame[--left];
+	spin_unlock(&cache->lock);
+	zones_give(frame, left);
+	account_release(account, count);
+	kernel_pages_add(account, -(int64_t)count);
+}
+
 static uint32_t run_order(uint64_t pages)
 {
 	return pages <= 1 ? 0 : 64 - (uint32_t)__builtin_clzll(pages - 1);
@@ -205,26 +271,13 @@ uint64_t frame_run_pages(uint64_t pages)
 	return (pages + EXTENT_PAGES - 1) & ~(uint64_t)(EXTENT_PAGES - 1);
 }
 
-/* Give [first, +pages) back in the largest aligned blocks. */
 static void run_give(uint64_t first, uint64_t pages)
 {
 	struct zone *zone = zone_find(PADDR(first));
-	uint64_t page;
 
 	ASSERT(zone && zone->kind == ZONE_RAM);
-	page = (first - zone->start) >> PAGE_SHIFT;
 	spin_lock(&zone->lock);
-	while (pages) {
-		uint32_t order = page ? (uint32_t)__builtin_ctzll(page) : ZONE_ORDERS - 1;
-
-		if (order >= ZONE_ORDERS)
-			order = ZONE_ORDERS - 1;
-		while (1ull << order > pages)
-			order--;
-		buddy_free(zone, page, order);
-		page += 1ull << order;
-		pages -= 1ull << order;
-	}
+	range_give(zone, (first - zone->start) >> PAGE_SHIFT, pages);
 	spin_unlock(&zone->lock);
 }
 
@@ -240,9 +293,9 @@ err_t frame_alloc_run(struct account *account, uint64_t pages, paddr_t *out)
 	err = account_charge(account, taken);
 	if (err != OK)
 		return err;
-	if (!zones_take(order, &block, 1)) {
+	if (!zones_take(take_block, order, &block)) {
 		frame_caches_drain();
-		if (!zones_take(order, &block, 1)) {
+		if (!zones_take(take_block, order, &block)) {
 			account_release(account, taken);
 			return ERR_NO_MEMORY;
 		}

@@ -22,6 +22,8 @@ MUST_USE err_t frame_alloc_run(struct account *account, uint64_t pages, paddr_t 
 uint64_t frame_run_pages(uint64_t pages); /* what a run of that many really takes and costs */
 
 void frame_free(struct account *account, paddr_t frame);
+#define FRAME_BATCH 32u
+void frame_free_batch(struct account *account, const uint64_t *frame, uint32_t count); /* up to FRAME_BATCH addresses */
 void frame_free_large(struct account *account, paddr_t frame);
 void frame_free_run(struct account *account, paddr_t first, uint64_t pages); /* as many as were asked for */
 void frame_zero(paddr_t frame);

@@ -33,8 +33,7 @@ void kernel_root_fill(uint64_t *root)
 {
 	const uint64_t *from = phys_to_virt(PADDR(root_address));
 
-	for (uint32_t slot = KERNEL_SLOT_FIRST; slot < PTES_PER_TABLE; slot++)
-		__atomic_store_n(&root[slot], from[slot], __ATOMIC_RELAXED);
+	__builtin_memcpy(&root[KERNEL_SLOT_FIRST], &from[KERNEL_SLOT_FIRST], PAGE_SIZE / 2);
 }
 
 static paddr_t boot_table(void)

@@ -17,8 +17,6 @@
 
 struct boot_info;
 
-#define DIRECT_MAP_BASE 0xffff800000000000ull
-#define DIRECT_MAP_BYTES (64ull << 40)
 #define KERNEL_MAP_BASE 0xffffc00000000000ull
 #define KERNEL_MAP_BYTES (1ull << 40)
 #define KSTACKS_BASE 0xffffc80000000000ull

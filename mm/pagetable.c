@@ -5,42 +5,13 @@
 
 #define PTE_RESERVED 0x7ff0000000000000ull /* bits 52..62: we leave them clear */
 
-static struct {
-	uint64_t nx;
-	uint64_t global;
-	bool huge;
-} features = { .nx = PTE_NX };
+struct pagetable_features pagetable_features = { .nx = PTE_NX };
 
 void pagetable_set_features(bool nx, bool huge_pages, bool global)
 {
-	features.nx = nx ? PTE_NX : 0;
-	features.global = global ? PTE_GLOBAL : 0;
-	features.huge = huge_pages;
-}
-
-bool pagetable_has_huge(void)
-{
-	return features.huge;
-}
-
-uint64_t pagetable_nx(void)
-{
-	return features.nx;
-}
-
-uint64_t pagetable_global(void)
-{
-	return features.global;
-}
-
-uint64_t pagetable_cache_bits(enum cache_kind cache)
-{
-	switch (cache) {
-	case CACHE_WRITE_BACK: return 0;
-	case CACHE_WRITE_COMBINE: return PTE_PWT;
-	case CACHE_UNCACHED: return PTE_PCD | PTE_PWT;
-	}
-	return 0;
+	pagetable_features.nx = nx ? PTE_NX : 0;
+	pagetable_features.global = global ? PTE_GLOBAL : 0;
+	pagetable_features.huge = huge_pages;
 }
 
 uint64_t *pagetable_find(paddr_t root, uint64_t address, uint32_t *level)
@@ -81,23 +52,25 @@ err_t pagetable_ensure(uint64_t *top, uint32_t top_level, uint64_t address, uint
 {
 	uint64_t *entry = top;
 	uint32_t at = top_level;
+	uint32_t shift = PAGE_SHIFT + 9 * (top_level - 1);
 
 	while (at > level) {
 		uint64_t value = pte_load(entry);
 
-		if (!value) {
+		if (unlikely(!value)) {
 			err_t err = table_make(entry, account, table_bits);
 
 			if (err != OK)
 				return err;
 			continue;
 		}
-		if (!pte_is_table(value, at)) {
+		if (unlikely(!(value & PTE_PRESENT) || (value & PTE_LARGE))) { /* no level-1 entry comes here */
 			*out = entry;
 			return ERR_EXISTS;
 		}
 		at--;
-		entry = &pte_table(value)[level_index(address, at)];
+		shift -= 9;
+		entry = &pte_table(value)[address >> shift & (PTES_PER_TABLE - 1)];
 	}
 	*out = entry;
 	return OK;
@@ -114,9 +87,9 @@ bool pte_install(uint64_t *entry, uint64_t leaf, uint32_t level)
 			if (!pte_is_leaf(old, level) || pte_frame(old, level) != pte_frame(leaf, level))
 				return false;
 			merged |= old; /* never narrows: that needs a flush */
-			if (!(old & leaf & features.nx))
-				merged &= ~features.nx;
-			if (features.nx && (merged & PTE_WRITE) && !(merged & PTE_NX))
+			if (!(old & leaf & pagetable_nx()))
+				merged &= ~pagetable_nx();
+			if (pagetable_nx() && (merged & PTE_WRITE) && !(merged & PTE_NX))
 				return false; /* T3: space_protect is just taking the old rights away */
 			if (merged == old)
 				return true;
@@ -168,7 +141,7 @@ uint64_t pagetable_count(paddr_t root, uint32_t first_slot, uint32_t last_slot)
 
 static bool leaf_check(uint64_t value, uint32_t level, bool user)
 {
-	if (features.nx && (value & PTE_WRITE) && !(value & PTE_NX))
+	if (pagetable_nx() && (value & PTE_WRITE) && !(value & PTE_NX))
 		return false;
 	if ((value & PTE_ADDRESS) != pte_frame(value, level))
 		return false;

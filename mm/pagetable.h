@@ -42,10 +42,35 @@ enum cache_kind { CACHE_WRITE_BACK = 0,
 /* What this CPU's tables may use. Set once, before mm_init; without a call: NX yes, 1 GiB leaves
  * no, global no. */
 void pagetable_set_features(bool nx, bool huge_pages, bool global);
-bool pagetable_has_huge(void);
-uint64_t pagetable_nx(void);     /* PTE_NX or 0 */
-uint64_t pagetable_global(void); /* PTE_GLOBAL or 0 */
-uint64_t pagetable_cache_bits(enum cache_kind cache);
+
+struct pagetable_features {
+	uint64_t nx;
+	uint64_t global;
+	bool huge;
+};
+extern struct pagetable_features pagetable_features; /* by pagetable_set_features only */
+
+static inline bool pagetable_has_huge(void)
+{
+	return pagetable_features.huge;
+}
+static inline uint64_t pagetable_nx(void) /* PTE_NX or 0 */
+{
+	return pagetable_features.nx;
+}
+static inline uint64_t pagetable_global(void) /* PTE_GLOBAL or 0 */
+{
+	return pagetable_features.global;
+}
+static inline uint64_t pagetable_cache_bits(enum cache_kind cache)
+{
+	switch (cache) {
+	case CACHE_WRITE_BACK: return 0;
+	case CACHE_WRITE_COMBINE: return PTE_PWT;
+	case CACHE_UNCACHED: return PTE_PCD | PTE_PWT;
+	}
+	return 0;
+}
 
 static inline uint64_t level_bytes(uint32_t level)
 {

@@ -196,7 +196,7 @@ static void *pool_refill(struct pool *pool, struct pool_magazine *magazine)
 	return object[0];
 }
 
-void *pool_alloc(struct pool *pool)
+void *pool_alloc_raw(struct pool *pool)
 {
 	struct pool_magazine *magazine = &pool->magazine[cpu_current()];
 	void *object = NULL;
@@ -207,8 +207,13 @@ void *pool_alloc(struct pool *pool)
 		magazine->used++;
 	}
 	spin_unlock(&magazine->lock);
-	if (!object)
-		object = pool_refill(pool, magazine);
+	return object ? object : pool_refill(pool, magazine);
+}
+
+void *pool_alloc(struct pool *pool)
+{
+	void *object = pool_alloc_raw(pool);
+
 	if (object)
 		__builtin_memset(object, 0, pool->object_bytes);
 	return object;

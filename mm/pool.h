@@ -39,6 +39,7 @@ struct pool {
 
 void pool_init(struct pool *pool, const char *name, size_t object_bytes);
 void *pool_alloc(struct pool *pool); /* zeroed, or NULL: no memory */
+void *pool_alloc_raw(struct pool *pool); /* content undefined */
 void pool_free(struct pool *pool, void *object);
 uint64_t pool_count(struct pool *pool); /* objects in use; exact when nobody allocates meanwhile */
 void pools_reclaim(void);               /* empty all magazines, give all empty slabs back; any CPU may call it */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* port.h - all that mm/ needs from the world: locks, panic, log, physical-to-virtual, the CPU's number, TLB hardware.
- * kernel/ implements it on the machine, tests/unit/port_host.c on the host. mm/ includes nothing else of the kernel. */
+ * kernel/ implements it on the machine, tests/unit/port_host.c on the host. mm/ includes nothing else of the kernel.
+ * What is called most a port may define as inline functions, in its port_inline.h; they have these same prototypes. */
 #pragma once
 
 #include "mm/types.h"
@@ -34,13 +35,6 @@ struct TA_CAP("spinlock") spinlock {
 };
 #define SPINLOCK_INIT(lock_rank) { .rank = (lock_rank) }
 
-void spin_init(struct spinlock *lock, enum lock_rank rank);
-void spin_lock(struct spinlock *lock) TA_ACQUIRE(lock);
-void spin_unlock(struct spinlock *lock) TA_RELEASE(lock);
-MUST_USE uint64_t spin_lock_irq(struct spinlock *lock) TA_ACQUIRE(lock); /* returns the old interrupt state */
-void spin_unlock_irq(struct spinlock *lock, uint64_t state) TA_RELEASE(lock);
-bool spin_is_held(const struct spinlock *lock); /* by this CPU; always true in release builds */
-
 NORETURN void panic(const char *format, ...) PRINTF(1, 2);
 void log_line(const char *format, ...) PRINTF(1, 2); /* one line, no newline needed; never under a spin lock */
 
@@ -51,14 +45,24 @@ void log_line(const char *format, ...) PRINTF(1, 2); /* one line, no newline nee
 			panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #x);    \
 	} while (0)
 #ifdef LINTEL_DEBUG
-#define DASSERT(x) ASSERT(x)
+#define DEBUG_BUILD true
 #else
-#define DASSERT(x)                   \
-	do {                         \
-		if (0 && (x)) {      \
-		}                    \
-	} while (0)
+#define DEBUG_BUILD false
 #endif
+#define DASSERT(x)                                                                           \
+	do {                                                                                 \
+		if (DEBUG_BUILD && unlikely(!(x)))                                           \
+			panic("%s:%d: debug assertion failed: %s", __FILE__, __LINE__, #x);  \
+	} while (0)
+
+#include "port_inline.h" /* the port's: where is told on the compiler's command line */
+
+void spin_init(struct spinlock *lock, enum lock_rank rank);
+void spin_lock(struct spinlock *lock) TA_ACQUIRE(lock);
+void spin_unlock(struct spinlock *lock) TA_RELEASE(lock);
+MUST_USE uint64_t spin_lock_irq(struct spinlock *lock) TA_ACQUIRE(lock); /* returns the old interrupt state */
+void spin_unlock_irq(struct spinlock *lock, uint64_t state) TA_RELEASE(lock);
+bool spin_is_held(const struct spinlock *lock); /* by this CPU; debug builds */
 
 /* RAM and PMEM are mapped whole in the kernel half. */
 void *phys_to_virt(paddr_t physical);

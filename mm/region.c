@@ -119,7 +119,7 @@ err_t region_find_gap(const struct region_table *table, uint64_t from, uint64_t 
 err_t region_create(struct space *space, uint64_t base, uint64_t bytes, struct vmo *vmo,
 	uint64_t offset, uint32_t flags, uint32_t max_rights, struct region **out)
 {
-	struct region *region = pool_alloc(&region_pool);
+	struct region *region = pool_alloc_raw(&region_pool);
 
 	if (!region)
 		return ERR_NO_MEMORY;
@@ -176,7 +176,7 @@ err_t region_table_create(uint32_t capacity, struct region_table **out)
 		return ERR_LIMIT;
 	if (capacity <= TABLE_MIDDLE) {
 		capacity = capacity <= TABLE_SMALL ? TABLE_SMALL : TABLE_MIDDLE;
-		table = pool_alloc(capacity == TABLE_SMALL ? &table_small_pool : &table_middle_pool);
+		table = pool_alloc_raw(capacity == TABLE_SMALL ? &table_small_pool : &table_middle_pool);
 		if (!table)
 			return ERR_NO_MEMORY;
 		pages = 0;

@@ -87,14 +87,6 @@ void revoke_rights(struct tlb_batch *batch, uint64_t first, uint64_t end, uint32
 	leaves_visit(batch, first, end, flags, flags & SPACE_READ ? leaf_narrow : leaf_clear);
 }
 
-/* Does a region of `table` touch [first, end)? */
-static bool span_is_used(const struct region_table *table, uint64_t first, uint64_t end)
-{
-	uint32_t index = region_index(table, first);
-
-	return table && index < table->count && table->region[index]->base < end;
-}
-
 /* Unlink the table under a root slot from all roots: the others first, so that S1 holds. */
 static void root_slot_clear(struct tlb_batch *batch, uint64_t *entry, uint64_t address)
 {
@@ -104,7 +96,7 @@ static void root_slot_clear(struct tlb_batch *batch, uint64_t *entry, uint64_t a
 	uint64_t old;
 
 	spin_lock(&space->root_lock);
-	for (uint32_t cpu = 0; space->serving && cpu < CPUS_MAX; cpu++) {
+	for (uint32_t cpu = 0; space->serving && cpu < cpu_count(); cpu++) {
 		uint64_t *root = phys_to_virt(PADDR(space->cpu[cpu].root));
 
 		if (space->cpu[cpu].root != space->root)
@@ -115,9 +107,22 @@ static void root_slot_clear(struct tlb_batch *batch, uint64_t *entry, uint64_t a
 	tlb_batch_table(batch, address, old | accessed);
 }
 
-/* Tables that `entry` at `level` leads to and whose spans are unused, lowest first. */
+struct free_span {
+	uint64_t first;
+	uint64_t last;
+};
+
+/* Of the table that an entry at `level` leads to. */
+static bool span_is_free(const struct free_span *free, uint64_t address, uint32_t level)
+{
+	uint64_t mask = level_bytes(level) - 1;
+
+	return (address & ~mask) >= free->first && (address | mask) <= free->last;
+}
+
+/* Tables that `entry` at `level` leads to and whose spans are free, lowest first. */
 static void tables_unlink(struct tlb_batch *batch, uint64_t *entry, uint32_t level, uint64_t first,
-	uint64_t end, const struct region_table *table)
+	uint64_t end, const struct free_span *free)
 {
 	uint64_t value = pte_load(entry);
 	uint64_t span = first & ~(level_bytes(level) - 1);
@@ -130,9 +135,9 @@ static void tables_unlink(struct tlb_batch *batch, uint64_t *entry, uint32_t lev
 		uint64_t stop = (at | (level_bytes(level - 1) - 1)) + 1;
 
 		tables_unlink(batch, &below[level_index(at, level - 1)], level - 1, at,
-			stop < end ? stop : end, table);
+			stop < end ? stop : end, free);
 	}
-	if (span_is_used(table, span, span + level_bytes(level)))
+	if (!span_is_free(free, span, level))
 		return;
 	if (level == 4)
 		root_slot_clear(batch, entry, span);
@@ -141,14 +146,17 @@ static void tables_unlink(struct tlb_batch *batch, uint64_t *entry, uint32_t lev
 }
 
 void revoke_tables(
-	struct tlb_batch *batch, uint64_t first, uint64_t end, const struct region_table *table)
+	struct tlb_batch *batch, uint64_t first, uint64_t end, uint64_t free_first, uint64_t free_end)
 {
 	uint64_t *root = phys_to_virt(PADDR(batch->space->root));
+	struct free_span free = { free_first, free_end - 1 };
 
+	if (((first ^ (end - 1)) & ~(level_bytes(2) - 1)) == 0 && !span_is_free(&free, first, 2))
+		return; /* its one lowest table is needed, and so are those above it */
 	for (uint64_t at = first; at < end; at = (at | (level_bytes(4) - 1)) + 1) {
 		uint64_t stop = (at | (level_bytes(4) - 1)) + 1;
 
-		tables_unlink(batch, &root[level_index(at, 4)], 4, at, stop < end ? stop : end, table);
+		tables_unlink(batch, &root[level_index(at, 4)], 4, at, stop < end ? stop : end, &free);
 	}
 }
 

@@ -14,8 +14,8 @@ void revoke_range(struct tlb_batch *batch, uint64_t first, uint64_t end);
 /* Leave the leaves of [first, end) only what `flags` (SPACE_READ, WRITE, EXECUTE) allow; never gives
  * more. */
 void revoke_rights(struct tlb_batch *batch, uint64_t first, uint64_t end, uint32_t flags);
-/* Unlink the tables that [first, end) touches and whose span holds no region of `table` (T2). With
- * space->lock, after space_drain. */
-void revoke_tables(struct tlb_batch *batch, uint64_t first, uint64_t end, const struct region_table *table);
+/* Unlink the tables that [first, end) touches and whose span lies in [free_first, free_end), where there
+ * is no region any more (T2). With space->lock, after space_drain. */
+void revoke_tables(struct tlb_batch *batch, uint64_t first, uint64_t end, uint64_t free_first, uint64_t free_end);
 /* Pages [first, last] of a VMO leave all spaces that map them; one batch a space. */
 void revoke_vmo(struct vmo *vmo, uint64_t first_page, uint64_t last_page) TA_EXCL(vmo->lock);

@@ -23,17 +23,19 @@ static uint64_t *root_table(uint64_t root)
 
 err_t space_create(struct account *account, struct space **out)
 {
-	struct space *space = pool_alloc(&space_pool);
+	struct space *space = pool_alloc_raw(&space_pool);
 	paddr_t root;
 	err_t err;
 
 	if (!space)
 		return ERR_NO_MEMORY;
-	err = frame_alloc_zeroed(account, &root);
+	__builtin_memset(space, 0, offsetof(struct space, cpu) + cpu_count() * sizeof(space->cpu[0]));
+	err = frame_alloc(account, &root);
 	if (err != OK) {
 		pool_free(&space_pool, space);
 		return err;
 	}
+	__builtin_memset(root_table(root.v), 0, PAGE_SIZE / 2);
 	kernel_root_fill(root_table(root.v));
 	spin_init(&space->lock, LOCK_RANK_SPACE);
 	spin_init(&space->root_lock, LOCK_RANK_PAGETABLE);
@@ -42,7 +44,7 @@ err_t space_create(struct account *account, struct space **out)
 	space->account = account;
 	account_ref(account);
 	space->root = root.v;
-	for (uint32_t cpu = 0; cpu < CPUS_MAX; cpu++) {
+	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
 		space->cpu[cpu].root = root.v;
 		space->cpu[cpu].stale = 1;
 	}
@@ -69,7 +71,7 @@ void space_unref(struct space *space)
 		return;
 	ASSERT(space->dead && !space->regions);
 	window_free_tables(space);
-	for (uint32_t cpu = 0; space->serving && cpu < CPUS_MAX; cpu++)
+	for (uint32_t cpu = 0; space->serving && cpu < cpu_count(); cpu++)
 		if (space->cpu[cpu].root != space->root)
 			root_free(space, space->cpu[cpu].root);
 	root_free(space, space->root);
@@ -77,24 +79,21 @@ void space_unref(struct space *space)
 	pool_free(&space_pool, space);
 }
 
-/* Clear the user slots of all roots; value[] is what they led to. */
-static void roots_empty(struct space *space, uint64_t *value)
+/* All tables: each spans a part of some region (T2), and goes with the last one that it spans. */
+static void tables_take(struct space *space, struct tlb_batch *batch, const struct region_table *regions)
 {
-	uint64_t *master = root_table(space->root);
+	for (uint32_t i = 0; regions && i < regions->count; i++) {
+		const struct region *region = regions->region[i];
+		uint64_t next = i + 1 < regions->count ? regions->region[i + 1]->base : KERNEL_FIRST;
 
-	spin_lock(&space->root_lock);
-	for (uint32_t slot = 0; slot < KERNEL_SLOT_FIRST; slot++) {
-		for (uint32_t cpu = 0; space->serving && cpu < CPUS_MAX; cpu++)
-			if (slot != WINDOW_SLOT && space->cpu[cpu].root != space->root)
-				pte_exchange(&root_table(space->cpu[cpu].root)[slot], 0);
-		value[slot] = pte_exchange(&master[slot], 0);
+		revoke_tables(batch, region->base, region->base + region->bytes, 0, next);
 	}
-	spin_unlock(&space->root_lock);
+	for (uint32_t slot = 0; slot < KERNEL_SLOT_FIRST; slot++)
+		DASSERT(!root_table(space->root)[slot]);
 }
 
 void space_destroy(struct space *space)
 {
-	uint64_t value[KERNEL_SLOT_FIRST];
 	struct tlb_batch batch;
 	struct region_table *table;
 
@@ -108,13 +107,10 @@ void space_destroy(struct space *space)
 	space_drain(space);
 	for (uint32_t i = 0; table && i < table->count; i++)
 		region_unlist(table->region[i]); /* R2: no revocation comes here any more */
-	roots_empty(space, value);
 	window_detach(space);
 	batch.all = true;
+	tables_take(space, &batch, table);
 	tlb_batch_finish(&batch);
-	for (uint32_t slot = 0; slot < KERNEL_SLOT_FIRST; slot++)
-		if (pte_is_table(value[slot], 4))
-			pagetable_free_below(value[slot], 4, space->account);
 	spin_unlock(&space->lock);
 	for (uint32_t i = 0; table && i < table->count; i++)
 		region_destroy(table->region[i]);
@@ -189,21 +185,6 @@ void space_leave(struct space *space, uint32_t cpu)
 	space_cell_leave(&space->cpu[cpu]);
 }
 
-struct region_table *space_read_begin(struct space *space)
-{
-	struct space_cpu *cell = &space->cpu[cpu_current()];
-
-	__atomic_store_n(&cell->sequence, cell->sequence + 1, __ATOMIC_SEQ_CST);
-	return __atomic_load_n(&space->regions, __ATOMIC_SEQ_CST);
-}
-
-void space_read_end(struct space *space)
-{
-	struct space_cpu *cell = &space->cpu[cpu_current()];
-
-	__atomic_store_n(&cell->sequence, cell->sequence + 1, __ATOMIC_RELEASE);
-}
-
 void space_drain(struct space *space)
 {
 	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
@@ -230,7 +211,7 @@ static err_t root_slot_fill(struct space *space, uint32_t slot)
 		frame_free(space->account, table);
 		return OK;
 	}
-	for (uint32_t cpu = 0; space->serving && cpu < CPUS_MAX; cpu++)
+	for (uint32_t cpu = 0; space->serving && cpu < cpu_count(); cpu++)
 		if (space->cpu[cpu].root != space->root)
 			pte_exchange(&root_table(space->cpu[cpu].root)[slot], table.v | TABLE_BITS);
 	pte_exchange(&master[slot], table.v | TABLE_BITS);
@@ -278,6 +259,15 @@ static bool roots_check(struct space *space)
 	return master[WINDOW_SLOT] == 0;
 }
 
+/* T2: does a region touch what a table spans? */
+static bool span_is_used(struct space *space, uint64_t first, uint64_t bytes)
+{
+	uint32_t index = region_index(space->regions, first);
+
+	return space->regions && index < space->regions->count &&
+		   space->regions->region[index]->base < first + bytes;
+}
+
 /* Every leaf of a table lies in a region and gives no more than it allows. */
 static bool leaves_check(struct space *space, uint64_t *table, uint32_t level, uint64_t base)
 {
@@ -289,7 +279,8 @@ static bool leaves_check(struct space *space, uint64_t *table, uint32_t level, u
 		struct region *region;
 
 		if (pte_is_table(value, level) &&
-			!leaves_check(space, pte_table(value), level - 1, address))
+			(!span_is_used(space, address, level_bytes(level)) ||
+				!leaves_check(space, pte_table(value), level - 1, address)))
 			return false;
 		if (!pte_is_leaf(value, level))
 			continue;

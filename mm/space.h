@@ -59,7 +59,7 @@ struct space {
 	struct spinlock root_lock;
 	bool serving; /* [r] */
 	bool dead;    /* [s] space_destroy has begun */
-	struct space_cpu cpu[CPUS_MAX];
+	struct space_cpu cpu[CPUS_MAX]; /* cpu_count() of them are used */
 };
 
 /* An empty space. ERR_NO_MEMORY, ERR_LIMIT. */
@@ -123,8 +123,19 @@ void space_init_pools(void);
  * needs no flush. */
 MUST_USE err_t space_fault_ahead(struct space *space, vaddr_t address, enum access access,
 	struct pager_request *request);
-struct region_table *space_read_begin(struct space *space); /* S2; until space_read_end on the same CPU */
-void space_read_end(struct space *space);
+static inline struct region_table *space_read_begin(struct space *space) /* S2; until space_read_end on the same CPU */
+{
+	struct space_cpu *cell = &space->cpu[cpu_current()];
+
+	__atomic_store_n(&cell->sequence, cell->sequence + 1, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&space->regions, __ATOMIC_SEQ_CST);
+}
+static inline void space_read_end(struct space *space)
+{
+	struct space_cpu *cell = &space->cpu[cpu_current()];
+
+	__atomic_store_n(&cell->sequence, cell->sequence + 1, __ATOMIC_RELEASE);
+}
 void space_drain(struct space *space) TA_EXCL(space->lock);
 /* The root's entry for `address` and, with tables to be made, everything below it down to `level`. */
 MUST_USE err_t space_ensure(struct space *space, uint64_t address, uint32_t level, uint64_t **out);

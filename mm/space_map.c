@@ -79,6 +79,16 @@ static err_t map_place(struct space *space, const struct vmo *vmo, uint64_t offs
 	return region_find_gap(table, USER_BASE, bytes, PAGE_SIZE, 0, guard, out);
 }
 
+/* Regions [first, end) of the old table, behind what is in the new one. */
+static void table_append(
+	struct region_table *table, const struct region_table *old, uint32_t first, uint32_t end)
+{
+	if (first < end)
+		__builtin_memcpy(&table->region[table->count], &old->region[first],
+			(end - first) * sizeof(table->region[0]));
+	table->count += end - first;
+}
+
 /* Put one more region into the space. */
 static err_t map_insert(struct space *space, struct vmo *vmo, uint64_t offset, uint64_t bytes,
 	uint64_t base, uint32_t flags, uint32_t max_rights) TA_EXCL(space->lock)
@@ -97,12 +107,9 @@ static err_t map_insert(struct space *space, struct vmo *vmo, uint64_t offset, u
 		region_table_destroy(table);
 		return err;
 	}
-	for (uint32_t i = 0; i < at; i++)
-		table->region[i] = old->region[i];
-	table->region[at] = region;
-	for (uint32_t i = at; i < count; i++)
-		table->region[i + 1] = old->region[i];
-	table->count = count + 1;
+	table_append(table, old, 0, at);
+	table->region[table->count++] = region;
+	table_append(table, old, at, count);
 	region_table_destroy(space_publish(space, table));
 	space->mapped_bytes += bytes;
 	return OK;
@@ -177,9 +184,8 @@ struct edit {
 	uint64_t end;
 	uint32_t from;
 	uint32_t to;
-	struct region_table *made; /* the new table; made_from .. made_to are new regions in it */
-	uint32_t made_from;
-	uint32_t made_to;
+	struct region_table *made; /* the new table */
+	uint32_t made_from;        /* the first that is not in the old one, if any is */
 };
 
 static err_t edit_add(
@@ -215,8 +221,7 @@ static err_t edit_prepare(struct space *space, struct edit *edit, bool keep, uin
 
 	if (err != OK)
 		return err;
-	for (uint32_t i = 0; i < edit->from; i++)
-		edit->made->region[edit->made->count++] = old->region[i];
+	table_append(edit->made, old, 0, edit->from);
 	edit->made_from = edit->made->count;
 	for (uint32_t i = edit->from; err == OK && i < edit->to; i++) {
 		const struct region *at = old->region[i];
@@ -234,9 +239,7 @@ static err_t edit_prepare(struct space *space, struct edit *edit, bool keep, uin
 		edit_undo(edit);
 		return err;
 	}
-	edit->made_to = edit->made->count;
-	for (uint32_t i = edit->to; i < old->count; i++)
-		edit->made->region[edit->made->count++] = old->region[i];
+	table_append(edit->made, old, edit->to, old->count);
 	return OK;
 }
 
@@ -248,6 +251,21 @@ static void edit_find(struct space *space, struct edit *edit) TA_EXCL(space->loc
 	edit->to = edit->from;
 	while (table && edit->to < table->count && table->region[edit->to]->base < edit->end)
 		edit->to++;
+}
+
+/* The tables of what was unmapped, as far as its neighbours in the new table do not need them. */
+static void edit_tables(const struct edit *edit, struct tlb_batch *batch)
+{
+	const struct region_table *made = edit->made;
+	uint32_t next = edit->made_from;
+	uint64_t before = 0;
+
+	if (next < made->count && made->region[next]->base < edit->base)
+		next++; /* what is left of a region that the range cut */
+	if (next)
+		before = made->region[next - 1]->base + made->region[next - 1]->bytes;
+	revoke_tables(batch, edit->base, edit->end, before,
+		next < made->count ? made->region[next]->base : KERNEL_FIRST);
 }
 
 /* After the lock is dropped: VMOs may die here, and call out. */
@@ -291,7 +309,7 @@ err_t space_unmap(struct space *space, vaddr_t address, uint64_t bytes)
 		region_unlist(region);
 		space->mapped_bytes -= end - first;
 	}
-	revoke_tables(&batch, edit.base, edit.end, edit.made);
+	edit_tables(&edit, &batch);
 	tlb_batch_finish(&batch);
 	spin_unlock(&space->lock);
 	edit_finish(&edit, old);

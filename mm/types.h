@@ -25,7 +25,10 @@ static inline bool paddr_is_none(paddr_t p)
 #define WINDOW_SLOT 254                        /* root slot of a serving space's windows */
 #define WINDOW_BASE (254ull << 39)             /* 0x7f00_0000_0000 */
 #define WINDOW_END (255ull << 39)
+#define KERNEL_FIRST (256ull << 39)
 #define KERNEL_SLOT_FIRST 256                  /* root slots 256..511 are equal in all roots */
+#define DIRECT_MAP_BASE 0xffff800000000000ull  /* RAM and PMEM, whole */
+#define DIRECT_MAP_BYTES (64ull << 40)
 
 #define CPUS_MAX 64
 

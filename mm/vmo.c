@@ -199,6 +199,28 @@ err_t vmo_slice(struct vmo *parent, uint64_t offset, uint64_t bytes, struct vmo 
 	return OK;
 }
 
+err_t vmo_copy(struct vmo *parent, uint64_t offset, uint64_t bytes, uint64_t size, struct account *account,
+	struct vmo **out)
+{
+	uint64_t parent_size = vmo_bytes(parent);
+	struct vmo *real;
+	err_t err;
+
+	if (!bytes || (offset & PAGE_MASK) || bytes > parent_size || offset > parent_size - bytes || bytes > size)
+		return ERR_ARGS;
+	real = vmo_resolve(parent, &offset);
+	if (!vmo_is_mapped(real) || real->kind == VMO_PAGER || real->resizable || real->parent)
+		return ERR_UNSUPPORTED;
+	err = vmo_create(size, 0, account, out);
+	if (err != OK)
+		return err;
+	vmo_ref(real);
+	(*out)->parent = real;
+	(*out)->parent_offset = offset;
+	(*out)->parent_bytes = bytes;
+	return OK;
+}
+
 void vmo_ref(struct vmo *vmo)
 {
 	uint32_t refs = __atomic_fetch_add(&vmo->refs, 1, __ATOMIC_RELAXED);
@@ -234,11 +256,6 @@ void vmo_unref(struct vmo *vmo)
 		vmo_destroy(vmo);
 }
 
-uint64_t vmo_bytes(const struct vmo *vmo)
-{
-	return __atomic_load_n(&vmo->bytes, __ATOMIC_ACQUIRE);
-}
-
 uint64_t vmo_id(const struct vmo *vmo)
 {
 	return vmo->id;
@@ -262,12 +279,6 @@ uint64_t vmo_committed_pages(const struct vmo *vmo)
 uint64_t vmo_count(void)
 {
 	return pool_count(&vmo_pool);
-}
-
-bool vmo_is_linear(const struct vmo *vmo)
-{
-	return vmo->kind == VMO_ZONE || vmo->kind == VMO_PHYSICAL || vmo->kind == VMO_KERNEL ||
-		   vmo->contiguous;
 }
 
 err_t vmo_physical(struct vmo *vmo, uint64_t offset, paddr_t *out)

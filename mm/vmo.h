@@ -8,6 +8,7 @@
  *   physical    device registers, no RAM                            none is missing
  *   kernel      kernel memory lent to user space                    none is missing
  *   slice       a part of one of the above (never of a slice)       as there
+ *   copy        an anonymous one with an origin                     a frame with the origin's bytes is committed
  *
  * The tree: inner nodes of 512 pointers, then leaves (struct vmo_leaf) for 2 MiB each. Walks take
  * no lock: nodes come by compare-and-swap and go with the VMO. A leaf's lock guards its entries, so
@@ -69,8 +70,9 @@ struct vmo {
 	uint64_t nodes;                      /* [a] inner nodes, pages */
 	uint64_t committed;                  /* [a] present entries */
 	struct zone *zone;                   /* [I] zone VMOs */
-	struct vmo *parent;                  /* [I] slices: a reference */
+	struct vmo *parent;                  /* [I] slices, and copies (anonymous ones that have it): a reference */
 	uint64_t parent_offset;              /* [I] */
+	uint64_t parent_bytes;               /* [I] copies: how far it reaches, to the byte; behind are zeros */
 	void *pager;                         /* [I] pager VMOs: an opaque reference of the kernel's */
 	uint64_t key;                        /* [I] */
 	struct vmo *source[VMO_SOURCES_MAX]; /* [v] pager VMOs: references */
@@ -99,10 +101,19 @@ MUST_USE err_t vmo_create_kernel(const void *memory, uint64_t bytes, struct vmo 
 /* [offset, +bytes) of `parent`, page-aligned and inside it; ERR_ARGS also when it is resizable. */
 MUST_USE err_t vmo_slice(struct vmo *parent, uint64_t offset, uint64_t bytes, struct vmo **out);
 
+/* An anonymous VMO of `size` bytes that begins with [offset, +bytes) of `parent`: offset page-aligned, bytes exact. A
+ * page is copied when it is first touched, as it is then. Of what can be missing or go, and of copies, there are none:
+ * ERR_UNSUPPORTED for pager and resizable VMOs, copies, and what is no memory. ERR_ARGS, ERR_NO_MEMORY. */
+MUST_USE err_t vmo_copy(struct vmo *parent, uint64_t offset, uint64_t bytes, uint64_t size, struct account *account,
+	struct vmo **out);
+
 void vmo_ref(struct vmo *vmo);
 void vmo_unref(struct vmo *vmo);
 
-uint64_t vmo_bytes(const struct vmo *vmo);
+static inline uint64_t vmo_bytes(const struct vmo *vmo)
+{
+	return __atomic_load_n(&vmo->bytes, __ATOMIC_ACQUIRE);
+}
 uint64_t vmo_id(const struct vmo *vmo);
 void *vmo_pager(const struct vmo *vmo); /* NULL unless it is a pager VMO */
 uint64_t vmo_key(const struct vmo *vmo);
@@ -131,7 +142,11 @@ void vmo_init_pools(void);
 void vmo_tree_init_pools(void);
 MUST_USE err_t vmo_new(enum vmo_kind kind, uint64_t bytes, struct account *account, struct vmo **out);
 struct vmo *vmo_resolve(struct vmo *vmo, uint64_t *offset);     /* a slice: its parent, *offset moved; else itself */
-bool vmo_is_linear(const struct vmo *vmo);                      /* page i is at base + i pages, always there */
+bool vmo_is_mapped(const struct vmo *vmo);                      /* may the kernel read it through the direct map? */
+static inline bool vmo_is_linear(const struct vmo *vmo) /* page i is at base + i pages, always there */
+{
+	return vmo->kind == VMO_ZONE || vmo->kind == VMO_PHYSICAL || vmo->kind == VMO_KERNEL || vmo->contiguous;
+}
 struct vmo_leaf *vmo_leaf_find(struct vmo *vmo, uint64_t page); /* NULL: no page of those 2 MiB was ever there */
 MUST_USE err_t vmo_leaf_get(struct vmo *vmo, uint64_t page, struct vmo_leaf **out); /* makes it */
 /* Room for `page`: afterwards, until the lock is dropped, leaf->entry can hold it. Takes the lock
@@ -146,9 +161,9 @@ void vmo_leaf_set_large(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t large) 
 MUST_USE err_t vmo_leaf_break_large(struct vmo *vmo, struct vmo_leaf *leaf) TA_EXCL(leaf->lock);
 /* Drop the lock; the array of entries goes if it is empty. */
 void vmo_leaf_unlock_trim(struct vmo *vmo, struct vmo_leaf *leaf) TA_RELEASE(leaf->lock);
-/* Make `page` of an anonymous VMO present and return with the leaf's lock held; *entry is it.
- * ERR_FAULT: past the end. */
-MUST_USE err_t vmo_commit_lock(struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry);
+/* Make `page` of an anonymous VMO present and return with the leaf's lock held; *entry is it, *fresh tells
+ * whether it was missing. ERR_FAULT: past the end. */
+MUST_USE err_t vmo_commit_lock(struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry, bool *fresh);
 /* If nothing of the 2 MiB around `page` is there, make all of it one 2 MiB page; failing is no
  * harm. */
 void vmo_commit_large(struct vmo *vmo, uint64_t page);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vmo_pages.c - committing pages of anonymous VMOs, and copying in and out of any VMO. */
+/* vmo_pages.c - committing pages of anonymous VMOs, copies among them, and copying in and out of any VMO. */
 #include "mm/vmo.h"
 #include "mm/region.h"
 
@@ -10,13 +10,40 @@ static bool page_is_inside(const struct vmo *vmo, uint64_t page)
 	return page < vmo_bytes(vmo) >> PAGE_SHIFT;
 }
 
-err_t vmo_commit_lock(
-	struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry) TA_NONE
+/* What a copy shows of its parent in a page that it has not touched: zeros behind its end. */
+static err_t parent_read(struct vmo *vmo, uint64_t offset, char *buffer, size_t bytes)
+{
+	uint64_t there = offset < vmo->parent_bytes ? vmo->parent_bytes - offset : 0;
+
+	if (there > bytes)
+		there = bytes;
+	if (there < bytes)
+		__builtin_memset(buffer + there, 0, bytes - there);
+	return there ? vmo_read(vmo->parent, vmo->parent_offset + offset, buffer, there) : OK;
+}
+
+/* The first content of a page. */
+static err_t page_new(struct vmo *vmo, uint64_t page, paddr_t *out)
+{
+	err_t err;
+
+	if (page << PAGE_SHIFT >= vmo->parent_bytes)
+		return frame_alloc_zeroed(vmo->account, out);
+	err = frame_alloc(vmo->account, out);
+	if (err != OK)
+		return err;
+	err = parent_read(vmo, page << PAGE_SHIFT, phys_to_virt(*out), PAGE_SIZE);
+	ASSERT(err == OK); /* vmo_copy has seen to it */
+	return OK;
+}
+
+err_t vmo_commit_lock(struct vmo *vmo, uint64_t page, struct vmo_leaf **out, uint64_t *entry, bool *fresh) TA_NONE
 {
 	struct vmo_leaf *leaf = vmo_leaf_find(vmo, page);
 	paddr_t frame;
 	err_t err;
 
+	*fresh = false;
 	if (leaf) {
 		spin_lock(&leaf->lock);
 		*entry = page_is_inside(vmo, page) ? vmo_leaf_entry(leaf, page) : 0;
@@ -28,8 +55,8 @@ err_t vmo_commit_lock(
 	}
 	if (!page_is_inside(vmo, page))
 		return ERR_FAULT;
-	/* Zeroed before the lock is taken: neighbours need not wait for it. */
-	err = frame_alloc_zeroed(vmo->account, &frame);
+	/* Filled before the lock is taken: neighbours need not wait for it. */
+	err = page_new(vmo, page, &frame);
 	if (err != OK)
 		return err;
 	err = leaf ? OK : vmo_leaf_get(vmo, page, &leaf);
@@ -48,6 +75,7 @@ err_t vmo_commit_lock(
 	} else {
 		*entry = frame.v | VMO_PAGE_PRESENT | VMO_PAGE_WRITE;
 		vmo_leaf_set(vmo, leaf, page, *entry);
+		*fresh = true;
 	}
 	*out = leaf;
 	return OK;
@@ -63,7 +91,7 @@ void vmo_commit_large(struct vmo *vmo, uint64_t page)
 	struct vmo_leaf *leaf;
 	paddr_t frame;
 
-	if (vmo->kind != VMO_ANONYMOUS || vmo->resizable || vmo->contiguous ||
+	if (vmo->kind != VMO_ANONYMOUS || vmo->resizable || vmo->contiguous || vmo->parent ||
 		!page_is_inside(vmo, first + LEAF_PAGES - 1))
 		return;
 	leaf = vmo_leaf_find(vmo, page);
@@ -82,8 +110,7 @@ void vmo_commit_large(struct vmo *vmo, uint64_t page)
 	spin_unlock(&leaf->lock);
 }
 
-/* May the kernel read the pages of this VMO through the direct map? */
-static bool is_mapped(const struct vmo *vmo)
+bool vmo_is_mapped(const struct vmo *vmo)
 {
 	return vmo->kind != VMO_PHYSICAL && !(vmo->kind == VMO_ZONE && vmo->zone->kind != ZONE_PMEM);
 }
@@ -104,15 +131,14 @@ static err_t tree_read(struct vmo *vmo, uint64_t offset, char *buffer, size_t by
 	}
 	if (!entry && vmo->kind == VMO_PAGER)
 		return ERR_FAULT;
-	if (!entry)
-		__builtin_memset(buffer, 0, bytes);
-	return OK;
+	return entry ? OK : parent_read(vmo, offset, buffer, bytes);
 }
 
 static err_t tree_write(struct vmo *vmo, uint64_t offset, const char *buffer, size_t bytes) TA_NONE
 {
 	struct vmo_leaf *leaf;
 	uint64_t entry;
+	bool fresh;
 	err_t err;
 
 	if (vmo->kind == VMO_PAGER) {
@@ -122,7 +148,7 @@ static err_t tree_write(struct vmo *vmo, uint64_t offset, const char *buffer, si
 		spin_lock(&leaf->lock);
 		entry = vmo_leaf_entry(leaf, offset >> PAGE_SHIFT);
 	} else {
-		err = vmo_commit_lock(vmo, offset >> PAGE_SHIFT, &leaf, &entry);
+		err = vmo_commit_lock(vmo, offset >> PAGE_SHIFT, &leaf, &entry, &fresh);
 		if (err != OK)
 			return err;
 	}
@@ -134,14 +160,14 @@ static err_t tree_write(struct vmo *vmo, uint64_t offset, const char *buffer, si
 }
 
 /* Copy, a page at a time: `out` reads the VMO into it, else `in` is written. */
-static err_t vmo_copy(struct vmo *vmo, uint64_t offset, char *out, const char *in, size_t bytes)
+static err_t vmo_transfer(struct vmo *vmo, uint64_t offset, char *out, const char *in, size_t bytes)
 {
 	uint64_t size = vmo_bytes(vmo);
 
 	if (bytes > size || offset > size - bytes)
 		return ERR_ARGS;
 	vmo = vmo_resolve(vmo, &offset);
-	if (!is_mapped(vmo))
+	if (!vmo_is_mapped(vmo))
 		return ERR_UNSUPPORTED;
 	for (size_t done = 0; done < bytes;) {
 		size_t part = PAGE_SIZE - ((offset + done) & PAGE_MASK);
@@ -166,12 +192,12 @@ static err_t vmo_copy(struct vmo *vmo, uint64_t offset, char *out, const char *i
 
 err_t vmo_read(struct vmo *vmo, uint64_t offset, void *buffer, size_t bytes)
 {
-	return vmo_copy(vmo, offset, buffer, NULL, bytes);
+	return vmo_transfer(vmo, offset, buffer, NULL, bytes);
 }
 
 err_t vmo_write(struct vmo *vmo, uint64_t offset, const void *buffer, size_t bytes)
 {
-	return vmo_copy(vmo, offset, NULL, buffer, bytes);
+	return vmo_transfer(vmo, offset, NULL, buffer, bytes);
 }
 
 struct vmo_count {

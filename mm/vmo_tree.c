@@ -2,9 +2,9 @@
 /* vmo_tree.c - the sparse tree of a VMO's pages (see vmo.h for V1-V3).
  *
  * vmo->tree is a pointer with the height in its low bits: height 0 leads to the one leaf, height h
- * to a node of 512 pointers each of which leads to a tree of height h-1. A tree grows at the top
- * when a resizable VMO outgrows it. An array of entries has room for 8, 64 or 512 pages, so that a
- * VMO of one page does not cost a second one. */
+ * to a node of 512 pointers each of which leads to a tree of height h-1. A tree is as high as the
+ * pages that were used need, and grows at the top. An array of entries has room for the first 8, 64 or 512 pages of
+ * its leaf, as far as they are used, so that a VMO of one page does not cost a second one. */
 #include "mm/vmo.h"
 
 #define NODE_SLOTS 512u
@@ -122,10 +122,7 @@ static err_t tree_grow(struct vmo *vmo, uint64_t page)
 	err_t err;
 
 	if (!tree) {
-		uint32_t height = height_for((vmo_bytes(vmo) - 1) >> PAGE_SHIFT);
-
-		err = slot_fill(
-			vmo, &vmo->tree, height > wanted ? height : wanted, height > wanted ? height : wanted);
+		err = slot_fill(vmo, &vmo->tree, wanted, wanted);
 		if (err != OK)
 			return err;
 		tree = __atomic_load_n(&vmo->tree, __ATOMIC_ACQUIRE);
@@ -195,25 +192,25 @@ static err_t entries_alloc(struct vmo *vmo, uint32_t capacity, uint64_t **out)
 
 err_t vmo_leaf_lock_room(struct vmo *vmo, struct vmo_leaf *leaf, uint64_t page) TA_NONE
 {
-	uint64_t pages = vmo_bytes(vmo) >> PAGE_SHIFT;
+	uint32_t index = page % LEAF_PAGES;
 	uint32_t capacity = LEAF_PAGES;
 	uint64_t *entry;
 	err_t err;
 
-	if (pages <= ENTRIES_SMALL && page < ENTRIES_SMALL)
+	if (index < ENTRIES_SMALL)
 		capacity = ENTRIES_SMALL;
-	else if (pages <= ENTRIES_MIDDLE && page < ENTRIES_MIDDLE)
+	else if (index < ENTRIES_MIDDLE)
 		capacity = ENTRIES_MIDDLE;
 	spin_lock(&leaf->lock);
-	if (leaf->large || leaf->capacity > page % LEAF_PAGES)
+	if (leaf->large || leaf->capacity > index)
 		return OK;
 	err = entries_alloc(vmo, capacity, &entry);
 	if (err != OK) {
 		spin_unlock(&leaf->lock);
 		return err;
 	}
-	for (uint32_t i = 0; i < leaf->capacity; i++)
-		entry[i] = leaf->entry[i];
+	if (leaf->capacity)
+		__builtin_memcpy(entry, leaf->entry, leaf->capacity * sizeof(entry[0]));
 	entries_free(vmo, leaf->entry, leaf->capacity);
 	leaf->entry = entry;
 	leaf->capacity = (uint16_t)capacity;
@@ -316,31 +313,54 @@ void vmo_leaf_walk(struct vmo *vmo, uint64_t first, uint64_t last,
 	tree_walk(&walk, __atomic_load_n(&vmo->tree, __ATOMIC_ACQUIRE), 0);
 }
 
-static void tree_free(struct vmo *vmo, uint64_t tree)
+/* The frames that the entries hold, as many as there are. */
+static void leaf_free(struct vmo *vmo, struct vmo_leaf *leaf)
+{
+	uint64_t frame[FRAME_BATCH];
+	uint32_t left = leaf->count;
+	uint32_t count = 0;
+
+	if (leaf->large) {
+		frame_free_large(vmo->account, PADDR(leaf->large & PTE_ADDRESS));
+		return;
+	}
+	for (uint32_t i = 0; left; i++) { /* V1 */
+		if (!leaf->entry[i])
+			continue;
+		frame[count++] = leaf->entry[i] & PTE_ADDRESS;
+		if (--left && count < FRAME_BATCH)
+			continue;
+		frame_free_batch(vmo->account, frame, count);
+		count = 0;
+	}
+}
+
+/* `page` is the first of the subtree. */
+static void tree_free(struct vmo *vmo, uint64_t tree, uint64_t page, uint64_t last)
 {
 	uint32_t height = tree & HEIGHT_MASK;
 	struct vmo_leaf *leaf = (struct vmo_leaf *)(uintptr_t)tree;
-	bool owned = vmo->kind == VMO_ANONYMOUS;
+	uint64_t step;
 
 	if (!tree)
 		return;
 	if (height) {
-		for (uint32_t i = 0; i < NODE_SLOTS; i++)
-			tree_free(vmo, slot_tree(&tree_node(tree)[i], height - 1));
+		step = (uint64_t)LEAF_PAGES << (9 * (height - 1));
+		for (uint32_t i = 0; i < NODE_SLOTS && page <= last; i++, page += step)
+			tree_free(vmo, slot_tree(&tree_node(tree)[i], height - 1), page, last);
 		node_destroy(vmo, tree_node(tree));
 		return;
 	}
-	if (owned && leaf->large)
-		frame_free_large(vmo->account, PADDR(leaf->large & PTE_ADDRESS));
-	for (uint32_t i = 0; owned && i < leaf->capacity; i++)
-		if (leaf->entry[i])
-			frame_free(vmo->account, PADDR(leaf->entry[i] & PTE_ADDRESS));
+	if (vmo->kind == VMO_ANONYMOUS)
+		leaf_free(vmo, leaf);
 	entries_free(vmo, leaf->entry, leaf->capacity);
 	pool_free(&leaf_pool, leaf);
 }
 
 void vmo_tree_free(struct vmo *vmo)
 {
-	tree_free(vmo, vmo->tree);
+	uint64_t last = vmo->resizable ? UINT64_MAX : (vmo->bytes - 1) >> PAGE_SHIFT;
+
+	tree_free(vmo, vmo->tree, 0, last); /* one that was larger once may have leaves past its end */
 	vmo->tree = 0;
 }

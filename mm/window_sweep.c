@@ -117,7 +117,7 @@ void window_detach(struct space *space)
 
 void window_free_tables(struct space *space)
 {
-	for (uint32_t cpu = 0; space->serving && cpu < CPUS_MAX; cpu++) {
+	for (uint32_t cpu = 0; space->serving && cpu < cpu_count(); cpu++) {
 		uint64_t value;
 
 		if (space->cpu[cpu].root == space->root)

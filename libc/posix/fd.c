@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <lintel/fs_client.h>
 
+#include "core/early.h"
 #include "core/sys.h"
 #include "posix/file.h"
 #include "posix/hold.h"
@@ -32,7 +33,7 @@ struct file *file_new(enum file_kind kind, int flags, handle_t session, uint64_t
 					  const char *path)
 {
 	size_t bytes = strlen(path) + 1;
-	struct file *file = malloc(sizeof(*file) + bytes);
+	struct file *file = early_alloc(sizeof(*file) + bytes);
 
 	if (file == NULL)
 		return NULL;
@@ -70,7 +71,7 @@ void file_drop(struct file *file)
 	else if (file->kind == FILE_REGULAR || file->kind == FILE_DIRECTORY)
 		drop(fs_close(file->session, file->number));
 	mount_drop(file->mount);
-	free(file);
+	early_free(file);
 }
 
 bool file_readable(const struct file *file)

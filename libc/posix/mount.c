@@ -11,6 +11,7 @@
 #include <lintel/fs_client.h>
 #include <lintel/init_client.h>
 
+#include "core/early.h"
 #include "core/sys.h"
 
 #define RENEW_TRIES 100
@@ -37,7 +38,7 @@ void mount_drop(struct mount *mount)
 	if (mount->session != HANDLE_NONE)
 		lintel_handle_close(mount->session);
 	lintel_handle_close(mount->door);
-	free(mount);
+	early_free(mount);
 }
 
 err_t mount_session(struct mount *mount, handle_t *out)
@@ -122,7 +123,7 @@ static struct mount *mount_new(const char *prefix, handle_t door)
 	if (prefix[0] != '/' || path_normalise("/", prefix, plain, &directory) != OK)
 		return NULL;
 	size_t bytes = strlen(plain);
-	struct mount *mount = calloc(1, sizeof(*mount) + bytes + 1);
+	struct mount *mount = early_alloc(sizeof(*mount) + bytes + 1);
 	if (mount == NULL)
 		return NULL;
 	*mount = (struct mount){ .references = 1, .prefix_bytes = bytes, .door = door };
@@ -249,7 +250,7 @@ err_t lintel_mount_add(const char *prefix, handle_t door)
 	}
 	lock_release(&table_lock);
 	if (error != OK)
-		free(mount); /* the door stays the caller's */
+		early_free(mount); /* the door stays the caller's */
 	return error;
 }
 

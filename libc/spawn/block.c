@@ -30,7 +30,7 @@ static err_t take(struct block_builder *builder, uint64_t bytes, uint32_t *offse
 
 static err_t add_string(struct block_builder *builder, const char *text, uint32_t *offset)
 {
-	size_t bytes = strnlen(text, STARTUP_BYTES_MAX) + 1;
+	size_t bytes = strlen(text) + 1;
 	err_t error = take(builder, bytes, offset);
 
 	if (error == OK) {

@@ -6,7 +6,7 @@
 #include <lintel/types.h>
 
 #define ELF_SEGMENTS_MAX 16
-#define ELF_HEADER_BYTES_MAX 4096 /* the ELF header and all program headers lie in the first page */
+#define ELF_HEADER_BYTES_MAX 1024 /* the ELF header and all program headers (up to 17 of them) lie in the first KiB */
 #define ELF_IMAGE_BYTES_MAX (4ull << 30)
 
 /* One loadable segment. Pages: [address, address + bytes), both page-aligned. Of them the file fills

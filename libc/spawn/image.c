@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* image.c - a program's bytes. They are read once, straight to where the child will see them: a VMO that holds all
- * segments, mapped here only while it is filled. */
+/* image.c - a program's bytes: mapped from the file, or read once, straight to where the child will see them: a VMO
+ * that holds all segments, mapped here only while it is filled. */
 #include "spawn/image.h"
 
 #include <errno.h>
@@ -8,13 +8,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <lintel/fs_client.h>
 
 #include "core/sys.h"
 #include "posix/file.h"
 
-/* A file (fd >= 0) or bytes in memory. */
+/* A file (fd >= 0), as a VMO where the file system gives one to run, or bytes in memory. */
 struct source {
 	int fd;
+	handle_t vmo;
 	const char *bytes;
 	uint64_t size;
 	char header[ELF_HEADER_BYTES_MAX];
@@ -40,6 +42,8 @@ static err_t source_read(const struct source *source, uint64_t offset, void *out
 {
 	size_t at = 0;
 
+	if (source->vmo != HANDLE_NONE)
+		return lintel_vmo_read(source->vmo, offset, out, bytes);
 	if (source->fd < 0) {
 		memcpy(out, source->bytes + offset, bytes); /* elf_parse has checked the range */
 		return OK;
@@ -55,26 +59,43 @@ static err_t source_read(const struct source *source, uint64_t offset, void *out
 	return OK;
 }
 
-static err_t source_open(const struct spawn_request *request, struct source *source)
+/* The file's size, and its VMO if it may be run in place. */
+static err_t source_inspect(struct source *source)
 {
+	struct file *file = file_get_regular(source->fd, O_RDONLY);
 	struct stat st;
 
-	*source = (struct source){ .fd = -1, .bytes = request->image, .size = request->image_bytes };
+	if (file == NULL)
+		return errno == EISDIR ? ERR_IS_DIR : ERR_BAD_FORMAT;
+	err_t error = fs_map(file->session, file->number, RIGHT_READ | RIGHT_EXECUTE, &source->vmo, &source->size);
+	file_drop(file);
+	if (error == OK)
+		return OK;
+	source->vmo = HANDLE_NONE;
+	if (fstat(source->fd, &st) != 0)
+		return error_of_errno();
+	source->size = (uint64_t)st.st_size;
+	return S_ISREG(st.st_mode) ? OK : ERR_BAD_FORMAT;
+}
+
+static err_t source_open(const struct spawn_request *request, struct source *source)
+{
+	source->fd = -1;
+	source->vmo = HANDLE_NONE;
+	source->bytes = request->image;
+	source->size = request->image_bytes;
 	if (request->path == NULL)
 		return request->image == NULL ? ERR_ARGS : OK;
 	source->fd = open(request->path, O_RDONLY | O_CLOEXEC);
 	if (source->fd < 0)
 		return error_of_errno();
-	err_t error = fstat(source->fd, &st) != 0 ? error_of_errno() : OK;
-	if (error == OK && !S_ISREG(st.st_mode))
-		error = S_ISDIR(st.st_mode) ? ERR_IS_DIR : ERR_BAD_FORMAT;
-	if (error == OK)
-		source->size = (uint64_t)st.st_size;
-	else
+	err_t error = source_inspect(source);
+	if (error != OK)
 		close(source->fd);
 	return error;
 }
 
+/* All but the VMO, which is the image's. */
 static void source_close(struct source *source)
 {
 	if (source->fd >= 0)
@@ -112,18 +133,47 @@ err_t image_load(const struct spawn_request *request, struct image *image)
 
 	if (error != OK)
 		return error;
+	image->in_place = source.vmo != HANDLE_NONE;
+	image->vmo = source.vmo;
 	size_t header = source.size < sizeof(source.header) ? source.size : sizeof(source.header);
 	error = source_read(&source, 0, source.header, header);
 	if (error == OK)
 		error = elf_parse(source.header, header, source.size, &image->elf);
-	if (error == OK)
+	if (error == OK && !image->in_place) {
 		error = lintel_vmo_create(image->elf.bytes, 0, &image->vmo);
-	if (error == OK) {
-		error = fill_vmo(&source, &image->elf, image->vmo);
-		if (error != OK)
-			lintel_handle_close(image->vmo);
+		if (error == OK)
+			error = fill_vmo(&source, &image->elf, image->vmo);
 	}
 	source_close(&source);
+	if (error != OK)
+		image_release(image);
+	return error;
+}
+
+/* Can its pages be those of the file? Then they show what lies around it in the file's first and last page too. */
+static bool is_shared(const struct elf_segment *segment)
+{
+	return !(segment->map_flags & SPACE_WRITE) && segment->file_bytes > 0 &&
+		   round_to_pages(segment->lead + segment->file_bytes) == segment->bytes;
+}
+
+static err_t map_in_place(handle_t file, const struct elf_segment *segment, handle_t process)
+{
+	uint64_t start = segment->file_offset - segment->lead, address;
+	uint32_t flags = segment->map_flags | SPACE_FIXED;
+	handle_t vmo;
+	err_t error;
+
+	if (is_shared(segment))
+		return lintel_space_map(process, file, start, segment->bytes, segment->address, flags, &address);
+	if (segment->file_bytes == 0)
+		error = lintel_vmo_create(segment->bytes, 0, &vmo);
+	else
+		error = lintel_vmo_copy(file, start, segment->lead + segment->file_bytes, segment->bytes, &vmo);
+	if (error != OK)
+		return error;
+	error = lintel_space_map(process, vmo, 0, segment->bytes, segment->address, flags, &address);
+	lintel_handle_close(vmo);
 	return error;
 }
 
@@ -134,8 +184,11 @@ err_t image_map(const struct image *image, handle_t process)
 
 	for (uint32_t i = 0; i < image->elf.count && error == OK; i++) {
 		const struct elf_segment *segment = &image->elf.segments[i];
-		error = lintel_space_map(process, image->vmo, offset, segment->bytes, segment->address,
-								 segment->map_flags | SPACE_FIXED, &address);
+		if (image->in_place)
+			error = map_in_place(image->vmo, segment, process);
+		else
+			error = lintel_space_map(process, image->vmo, offset, segment->bytes, segment->address,
+									 segment->map_flags | SPACE_FIXED, &address);
 		offset += segment->bytes;
 	}
 	return error;
@@ -143,5 +196,6 @@ err_t image_map(const struct image *image, handle_t process)
 
 void image_release(struct image *image)
 {
-	lintel_handle_close(image->vmo);
+	if (image->vmo != HANDLE_NONE)
+		lintel_handle_close(image->vmo);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* image.h - a program's bytes, read and laid out in one VMO, ready to be mapped into a process. Private to libc. */
+/* image.h - a program's bytes, ready to be mapped into a process. Private to libc.
+ * Where the file system lets the file itself be run (fs.proto, map), segments that nobody writes are mapped from it and
+ * shared by all who run it, and the others are copies, made page by page when they are touched. Else the segments are
+ * read into one VMO. */
 #pragma once
 
 #include <lintel/process.h>
@@ -8,7 +11,8 @@
 
 struct image {
 	struct elf_image elf;
-	handle_t vmo; /* the segments' pages, one after the other */
+	bool in_place;
+	handle_t vmo; /* the file's (in_place), or the segments' pages, one after the other */
 };
 
 /* From request->path or request->image. Errors of the file; ERR_BAD_FORMAT; ERR_NO_MEMORY. */

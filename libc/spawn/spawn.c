@@ -18,6 +18,7 @@
 
 #define STACK_BYTES_DEFAULT (256u << 10)
 #define STACK_BYTES_MAX (1ull << 30)
+#define STACK_ALIGN 16u
 #define OWN_HANDLES 4 /* process, thread, sysinfo, mounts' door */
 #define PROCESS_RIGHTS (RIGHT_MANAGE | RIGHT_READ | RIGHT_DUPLICATE)
 #define THREAD_RIGHTS (RIGHT_MANAGE | RIGHT_READ | RIGHT_DUPLICATE)
@@ -32,8 +33,7 @@ struct spawning {
 	struct block_builder block;
 	struct inherit inherit;
 	uint64_t entry;
-	uint64_t stack_base, stack_bytes;
-	uint64_t block_address, sysinfo_address;
+	uint64_t block_address; /* and the stack ends there */
 };
 
 static err_t give(struct spawning *spawn, handle_t handle, uint32_t rights, struct startup_handle *entry)
@@ -102,19 +102,27 @@ static err_t give_handles(struct spawning *spawn)
 	return error;
 }
 
+/* The stack, and above it, from the middle of a page on, the startup block: one mapping, and mostly one page, for both. */
 static err_t map_stack(struct spawning *spawn)
 {
+	struct startup_block *block = block_of(&spawn->block);
 	size_t bytes = spawn->request->stack_bytes != 0 ? spawn->request->stack_bytes : STACK_BYTES_DEFAULT;
+	uint64_t block_bytes = (block->bytes + STACK_ALIGN - 1) & ~(uint64_t)(STACK_ALIGN - 1);
 	handle_t vmo;
 
 	if (bytes > STACK_BYTES_MAX)
 		return ERR_ARGS;
-	spawn->stack_bytes = round_to_pages(bytes);
-	err_t error = lintel_vmo_create(spawn->stack_bytes, 0, &vmo);
+	uint64_t mapped = round_to_pages(bytes + block_bytes);
+	err_t error = lintel_vmo_create(mapped, 0, &vmo);
 	if (error != OK)
 		return error;
-	error = lintel_space_map(spawn->process, vmo, 0, spawn->stack_bytes, 0, SPACE_READ | SPACE_WRITE | SPACE_GUARD,
-							 &spawn->stack_base);
+	error = lintel_space_map(spawn->process, vmo, 0, mapped, 0, SPACE_READ | SPACE_WRITE | SPACE_GUARD,
+							 &block->stack_base);
+	if (error == OK) {
+		block->stack_bytes = mapped - block_bytes;
+		spawn->block_address = block->stack_base + block->stack_bytes;
+		error = lintel_vmo_write(vmo, block->stack_bytes, block, block->bytes);
+	}
 	lintel_handle_close(vmo);
 	return error;
 }
@@ -124,26 +132,7 @@ static err_t map_sysinfo(struct spawning *spawn)
 	if (process_sysinfo_handle() == HANDLE_NONE)
 		return OK;
 	return lintel_space_map(spawn->process, process_sysinfo_handle(), 0, PAGE_SIZE, 0, SPACE_READ,
-							&spawn->sysinfo_address);
-}
-
-static err_t map_block(struct spawning *spawn)
-{
-	struct startup_block *block = block_of(&spawn->block);
-	size_t bytes = round_to_pages(block->bytes);
-	handle_t vmo;
-	err_t error = lintel_vmo_create(bytes, 0, &vmo);
-
-	if (error != OK)
-		return error;
-	block->stack_base = spawn->stack_base;
-	block->stack_bytes = spawn->stack_bytes;
-	block->sysinfo = spawn->sysinfo_address;
-	error = lintel_vmo_write(vmo, 0, block, block->bytes);
-	if (error == OK)
-		error = lintel_space_map(spawn->process, vmo, 0, bytes, 0, SPACE_READ | SPACE_WRITE, &spawn->block_address);
-	lintel_handle_close(vmo);
-	return error;
+							&block_of(&spawn->block)->sysinfo);
 }
 
 /* Fill the new process and start it; on failure it is left for the caller to close. */
@@ -155,16 +144,14 @@ static err_t populate(struct spawning *spawn, struct image *image)
 		return error;
 	error = image_map(image, spawn->process);
 	if (error == OK)
-		error = map_stack(spawn);
-	if (error == OK)
 		error = map_sysinfo(spawn);
 	if (error == OK)
 		error = give_handles(spawn);
 	if (error == OK)
-		error = map_block(spawn);
+		error = map_stack(spawn); /* with the block, which is complete now */
 	if (error == OK)
-		error = lintel_process_start(spawn->process, spawn->thread, image->elf.entry,
-									 spawn->stack_base + spawn->stack_bytes, spawn->block_address);
+		error = lintel_process_start(spawn->process, spawn->thread, image->elf.entry, spawn->block_address,
+									 spawn->block_address);
 	lintel_handle_close(spawn->thread);
 	return error;
 }
@@ -227,12 +214,14 @@ free_buffer:
 
 err_t lintel_spawn(const struct spawn_request *request, handle_t *process)
 {
-	struct spawning spawn = { .request = request, .name = process_name(request) };
+	struct spawning spawn; /* large: what is not set here is set before it is read */
 	struct image image;
 	err_t error = image_load(request, &image);
 
 	if (error != OK)
 		return error;
+	spawn.request = request;
+	spawn.name = process_name(request);
 	error = inherit_collect(request, &spawn.inherit);
 	if (error == OK) {
 		error = create(&spawn, &image, process);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/lock.h>
 
+#include "core/early.h"
 #include "core/lock.h"
 #include "core/sys.h"
 #include "thread/thread.h"
@@ -29,7 +30,7 @@ struct __lock __lock___libc_recursive_mutex;
 
 static void init_lock(_LOCK_T *out)
 {
-	*out = calloc(1, sizeof(struct __lock));
+	*out = early_alloc(sizeof(struct __lock));
 	if (*out == NULL)
 		abort();
 }
@@ -46,12 +47,12 @@ void __retarget_lock_init_recursive(_LOCK_T *lock)
 
 void __retarget_lock_close(_LOCK_T lock)
 {
-	free(lock);
+	early_free(lock);
 }
 
 void __retarget_lock_close_recursive(_LOCK_T lock)
 {
-	free(lock);
+	early_free(lock);
 }
 
 void __retarget_lock_acquire(_LOCK_T lock) TA_NONE

@@ -32,6 +32,7 @@ static const uint64_t good[SYSCALL_COUNT][6] = {
 	[SYSCALL_vmo_create_pager] = { PAGE_SIZE, 0, 0 },
 	[SYSCALL_vmo_create_physical] = { 0, 0xfee00000, PAGE_SIZE, VMO_UNCACHED },
 	[SYSCALL_vmo_slice] = { 0, 0, PAGE_SIZE, RIGHT_READ },
+	[SYSCALL_vmo_copy] = { 0, 0, PAGE_SIZE, PAGE_SIZE },
 	[SYSCALL_vmo_resize] = { 0, PAGE_SIZE },
 	[SYSCALL_vmo_read] = { 0, 0, POINTER, 64 },
 	[SYSCALL_vmo_write] = { 0, 0, POINTER, 64 },

@@ -7,12 +7,14 @@
 #define frame_alloc_large real_frame_alloc_large
 #include "mm/frame.c"
 #define pool_alloc real_pool_alloc
+#define pool_alloc_raw real_pool_alloc_raw
 #include "mm/pool.c"
 #undef frame_alloc
 #undef frame_alloc_zeroed
 #undef frame_alloc_run
 #undef frame_alloc_large
 #undef pool_alloc
+#undef pool_alloc_raw
 
 #include "port_host.h"
 
@@ -40,6 +42,7 @@ MUST_USE err_t frame_alloc_zeroed(struct account *account, paddr_t *out);
 MUST_USE err_t frame_alloc_large(struct account *account, paddr_t *out);
 MUST_USE err_t frame_alloc_run(struct account *account, uint64_t pages, paddr_t *out);
 void *pool_alloc(struct pool *pool);
+void *pool_alloc_raw(struct pool *pool);
 
 err_t frame_alloc(struct account *account, paddr_t *out)
 {
@@ -64,4 +67,9 @@ err_t frame_alloc_run(struct account *account, uint64_t pages, paddr_t *out)
 void *pool_alloc(struct pool *pool)
 {
 	return must_fail() ? NULL : real_pool_alloc(pool);
+}
+
+void *pool_alloc_raw(struct pool *pool)
+{
+	return must_fail() ? NULL : real_pool_alloc_raw(pool);
 }

@@ -91,6 +91,19 @@ static err_t act_slice(struct scene *scene)
 	return err;
 }
 
+static err_t act_copy(struct scene *scene)
+{
+	char byte = 1;
+	struct vmo *copy;
+	err_t err = vmo_copy(scene->vmo, 0, 4097, 3 * 4096, &account, &copy);
+
+	if (err != OK)
+		return err;
+	err = vmo_write(copy, 4096, &byte, 1);
+	vmo_unref(copy);
+	return err;
+}
+
 static err_t act_zone(struct scene *scene)
 {
 	return vmo_create_zone(pmem, &scene->vmo);
@@ -260,6 +273,7 @@ static int begin(void **state)
 INJECT(creating_a_contiguous_vmo, NULL, act_vmo_create, false)
 INJECT(writing_a_vmo, want_big_vmo, act_write, false)
 INJECT(slicing, want_vmo, act_slice, false)
+INJECT(copying, want_vmo, act_copy, false)
 INJECT(opening_a_zone, NULL, act_zone, false)
 INJECT(creating_a_serving_space, NULL, act_space, false)
 INJECT(mapping, want_vmo, act_map, false)
@@ -303,6 +317,7 @@ int main(void)
 		INJECT_TEST(creating_a_contiguous_vmo),
 		INJECT_TEST(writing_a_vmo),
 		INJECT_TEST(slicing),
+		INJECT_TEST(copying),
 		INJECT_TEST(opening_a_zone),
 		INJECT_TEST(creating_a_serving_space),
 		INJECT_TEST(mapping),

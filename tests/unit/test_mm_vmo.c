@@ -211,6 +211,108 @@ static void contiguous_and_slices(void **state)
 	vmo_unref(inner);
 }
 
+/* Each page is the parent's until it is touched, and the copy's own from then on. */
+static void copies_are_made_at_the_first_touch(void **state)
+{
+	struct vmo *parent, *slice, *copy, *other;
+	char buffer[3 * 4096], expected[3 * 4096];
+
+	(void)state;
+	assert_ok(vmo_create(5 * 4096, 0, &account, &parent));
+	__builtin_memset(expected, 'p', sizeof(expected));
+	assert_ok(vmo_write(parent, 4096, expected, 2 * 4096)); /* its first page and its last two stay missing */
+	assert_ok(vmo_slice(parent, 4096, 3 * 4096, &slice));
+	assert_ok(vmo_copy(slice, 0, 4096 + 10, 3 * 4096, &account, &copy));
+	assert_int_equal(vmo_committed_pages(copy), 0);
+	__builtin_memset(expected + 4106, 0, sizeof(expected) - 4106);
+	assert_ok(vmo_read(copy, 0, buffer, sizeof(buffer)));
+	assert_memory_equal(buffer, expected, sizeof(buffer));
+	assert_int_equal(vmo_committed_pages(copy), 0);
+	assert_ok(vmo_write(copy, 4096 + 5, "mine", 4));
+	assert_int_equal(vmo_committed_pages(copy), 1);
+	__builtin_memcpy(expected + 4101, "mine", 4);
+	assert_ok(vmo_write(parent, 2 * 4096, "later", 5)); /* that page has been touched */
+	assert_ok(vmo_write(parent, 4096, "early", 5));     /* this one has not */
+	__builtin_memcpy(expected, "early", 5);
+	assert_ok(vmo_read(copy, 0, buffer, sizeof(buffer)));
+	assert_memory_equal(buffer, expected, sizeof(buffer));
+	assert_ok(vmo_read(parent, 2 * 4096 + 4, buffer, 6));
+	assert_memory_equal(buffer, "rppppp", 6);
+	assert_ok(vmo_copy(parent, 0, 5 * 4096, 5 * 4096, &account, &other)); /* missing pages are zeros */
+	assert_ok(vmo_write(other, 100, "x", 1));
+	assert_ok(vmo_read(other, 99, buffer, 3));
+	assert_memory_equal(buffer, "\0x\0", 3);
+	vmo_unref(other);
+	vmo_unref(slice);
+	vmo_unref(parent);
+	assert_ok(vmo_read(copy, 0, buffer, sizeof(buffer))); /* it keeps what it may still need */
+	assert_memory_equal(buffer, expected, sizeof(buffer));
+	assert_true(vmo_check(copy));
+	vmo_unref(copy);
+}
+
+static void copies_refuse(void **state)
+{
+	struct vmo *parent, *copy, *bad;
+
+	(void)state;
+	assert_ok(vmo_create(2 * 4096, 0, &account, &parent));
+	assert_err(vmo_copy(parent, 0, 0, 4096, &account, &bad), ERR_ARGS);
+	assert_err(vmo_copy(parent, 1, 4096, 4096, &account, &bad), ERR_ARGS);
+	assert_err(vmo_copy(parent, 4096, 4097, 3 * 4096, &account, &bad), ERR_ARGS);
+	assert_err(vmo_copy(parent, UINT64_MAX - 4095, 4096, 4096, &account, &bad), ERR_ARGS);
+	assert_err(vmo_copy(parent, 0, 4097, 4096, &account, &bad), ERR_ARGS);
+	assert_err(vmo_copy(parent, 0, 4096, VMO_BYTES_MAX + 1, &account, &bad), ERR_ARGS);
+	assert_ok(vmo_copy(parent, 0, 4096, 4096, &account, &copy));
+	assert_err(vmo_copy(copy, 0, 4096, 4096, &account, &bad), ERR_UNSUPPORTED);
+	vmo_unref(copy);
+	vmo_unref(parent);
+	assert_ok(vmo_create(4096, VMO_RESIZABLE, &account, &parent));
+	assert_err(vmo_copy(parent, 0, 4096, 4096, &account, &bad), ERR_UNSUPPORTED);
+	vmo_unref(parent);
+	assert_ok(vmo_create_pager(4096, &released, 1, &account, &parent));
+	assert_err(vmo_copy(parent, 0, 4096, 4096, &account, &bad), ERR_UNSUPPORTED);
+	vmo_unref(parent);
+	assert_ok(vmo_create_physical(0xfee00000, 4096, VMO_UNCACHED, &parent));
+	assert_err(vmo_copy(parent, 0, 4096, 4096, &account, &bad), ERR_UNSUPPORTED);
+	vmo_unref(parent);
+}
+
+/* Through mappings: of two spaces that map one copy, and of two copies of one parent. */
+static void copies_under_mappings(void **state)
+{
+	struct vmo *parent, *copy[2];
+	struct space *space;
+	uint64_t value;
+	vaddr_t at;
+
+	(void)state;
+	assert_ok(vmo_create(4 * MIB, 0, &account, &parent));
+	assert_ok(vmo_write(parent, 3 * MIB, "\x2a\0\0\0\0\0\0", 8));
+	assert_ok(space_create(&account, &space));
+	host_enter(space);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_ok(vmo_copy(parent, 2 * MIB, 2 * MIB, 4 * MIB, &account, &copy[i]));
+		assert_ok(space_map(space, copy[i], 0, 4 * MIB, VADDR(0x40000000 + i * 8 * MIB), RW | SPACE_FIXED | SPACE_POPULATE,
+			RIGHTS_RWX, &at));
+		assert_ok(host_read_fault(space, at.v + MIB, &value, &request));
+		assert_int_equal(value, 42);
+		assert_ok(host_write_fault(space, at.v + MIB, 43 + i, &request));
+	}
+	assert_ok(host_read_fault(space, 0x40000000 + MIB, &value, &request));
+	assert_int_equal(value, 43);
+	assert_ok(vmo_read(parent, 3 * MIB, &value, 8));
+	assert_int_equal(value, 42);
+	assert_true(space_check(space));
+	host_leave();
+	space_destroy(space);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_true(vmo_check(copy[i]));
+		vmo_unref(copy[i]);
+	}
+	vmo_unref(parent);
+}
+
 static void limits_are_errors(void **state)
 {
 	struct account small;
@@ -423,6 +525,9 @@ int main(void)
 		VMO_TEST(resizing_frees_and_zeroes),
 		VMO_TEST(resizing_reaches_every_mapping),
 		VMO_TEST(contiguous_and_slices),
+		VMO_TEST(copies_are_made_at_the_first_touch),
+		VMO_TEST(copies_refuse),
+		VMO_TEST(copies_under_mappings),
 		VMO_TEST(limits_are_errors),
 		VMO_TEST(supplied_pages_are_the_source),
 		VMO_TEST(a_dead_pager_leaves_nothing_behind),

@@ -13,7 +13,7 @@ WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wsha
 KERNEL := $(BUILD)/kernel.elf
 KERNEL_SOURCES := $(filter-out %_$(VARIANT_OUT).c %_host.c, \
 	$(sort $(wildcard boot/*.[cS] kernel/*.[cS] kernel/arch/x86_64/*.[cS] mm/*.c)))
-KERNEL_INCLUDES := -I. -I$(GEN) -I$(GEN)/include -Iabi/include
+KERNEL_INCLUDES := -I. -Ikernel/arch/x86_64 -I$(GEN) -I$(GEN)/include -Iabi/include
 KERNEL_FLAGS := -std=gnu17 -O2 -g -ffreestanding -mcmodel=kernel -mgeneral-regs-only -mno-red-zone -fno-pic \
 	-fno-stack-protector -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-ffile-prefix-map=$(CURDIR)/= $(WARNINGS) $(if $(DEBUG),-DLINTEL_DEBUG=1) $(KERNEL_INCLUDES)

@@ -11,6 +11,7 @@ static uint8_t boot_ist[IST_STACKS][4096] ALIGNED(16);
 _Static_assert(offsetof(struct cpu, kstack_top) == CPU_KSTACK_TOP, "entry.S");
 _Static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "entry.S");
 _Static_assert(offsetof(struct cpu, return_work) == CPU_RETURN_WORK, "entry.S");
+_Static_assert(offsetof(struct cpu, index) == CPU_INDEX, "port_inline.h");
 _Static_assert(offsetof(struct cpu, self) == 0 && offsetof(struct cpu, current) == 24, "cpu.h");
 _Static_assert(sizeof(struct tss) == 104, "Intel SDM volume 3, figure 8-11");
 

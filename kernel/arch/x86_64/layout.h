@@ -25,6 +25,7 @@
 #define CPU_KSTACK_TOP 8
 #define CPU_USER_RSP 16
 #define CPU_RETURN_WORK 32
+#define CPU_INDEX 36
 
 /* struct trap_frame */
 #define FRAME_R15 0

@@ -102,16 +102,3 @@ void tlb_local_global(void)
 	cr4_write(cr4);
 	arch_irq_restore(interrupts);
 }
-
-void *phys_to_virt(paddr_t physical)
-{
-	return (void *)(DIRECT_MAP_BASE + physical.v);
-}
-
-paddr_t virt_to_phys(const void *direct_map_address)
-{
-	uint64_t address = (uint64_t)direct_map_address;
-
-	DASSERT(address - DIRECT_MAP_BASE < DIRECT_MAP_BYTES);
-	return PADDR(address - DIRECT_MAP_BASE);
-}

@@ -26,22 +26,12 @@ static const struct boot_cpu *starting;
 static uint32_t starting_index;
 static void (*starting_entry)(void);
 
-static uint32_t count = 1;            /* [I] after arch_start_cpus */
+uint32_t cpu_total = 1;               /* [a]; [I] after arch_start_cpus */
 static uint64_t tables[3][512] ALIGNED(4096); /* root, level 3, level 2: the low 2 MiB at their own address */
-
-uint32_t cpu_current(void)
-{
-	return cpu_this()->index;
-}
-
-uint32_t cpu_count(void)
-{
-	return __atomic_load_n(&count, __ATOMIC_RELAXED);
-}
 
 void cpus_expect(uint32_t number)
 {
-	count = number < 1 ? 1 : number < CPUS_MAX ? number : CPUS_MAX;
+	cpu_total = number < 1 ? 1 : number < CPUS_MAX ? number : CPUS_MAX;
 }
 
 static uint64_t image_physical(const void *address)
@@ -175,6 +165,6 @@ void arch_start_cpus(const struct boot_info *info, void (*entry)(void))
 		else if (start(&info->cpu[i], started, low, entry))
 			started++;
 	}
-	__atomic_store_n(&count, started, __ATOMIC_RELAXED);
+	__atomic_store_n(&cpu_total, started, __ATOMIC_RELAXED);
 	log_line("CPUs: %u of %u up", started, info->cpus > 0 ? info->cpus : 1);
 }

@@ -12,12 +12,13 @@
 #include <lintel/fs_server.h>
 #include <lintel/process.h>
 #include <lintel/syscalls.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct index tree;
 static struct kit_files files;
 static handle_t archive;
-static const uint8_t *archive_base;
+static handle_t *contents; /* [a] VMO of each entry of the index; HANDLE_NONE until somebody maps it */
 static char root[FS_PATH_BYTES_MAX + 1];
 
 static void file_close(void *file)
@@ -198,12 +199,40 @@ static err_t op_statfs(struct kit_call *call, struct fs_statfs *st)
 	return OK;
 }
 
-/* Page-aligned contents that fill their last page are a slice of the archive; others are copied
- * once per call, because a slice would show what lies around them. */
+/* A copy: whole pages that show nothing of what lies around the contents in the archive. */
+static err_t contents_make(const struct index_entry *entry, handle_t *vmo)
+{
+	err_t err = lintel_vmo_create((entry->bytes + PAGE_MASK) & ~PAGE_MASK, 0, vmo);
+
+	if (err != OK)
+		return err;
+	err = lintel_vmo_write(*vmo, 0, entry->data, entry->bytes);
+	if (err != OK && lintel_handle_close(*vmo) != OK)
+		kit_log("a copy of %s is lost", entry->path);
+	return err;
+}
+
+/* Made once and kept: all who map a file, or run it, share its pages. */
+static err_t contents_of(const struct index_entry *entry, handle_t *vmo)
+{
+	handle_t *kept = &contents[entry - tree.entry];
+	handle_t none = HANDLE_NONE;
+
+	*vmo = __atomic_load_n(kept, __ATOMIC_ACQUIRE);
+	if (*vmo != HANDLE_NONE)
+		return OK;
+	err_t err = contents_make(entry, vmo);
+	if (err != OK || __atomic_compare_exchange_n(kept, &none, *vmo, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return err;
+	err = lintel_handle_close(*vmo); /* another CPU was faster */
+	*vmo = none;
+	return err;
+}
+
 static err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *vmo, uint64_t *size)
 {
 	struct index_entry *entry;
-	handle_t copy;
+	handle_t kept;
 	err_t err = entry_of(call, file, &entry);
 
 	if (err != OK)
@@ -214,20 +243,12 @@ static err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handl
 		return ERR_DENIED;
 	if (entry->bytes == 0)
 		return ERR_UNSUPPORTED;
-	const uint32_t given = (rights & (RIGHT_READ | RIGHT_EXECUTE)) | RIGHT_DUPLICATE | RIGHT_TRANSFER;
-	const uint64_t offset = (uint64_t)(entry->data - archive_base);
-	*size = entry->bytes;
-	if (offset % PAGE_SIZE == 0 && entry->bytes % PAGE_SIZE == 0 &&
-			lintel_vmo_slice(archive, offset, entry->bytes, given, vmo) == OK)
-		return OK;
-	err = lintel_vmo_create((entry->bytes + PAGE_MASK) & ~PAGE_MASK, 0, &copy);
+	err = contents_of(entry, &kept);
 	if (err != OK)
 		return err;
-	err = lintel_vmo_write(copy, 0, entry->data, entry->bytes);
-	if (err == OK)
-		err = lintel_handle_duplicate(copy, given, vmo);
-	err_t closed = lintel_handle_close(copy);
-	return err != OK ? err : closed;
+	*size = entry->bytes;
+	return lintel_handle_duplicate(
+		kept, (rights & (RIGHT_READ | RIGHT_EXECUTE)) | RIGHT_DUPLICATE | RIGHT_TRANSFER, vmo);
 }
 
 static err_t op_seek(struct kit_call *call, uint64_t file, uint64_t offset, uint32_t what, uint64_t *found)
@@ -334,7 +355,6 @@ int main(int argc, char **argv)
 		kit_log("there is no boot archive");
 		return 1;
 	}
-	archive_base = base;
 	if (index_build(&tree, base, bytes, &reason) != OK) {
 		kit_log("the boot archive is refused: %s", reason);
 		return 1;
@@ -344,6 +364,9 @@ int main(int argc, char **argv)
 		index_keep_root(&tree);
 		root[0] = 0;
 	}
+	contents = calloc(tree.count, sizeof(*contents));
+	if (contents == NULL)
+		return 1;
 	kit_log("%u names", tree.count);
 	return kit_main(&server);
 }

@@ -241,6 +241,10 @@ static err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handl
 
 	if (err != OK)
 		return err;
+	if (rights & RIGHT_EXECUTE) {
+		kit_file_put(&files, call->badge, file);
+		return ERR_DENIED; /* it may change or go while it runs: fs.proto */
+	}
 	if (pmfs_type_of(open->inode) != FS_TYPE_FILE)
 		err = ERR_IS_DIR;
 	else if (pmfs_size(open->inode) == 0)
