@@ -15,7 +15,7 @@ class Interop(unittest.TestCase):
     def setUpClass(cls):
         build = build_folder()
         make = os.environ.get("MAKE", "make").split()
-        result = subprocess.run(make + ["interop-programs", "BUILD=" + build], capture_output=True, text=True, check=False)
+        result = subprocess.run(make + [f"-j{os.cpu_count()}", "interop-programs", "BUILD=" + build], capture_output=True, text=True, check=False)
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if "***" not in line] or ["no message"]
             raise AssertionError(lines[-1])
