@@ -22,14 +22,20 @@ class Interop(unittest.TestCase):
         folder = "build/interop" if build.startswith("build/") else os.path.join(build, "interop")
         cls.programs = {program.name: program for program in programs.sample(folder)}
 
+    def passes(self, name):
+        try:
+            run("interop-sample-" + name, self.programs[name])
+        except programs.Wrong as error:
+            self.fail(str(error))
+
     def test_postmark(self):
-        run(self.programs["postmark"])
+        self.passes("postmark")
 
     def test_speedtest1(self):
-        run(self.programs["speedtest1"])
+        self.passes("speedtest1")
 
     def test_fuzzcheck(self):
-        run(self.programs["fuzzcheck"])
+        self.passes("fuzzcheck")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 Each has a machine and a file system of its own. Exit status: 0 all passed, 1 not, 2 bad arguments."""
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -31,13 +32,18 @@ def parse_arguments():
     return [program for program in programs if not wanted or program.name in wanted]
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main():
+    signal.signal(signal.SIGTERM, interrupt)
     lines, good = [], True
     for program in parse_arguments():
         print(f"interop: {program.name}", flush=True)
         started = time.monotonic()
         try:
-            verdict = "passed  " + run(program, show=True)
+            verdict = "passed  " + run("interop-" + program.name, program, show=True)
         except (Wrong, OSError, subprocess.SubprocessError) as error:
             verdict = f"FAILED  {error}"
             good = False

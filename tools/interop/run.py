@@ -62,9 +62,8 @@ def check_media(image):
         raise Wrong(f"fsck.pmfs finds afterwards: {(result.stdout + result.stderr).strip().splitlines()[-1]}")
 
 
-def run(program, show=False):
-    """One line of what it did. Raises Wrong."""
-    name = "interop-" + program.name
+def run(name, program, show=False):
+    """One line of what it did; its logs are those of the test `name`. Raises Wrong."""
     folder = test_folder(name)
     pack(program, os.path.join(folder, "extra"))
     with shown(os.path.join(folder, "serial.log"), show):
