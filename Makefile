@@ -38,6 +38,7 @@ include tools/make/test.mk
 include tools/make/crash.mk
 include tools/make/checks.mk
 include tools/make/sdk.mk
+include tools/make/interop.mk
 
 all: $(KERNEL) $(PROGRAM_FILES) $(ARCHIVE) $(COMPILE_COMMANDS) ## kernel, programs, boot archive, compile_commands.json
 

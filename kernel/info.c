@@ -58,13 +58,13 @@ static void describe_system(struct info_system *out)
 
 static err_t describe_cpu(uint32_t index, struct info_cpu *out)
 {
-	const struct cpu *cpu = &cpus[index];
-	struct door_counts doors = door_counts_of(index);
-	const struct cpu_counters *counters = &cpu->counters;
-	const struct mm_counters *memory = &mm_counters[index];
-
 	if (index >= cpu_count())
 		return ERR_NOT_FOUND;
+	const struct cpu *cpu = &cpus[index];
+	const struct cpu_counters *counters = &cpu->counters;
+	const struct mm_counters *memory = &mm_counters[index];
+	struct door_counts doors = door_counts_of(index);
+
 	*out = (struct info_cpu){
 		.apic_id = cpu->apic_id,
 		.node = cpu->node,

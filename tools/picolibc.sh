@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # picolibc.sh - fetches, checks and builds picolibc, and prints the folder where it is installed (include/, lib/).
 #
-# Source, first that works: PICOLIBC=/path/to/tarball; the cache; Debian's source archive, through an apt folder of our
-# own that takes the archive's address from the machine's apt sources and leaves the system's configuration alone;
-# upstream's release. Whatever the way, the tarball must be one whose SHA-256 is pinned below.
+# Source, first that works: PICOLIBC=/path/to/tarball; the cache; Debian's source archive (tools/debian-source); upstream's
+# release. Whatever the way, the tarball must be one whose SHA-256 is pinned below.
 # Cache: ${XDG_CACHE_HOME:-~/.cache}/lintel/picolibc-<hash of version, options, compiler and this recipe>.
 set -euo pipefail
 
@@ -12,7 +11,6 @@ version=1.8.10
 suite=trixie
 # Debian's orig tarball, and upstream's release tarball.
 pins="d1fc2a20f217472f8d9da084a519a25678e8d91852a41c7f3f1840d3508f7163"
-mirror=http://deb.debian.org/debian
 upstream=https://github.com/picolibc/picolibc/releases/download/$version/picolibc-$version.tar.xz
 
 cc=${PICOLIBC_CC:-gcc}
@@ -40,31 +38,10 @@ is_pinned() {
 	return 1
 }
 
-# The archive that this machine's apt uses, if it is Debian's; else Debian's own address.
-archive_address() {
-	local found
-	# shellcheck disable=SC2016
-	found=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-		grep -E '/debian/?$' | head -1) || true
-	echo "${found:-$mirror}"
-}
-
 fetch_from_debian() {
-	command -v apt-get >/dev/null || return 1
-	local own=$work/apt keyring=/usr/share/keyrings/debian-archive-keyring.gpg signed=
-	mkdir -p "$own/state/lists/partial" "$own/cache/archives/partial"
-	[ ! -f $keyring ] || signed="[signed-by=$keyring] "
-	echo "deb-src $signed$(archive_address) $suite main" >"$own/sources.list"
-	local set=(-q -o Dir::Etc::SourceList="$own/sources.list" -o Dir::Etc::SourceParts=/dev/null
-		-o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
-		-o Dir::State="$own/state" -o Dir::State::status=/dev/null -o Dir::Cache="$own/cache"
-		-o APT::Sandbox::User=root -o Acquire::Languages=none)
-	apt-get "${set[@]}" update >"$work/apt.log" 2>&1 || return 1
-	(cd "$own" && apt-get "${set[@]}" source --download-only --tar-only "picolibc" >>"$work/apt.log" 2>&1) || return 1
-	local file
-	file=$(echo "$own"/picolibc_"$version".orig.tar.*)
-	[ -f "$file" ] || return 1
-	keep "$file"
+	local file=picolibc_$version.orig.tar.gz
+	file=$("$(dirname "$0")/debian-source" $suite picolibc "$file" "${pins%% *}" 2>/dev/null) || return 1
+	cp "$file" "$work/debian" && keep "$work/debian"
 }
 
 fetch_from_upstream() {

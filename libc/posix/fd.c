@@ -12,6 +12,7 @@
 #include "core/sys.h"
 #include "posix/file.h"
 #include "posix/hold.h"
+#include "posix/record_lock.h"
 
 struct fd_slot fd_slots[FD_MAX];
 
@@ -262,10 +263,16 @@ static int set_flags(struct file *file, int flags)
 
 int fcntl(int fd, int command, ...)
 {
+	bool locks = command == F_GETLK || command == F_SETLK || command == F_SETLKW;
+	struct flock *lock = NULL;
+	int argument = 0;
 	va_list list;
 
 	va_start(list, command);
-	int argument = command == F_GETFD || command == F_GETFL ? 0 : va_arg(list, int);
+	if (locks)
+		lock = va_arg(list, struct flock *);
+	else if (command != F_GETFD && command != F_GETFL)
+		argument = va_arg(list, int);
 	va_end(list);
 	struct file *file = file_get(fd);
 	if (file == NULL)
@@ -287,6 +294,11 @@ int fcntl(int fd, int command, ...)
 		break;
 	case F_SETFL:
 		result = set_flags(file, argument);
+		break;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+		result = record_lock(file, command, lock);
 		break;
 	default:
 		result = fail_errno(EINVAL);

@@ -43,6 +43,12 @@ class Boots(unittest.TestCase):
     def test_many_cpus(self):
         self.reaches_shell("16-cpus", CPUS="16")
 
+    def test_counters_of_one_cpu(self):
+        """Asking for a CPU that is not there is refused, not looked up."""
+        result = boot("boots-counters", "counters", CPUS="1")
+        self.assertFalse(result.panic(), result.why())
+        self.assertIn("door calls", result.output)
+
     def test_failed_command_is_told(self):
         result = boot("boots-false", "cat /tmp/there-is-no-such-file")
         self.assertFalse(result.panic(), result.why())

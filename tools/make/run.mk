@@ -36,6 +36,6 @@ doctor-run:
 	$(Q)tools/doctor --install run
 
 doctor-test:
-	$(Q)tools/doctor --install run test model
+	$(Q)tools/doctor --install run test model interop
 
 .PHONY: run trace debug doctor doctor-run doctor-test

@@ -100,8 +100,11 @@ class CountingResult(unittest.TextTestResult):
 
 
 def run_unittests(folder, options, results):
-    if not glob.glob(os.path.join(folder, "test_*.py")):
+    tests = glob.glob(os.path.join(folder, "test_*.py"))
+    if not tests:
         return
+    for path in tests:  # another folder's test of the same name is another test
+        sys.modules.pop(os.path.basename(path)[:-3], None)
     sys.path.insert(0, os.path.abspath(folder))
     log = os.path.join(options.build, "test", results.part + ".log")
     os.makedirs(os.path.dirname(log), exist_ok=True)
