@@ -79,6 +79,27 @@ err_t sys_process_grant(handle_t process_handle, handle_t handle, uint32_t right
 	return err;
 }
 
+err_t sys_process_grant_many(handle_t process_handle, struct grant_item __user *user_items, uint32_t count)
+{
+	struct grant_item items[GRANT_ITEMS_MAX];
+	struct process *process;
+	err_t err;
+
+	if (count == 0 || count > GRANT_ITEMS_MAX)
+		return ERR_ARGS;
+	err = copy_from_user(items, user_items, count * sizeof(items[0]));
+	if (err == OK) /* now, while nothing has happened: can the answer be written? */
+		err = copy_to_user(user_items, items, count * sizeof(items[0]));
+	if (err == OK)
+		err = process_get(process_handle, RIGHT_MANAGE, &process);
+	if (err != OK)
+		return err;
+	for (uint32_t i = 0; i < count && err == OK; i++)
+		err = grant(process, items[i].handle, items[i].rights, &items[i].theirs);
+	object_unref(&process->object);
+	return err == OK ? copy_to_user(user_items, items, count * sizeof(items[0])) : err;
+}
+
 err_t sys_process_start(handle_t process_handle, handle_t thread_handle, uint64_t entry, uint64_t stack,
 			uint64_t argument)
 {

@@ -76,11 +76,12 @@ static err_t block_alloc(struct account *account, struct thread **out)
 {
 	struct thread_block *block;
 	paddr_t frame;
-	err_t err = frame_alloc_zeroed(account, &frame);
+	err_t err = frame_alloc(account, &frame);
 
 	if (err != OK)
 		return err;
 	block = phys_to_virt(frame);
+	__builtin_memset(&block->thread, 0, sizeof(block->thread)); /* the FPU area is arch_thread_prepare's */
 	object_init(&block->thread.object, &thread_class);
 	block->thread.context.fpu = block->fpu;
 	block->thread.state = THREAD_NEW;

@@ -2,18 +2,15 @@
 /* startup_check.c - checks a startup block before anything follows its offsets. */
 #include "core/startup_check.h"
 
-#include <string.h>
-
 static bool range_ok(const struct startup_block *block, uint32_t offset, uint64_t count, uint64_t each)
 {
 	return offset <= block->bytes && count * each <= block->bytes - offset;
 }
 
+/* It ends in the block, because the block's last byte is 0. */
 static bool string_ok(const struct startup_block *block, uint32_t offset)
 {
-	if (offset >= block->bytes)
-		return false;
-	return memchr((const char *)block + offset, 0, block->bytes - offset) != NULL;
+	return offset < block->bytes;
 }
 
 static bool table_ok(const struct startup_block *block, uint32_t offset, uint32_t count)
@@ -50,6 +47,8 @@ err_t startup_check(const struct startup_block *block, size_t mapped_bytes)
 {
 	if (mapped_bytes < sizeof(*block) || block->magic != STARTUP_MAGIC || block->version != STARTUP_VERSION ||
 		block->bytes < sizeof(*block) || block->bytes > STARTUP_BYTES_MAX || block->bytes > mapped_bytes)
+		return ERR_BAD_FORMAT;
+	if (((const char *)block)[block->bytes - 1] != 0)
 		return ERR_BAD_FORMAT;
 	if (!table_ok(block, block->argv_offset, block->argc) || !table_ok(block, block->env_offset, block->envc) ||
 		!table_ok(block, block->names_offset, block->names) || !string_ok(block, block->cwd_offset) ||

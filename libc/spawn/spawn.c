@@ -19,6 +19,7 @@
 #define STACK_BYTES_DEFAULT (256u << 10)
 #define STACK_BYTES_MAX (1ull << 30)
 #define STACK_ALIGN 16u
+_Static_assert(STARTUP_HANDLES_MAX <= GRANT_ITEMS_MAX, "one call grants them all");
 #define OWN_HANDLES 4 /* process, thread, sysinfo, mounts' door */
 #define PROCESS_RIGHTS (RIGHT_MANAGE | RIGHT_READ | RIGHT_DUPLICATE)
 #define THREAD_RIGHTS (RIGHT_MANAGE | RIGHT_READ | RIGHT_DUPLICATE)
@@ -28,23 +29,36 @@
 struct spawning {
 	const struct spawn_request *request;
 	const char *name;
+	size_t name_bytes;
 	handle_t process;
 	handle_t thread;
 	struct block_builder block;
-	struct inherit inherit;
+	const struct inherit *inherit;
+	struct grant_item *items; /* one for each of the block's handles */
 	uint64_t entry;
 	uint64_t block_address; /* and the stack ends there */
 };
 
-static err_t give(struct spawning *spawn, handle_t handle, uint32_t rights, struct startup_handle *entry)
+/* Into the block now, into the child's table with all the others (grant_handles). */
+static err_t give(struct spawning *spawn, handle_t handle, uint32_t rights, const struct startup_handle *entry)
 {
-	uint64_t theirs;
-	err_t error = lintel_process_grant(spawn->process, handle, rights, &theirs);
+	uint32_t index = block_of(&spawn->block)->handles;
+	err_t error = block_add_handle(&spawn->block, entry);
 
-	if (error != OK)
-		return error;
-	entry->handle = (handle_t)theirs;
-	return block_add_handle(&spawn->block, entry);
+	if (error == OK)
+		spawn->items[index] = (struct grant_item){ .handle = handle, .rights = rights };
+	return error;
+}
+
+static err_t grant_handles(struct spawning *spawn)
+{
+	struct startup_block *block = block_of(&spawn->block);
+	struct startup_handle *entries = (struct startup_handle *)((char *)block + block->handles_offset);
+	err_t error = lintel_process_grant_many(spawn->process, spawn->items, block->handles);
+
+	for (uint32_t i = 0; i < block->handles && error == OK; i++)
+		entries[i].handle = spawn->items[i].theirs;
+	return error;
 }
 
 static err_t give_requested(struct spawning *spawn, const struct spawn_handle *wanted)
@@ -72,12 +86,12 @@ static err_t give_mounts(struct spawning *spawn)
 	struct startup_handle door = { .kind = STARTUP_SERVICE };
 	err_t error = OK;
 
-	for (uint32_t i = 0; i < spawn->inherit.mount_count && error == OK; i++)
-		error = give_mount(spawn, spawn->inherit.mounts[i]);
-	if (error != OK || spawn->inherit.mounts_door == HANDLE_NONE)
+	for (uint32_t i = 0; i < spawn->inherit->mount_count && error == OK; i++)
+		error = give_mount(spawn, spawn->inherit->mounts[i]);
+	if (error != OK || spawn->inherit->mounts_door == HANDLE_NONE)
 		return error;
 	error = block_add_name(&spawn->block, MOUNTS_DOOR_NAME, &door.argument);
-	return error != OK ? error : give(spawn, spawn->inherit.mounts_door, RIGHTS_SAME, &door);
+	return error != OK ? error : give(spawn, spawn->inherit->mounts_door, RIGHTS_SAME, &door);
 }
 
 static err_t give_handles(struct spawning *spawn)
@@ -93,13 +107,13 @@ static err_t give_handles(struct spawning *spawn)
 		error = give(spawn, process_sysinfo_handle(), SYSINFO_RIGHTS, &sysinfo);
 	if (error == OK)
 		error = give_mounts(spawn);
-	for (uint32_t i = 0; i < spawn->inherit.fd_count && error == OK; i++) {
-		struct inherited_fd *fd = &spawn->inherit.fds[i];
+	for (uint32_t i = 0; i < spawn->inherit->fd_count && error == OK; i++) {
+		const struct inherited_fd *fd = &spawn->inherit->fds[i];
 		error = give(spawn, fd->session, RIGHTS_SAME, &fd->entry);
 	}
 	for (uint32_t i = 0; i < request->handle_count && error == OK; i++)
 		error = give_requested(spawn, &request->handles[i]);
-	return error;
+	return error == OK ? grant_handles(spawn) : error;
 }
 
 /* The stack, and above it, from the middle of a page on, the startup block: one mapping, and mostly one page, for both. */
@@ -138,7 +152,7 @@ static err_t map_sysinfo(struct spawning *spawn)
 /* Fill the new process and start it; on failure it is left for the caller to close. */
 static err_t populate(struct spawning *spawn, struct image *image)
 {
-	err_t error = lintel_thread_create(spawn->process, spawn->name, strnlen(spawn->name, 31), &spawn->thread);
+	err_t error = lintel_thread_create(spawn->process, spawn->name, spawn->name_bytes, &spawn->thread);
 
 	if (error != OK)
 		return error;
@@ -172,7 +186,7 @@ static err_t begin_block(struct spawning *spawn, char *buffer)
 	const struct spawn_request *request = spawn->request;
 	char cwd[PATH_BYTES_MAX + 1];
 	char *const only_name[] = { (char *)(uintptr_t)spawn->name, NULL };
-	const struct inherit *inherit = &spawn->inherit;
+	const struct inherit *inherit = spawn->inherit;
 
 	cwd_copy(cwd);
 	if (request->handle_count > STARTUP_HANDLES_MAX)
@@ -197,7 +211,7 @@ static err_t create(struct spawning *spawn, struct image *image, handle_t *proce
 	if (error != OK)
 		goto free_buffer;
 	uint64_t limit = request->memory_limit_pages != 0 ? request->memory_limit_pages : UINT64_MAX;
-	error = lintel_process_create(lintel_process(), spawn->name, strnlen(spawn->name, 31), limit, &spawn->process);
+	error = lintel_process_create(lintel_process(), spawn->name, spawn->name_bytes, limit, &spawn->process);
 	if (error != OK)
 		goto free_buffer;
 	error = populate(spawn, image);
@@ -214,18 +228,19 @@ free_buffer:
 
 err_t lintel_spawn(const struct spawn_request *request, handle_t *process)
 {
-	struct spawning spawn; /* large: what is not set here is set before it is read */
+	struct inherit inherit;
+	struct grant_item items[STARTUP_HANDLES_MAX];
+	struct spawning spawn = { .request = request, .name = process_name(request), .inherit = &inherit, .items = items };
 	struct image image;
 	err_t error = image_load(request, &image);
 
 	if (error != OK)
 		return error;
-	spawn.request = request;
-	spawn.name = process_name(request);
-	error = inherit_collect(request, &spawn.inherit);
+	spawn.name_bytes = strnlen(spawn.name, 31);
+	error = inherit_collect(request, &inherit);
 	if (error == OK) {
 		error = create(&spawn, &image, process);
-		inherit_release(&spawn.inherit);
+		inherit_release(&inherit);
 	}
 	image_release(&image);
 	return error;

@@ -213,6 +213,37 @@ static void a_long_chain_falls_at_once(void)
 	CHECK_EQUAL(lintel_handle_close(first), OK);
 }
 
+static void grants_go_in_order(void)
+{
+	struct grant_item items[3] = { { .rights = RIGHTS_SAME }, { .rights = RIGHTS_SAME }, { .rights = RIGHT_WAIT } };
+	struct info_process info;
+	handle_t process, event, kept;
+	uint64_t copy;
+
+	CHECK_EQUAL(lintel_process_create(lintel_process(), "x", 1, 64, &process), OK);
+	CHECK_EQUAL(lintel_event_create(&event), OK);
+	CHECK_EQUAL(lintel_handle_duplicate(event, RIGHT_WAIT | RIGHT_DUPLICATE, &kept), OK); /* cannot be transferred */
+	for (int i = 0; i < 3; i++)
+		items[i].handle = event;
+	CHECK_EQUAL(lintel_process_grant_many(process, items, 3), OK);
+	CHECK(items[0].theirs != items[1].theirs && items[1].theirs != items[2].theirs && items[2].theirs != HANDLE_NONE);
+	items[1].handle = kept;
+	CHECK_EQUAL(lintel_process_grant_many(process, items, 3), ERR_DENIED);
+	CHECK_EQUAL(lintel_process_info(process, &info, sizeof(info)), OK);
+	CHECK_EQUAL(info.handles, 4); /* three, and the first of those that were refused */
+	items[1].handle = 12345;
+	CHECK_EQUAL(lintel_process_grant_many(process, &items[1], 1), ERR_BAD_HANDLE);
+	CHECK_EQUAL(lintel_process_grant_many(process, items, 0), ERR_ARGS);
+	CHECK_EQUAL(lintel_process_grant_many(process, items, GRANT_ITEMS_MAX + 1), ERR_ARGS);
+	CHECK_EQUAL(lintel_process_grant_many(process, (void *)0x1000, 1), ERR_FAULT);
+	CHECK_EQUAL(lintel_process_kill(process, 0), OK);
+	CHECK_EQUAL(lintel_process_grant_many(process, items, 1), ERR_BAD_STATE);
+	CHECK_EQUAL(lintel_process_grant(process, event, RIGHTS_SAME, &copy), ERR_BAD_STATE);
+	CHECK_EQUAL(lintel_handle_close(kept), OK);
+	CHECK_EQUAL(lintel_handle_close(event), OK);
+	CHECK_EQUAL(lintel_handle_close(process), OK);
+}
+
 static void hostile_arguments_are_refused(void)
 {
 	struct info_process info;
@@ -239,6 +270,7 @@ int main(void)
 	CHECK_RUN(states_are_respected);
 	CHECK_RUN(a_ceiling_holds_for_children_too);
 	CHECK_RUN(a_long_chain_falls_at_once);
+	CHECK_RUN(grants_go_in_order);
 	CHECK_RUN(hostile_arguments_are_refused);
 	return check.failed;
 }

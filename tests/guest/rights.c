@@ -21,6 +21,7 @@ static const uint64_t good[SYSCALL_COUNT][6] = {
 	[SYSCALL_object_wait] = { 0, SIGNAL_USER_MASK, 0 },
 	[SYSCALL_process_create] = { 0, POINTER, 4, 64 },
 	[SYSCALL_process_grant] = { 0, 0, RIGHTS_SAME },
+	[SYSCALL_process_grant_many] = { 0, POINTER, 1 },
 	[SYSCALL_process_start] = { 0, 0, BARE_CODE, BARE_CODE, 0 },
 	[SYSCALL_process_info] = { 0, POINTER, 64 },
 	[SYSCALL_process_open] = { 0, 1 },

@@ -41,6 +41,7 @@ struct startup_handle {
 	uint64_t flags;    /* STARTUP_FD: open flags, enum fs_open_flag */
 };
 
+/* Its last byte is 0, so that each string in it ends. */
 struct startup_block {
 	uint64_t magic;
 	uint32_t version;

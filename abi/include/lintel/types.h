@@ -105,6 +105,14 @@ enum resource_kind {
  * 14). */
 #define EXIT_STATUS_FAULT (-100)
 
+/* One entry of process_grant_many. */
+struct grant_item {
+	handle_t handle;
+	uint32_t rights; /* RIGHTS_SAME keeps them */
+	handle_t theirs; /* out: its number in the process's table */
+};
+#define GRANT_ITEMS_MAX 64
+
 /* One entry of object_wait_many. */
 struct wait_item {
 	handle_t handle;

@@ -67,12 +67,8 @@ void fpu_load_control(void)
 
 void fpu_area_init(void *area)
 {
-	const uint64_t *from = (const uint64_t *)(const void *)&fpu_initial;
-	uint64_t *to = area;
-
 	ASSERT(((uint64_t)area & 63) == 0);
-	for (uint32_t i = 0; i < sizeof(fpu_initial) / sizeof(*to); i++)
-		to[i] = from[i];
+	__builtin_memcpy(area, &fpu_initial, sizeof(fpu_initial));
 }
 
 static inline uint32_t mask_low(void)

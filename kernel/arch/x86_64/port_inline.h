@@ -36,7 +36,7 @@ static inline paddr_t virt_to_phys(const void *direct_map_address)
 	return PADDR(address - DIRECT_MAP_BASE);
 }
 
-static inline uint64_t interrupts_off(void)
+static inline MUST_USE uint64_t interrupts_off(void)
 {
 	return arch_irq_save();
 }
@@ -68,7 +68,7 @@ static inline void spin_unlock(struct spinlock *lock) TA_RELEASE(lock) TA_NONE
 	__atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
 
-static inline uint64_t spin_lock_irq(struct spinlock *lock) TA_ACQUIRE(lock) TA_NONE
+static inline MUST_USE uint64_t spin_lock_irq(struct spinlock *lock) TA_ACQUIRE(lock) TA_NONE
 {
 	uint64_t interrupts = arch_irq_save();
 
