@@ -41,15 +41,11 @@ void mount_drop(struct mount *mount)
 	early_free(mount);
 }
 
-err_t mount_session(struct mount *mount, handle_t *out)
+err_t mount_connect(struct mount *mount, handle_t *out)
 {
-	handle_t session = __atomic_load_n(&mount->session, __ATOMIC_ACQUIRE);
+	handle_t session;
 	err_t error = OK;
 
-	if (likely(session != HANDLE_NONE)) {
-		*out = session;
-		return OK;
-	}
 	lock_acquire(&mount->connecting);
 	if (mount->session == HANDLE_NONE) {
 		error = fs_connect(mount->door, &session);

@@ -44,12 +44,29 @@ void place_drop(struct place *place);
  * that a link leads out of the file system (the links are followed now, the last name's only if `follow`), or that its
  * server has died and there is another one. Where the place cannot be found any more, *error is why. place_drop is due
  * in any case. */
-bool place_again(struct place *place, bool follow, err_t *error);
+bool place_failed(struct place *place, bool follow, err_t *error); /* place_again, where *error is not OK */
+
+static inline bool place_again(struct place *place, bool follow, err_t *error)
+{
+	return unlikely(*error != OK) && place_failed(place, follow, error);
+}
+
 bool places_again(struct place *a, struct place *b, err_t *error); /* for two; last names are not followed */
 
 struct mount *mount_reference(struct mount *mount);
 void mount_drop(struct mount *mount); /* NULL is fine */
-MUST_USE err_t mount_session(struct mount *mount, handle_t *out);
+MUST_USE err_t mount_connect(struct mount *mount, handle_t *out);
+
+/* The session, which is made at the first use. */
+static inline MUST_USE err_t mount_session(struct mount *mount, handle_t *out)
+{
+	handle_t session = __atomic_load_n(&mount->session, __ATOMIC_ACQUIRE);
+
+	if (unlikely(session == HANDLE_NONE))
+		return mount_connect(mount, out);
+	*out = session;
+	return OK;
+}
 
 /* The mount that serves `path`, referenced; NULL when none does. */
 struct mount *mount_of(const char *path, const char **rest);

@@ -193,9 +193,9 @@ static err_t place_renew(struct place *place)
 	return place_enter(place);
 }
 
-bool place_again(struct place *place, bool follow, err_t *error)
+bool place_failed(struct place *place, bool follow, err_t *error)
 {
-	if (likely(*error == OK) || place->mount == NULL)
+	if (place->mount == NULL)
 		return false;
 	if (*error == ERR_CROSS_DEVICE) {
 		*error = place->resolved++ < RESOLVED_MAX ? place_resolve(place, follow) : ERR_TOO_DEEP;
