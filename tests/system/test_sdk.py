@@ -9,6 +9,9 @@ from testing.boots import boot, build_folder, test_folder
 PROGRAM = r"""
 #include <stdio.h>
 #include <string.h>
+#if defined(__linux__) || !defined(__lintel__) || !defined(__unix__)
+#error "the program is told that it is for another system"
+#endif
 int main(int argc, char **argv)
 {
 	printf("program %d %s\n", argc, argc > 1 ? argv[1] : "-");
@@ -30,7 +33,7 @@ class Sdk(unittest.TestCase):
         with open(source, "w", encoding="utf-8") as file:
             file.write(PROGRAM)
         subprocess.run([os.path.join(sdk, "bin/lintel-cc"), "-O2", "-Wall", "-Werror", source, "-o",
-                        os.path.join(cls.extra, "prog")], check=True)
+                        os.path.join(cls.extra, "prog"), "-lm", "-lpthread", "-lrt"], check=True)
         with open(os.path.join(cls.extra, "sub/text"), "w", encoding="utf-8") as file:
             file.write("a line of text\n")
         subprocess.run(make + ["BUILD=" + build, "EXTRA=" + cls.extra, "iso", "esp"], check=True,

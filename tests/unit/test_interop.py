@@ -38,9 +38,10 @@ class Interop(unittest.TestCase):
         program = programs.Speedtest("", 5)
         program.on_host = lambda arguments: HASH
         good = f"       TOTAL.......................................................    3.935s\n{HASH}"
-        self.assertIn("3.935 s", program.judge(good))
-        self.refuses(program, good.replace("2ef3", "2ef4"))
-        self.refuses(program, good.replace(HASH, ""))
+        self.assertIn("3.935 s with WAL", program.judge(good * 3))
+        self.refuses(program, good * 2)
+        self.refuses(program, good * 2 + good.replace("2ef3", "2ef4"))
+        self.refuses(program, good * 2 + good.replace(HASH, ""))
 
     def test_fuzzcheck(self):
         program = programs.Fuzzcheck("", ["fuzzdata3.db", "fuzzdata4.db"])
