@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* handle.c - tables of handles.
  *
- * I1  used + listed + fresh slots = slots in the pages that are there, less index 0, which is never given out. Slots from
- *     table->fresh on were never given out: nobody has written them yet, and nobody looks at them.
+ * I1  used + listed + fresh slots = slots in the pages that are there, less index 0, which is never given out. Slots
+ *     from table->fresh on were never given out: nobody has written them yet, and nobody looks at them.
  * I2  A slot that is in use holds one reference and one handle count on its object.
  * I3  Nothing is dropped under the table's lock: closing can end a process, which closes its handles. */
 #include "kernel/handle.h"

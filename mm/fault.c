@@ -240,7 +240,7 @@ static err_t fault_tree(const struct fault *fault) TA_NONE
 	bits = leaf_bits(fault, present & VMO_PAGE_WRITE, level);
 	frame = present & PTE_ADDRESS & ~(level_bytes(level) - 1);
 	err = installed(fault, entry, frame | bits | touched_bits(fault, bits), level);
-	if (level == 1 && !fresh) /* who fills memory is not shown what others have filled: it costs him more than it saves */
+	if (level == 1 && !fresh) /* who fills memory has hardly any neighbours that others have filled */
 		fault_around(fault, leaf, entry);
 	spin_unlock(&leaf->lock);
 	return err;

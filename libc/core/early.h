@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* early.h - memory for the mounts, files and locks that a process is born with: a small arena in .bss, so that a program that
- * never asks for memory gets no heap, which would cost it more than all else that happens before main. Private to libc. */
+/* early.h - memory for the mounts, files and locks that a process is born with: a small arena in .bss, so that a
+ * program that never asks for memory gets no heap, which would cost it more than all else that happens before main.
+ * Private to libc. */
 #pragma once
 
 #include <lintel/compiler.h>

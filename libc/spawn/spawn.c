@@ -116,7 +116,8 @@ static err_t give_handles(struct spawning *spawn)
 	return error == OK ? grant_handles(spawn) : error;
 }
 
-/* The stack, and above it, from the middle of a page on, the startup block: one mapping, and mostly one page, for both. */
+/* The stack, and above it, from the middle of a page on, the startup block: one mapping for both, and mostly one page
+ * that is touched. */
 static err_t map_stack(struct spawning *spawn)
 {
 	struct startup_block *block = block_of(&spawn->block);

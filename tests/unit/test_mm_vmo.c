@@ -293,8 +293,8 @@ static void copies_under_mappings(void **state)
 	host_enter(space);
 	for (uint32_t i = 0; i < 2; i++) {
 		assert_ok(vmo_copy(parent, 2 * MIB, 2 * MIB, 4 * MIB, &account, &copy[i]));
-		assert_ok(space_map(space, copy[i], 0, 4 * MIB, VADDR(0x40000000 + i * 8 * MIB), RW | SPACE_FIXED | SPACE_POPULATE,
-			RIGHTS_RWX, &at));
+		assert_ok(space_map(space, copy[i], 0, 4 * MIB, VADDR(0x40000000 + i * 8 * MIB),
+			RW | SPACE_FIXED | SPACE_POPULATE, RIGHTS_RWX, &at));
 		assert_ok(host_read_fault(space, at.v + MIB, &value, &request));
 		assert_int_equal(value, 42);
 		assert_ok(host_write_fault(space, at.v + MIB, 43 + i, &request));
