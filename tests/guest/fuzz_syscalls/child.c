@@ -34,7 +34,8 @@ static bool gives_a_handle(uint64_t number)
 	switch (number) {
 	case SYSCALL_handle_duplicate: case SYSCALL_process_create: case SYSCALL_process_open:
 	case SYSCALL_thread_create: case SYSCALL_event_create: case SYSCALL_vmo_create: case SYSCALL_vmo_create_pager:
-	case SYSCALL_vmo_create_physical: case SYSCALL_vmo_slice: case SYSCALL_vmo_copy: case SYSCALL_door_create: case SYSCALL_door_mint:
+	case SYSCALL_vmo_create_physical: case SYSCALL_vmo_slice: case SYSCALL_vmo_copy: case SYSCALL_door_create:
+	case SYSCALL_door_mint:
 	case SYSCALL_interrupt_create: case SYSCALL_resource_create: case SYSCALL_zone_open:
 		return true;
 	default:
