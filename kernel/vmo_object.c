@@ -50,7 +50,7 @@ void vmo_object_init(void)
 
 err_t vmo_object_create(struct vmo *vmo, struct vmo_object **out)
 {
-	struct vmo_object *object = pool_alloc(&vmo_object_pool);
+	struct vmo_object *object = pool_alloc_raw(&vmo_object_pool); /* all members are set below */
 
 	if (object == NULL) {
 		vmo_unref(vmo);
