@@ -48,6 +48,7 @@ def main():
             verdict = f"FAILED  {error}"
             good = False
         lines.append(f"  {program.name:11} {verdict} ({time.monotonic() - started:.0f} s in all)")
+        print(lines[-1], flush=True)
     print("interop: programs from Debian's source packages, unchanged, on pmfs\n" + "\n".join(lines))
     return 0 if good else 1
 
