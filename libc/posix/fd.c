@@ -10,6 +10,7 @@
 
 #include "core/sys.h"
 #include "posix/file.h"
+#include "posix/file_lock.h"
 #include "posix/hold.h"
 
 struct fd_slot fd_slots[FD_MAX];
@@ -149,8 +150,10 @@ int fd_replace(int fd, struct file *file, bool close_on_exec)
 	__atomic_store_n(&fd_slots[fd].file, file, __ATOMIC_RELAXED);
 	fd_slots[fd].close_on_exec = close_on_exec;
 	lock_release(&fd_slots[fd].lock);
-	if (before != NULL)
+	if (before != NULL) {
+		record_locks_end(before);
 		file_drop(before);
+	}
 	return fd;
 }
 
@@ -215,6 +218,7 @@ int close(int fd)
 	}
 	if (file == NULL)
 		return fail_errno(EBADF);
+	record_locks_end(file);
 	file_drop(file);
 	return 0;
 }
@@ -261,10 +265,16 @@ static int set_flags(struct file *file, int flags)
 
 int fcntl(int fd, int command, ...)
 {
+	bool locks = command == F_GETLK || command == F_SETLK || command == F_SETLKW;
+	struct flock *lock = NULL;
+	int argument = 0;
 	va_list list;
 
 	va_start(list, command);
-	int argument = command == F_GETFD || command == F_GETFL ? 0 : va_arg(list, int);
+	if (locks)
+		lock = va_arg(list, struct flock *);
+	else if (command != F_GETFD && command != F_GETFL)
+		argument = va_arg(list, int);
 	va_end(list);
 	struct file *file = file_get(fd);
 	if (file == NULL)
@@ -286,6 +296,11 @@ int fcntl(int fd, int command, ...)
 		break;
 	case F_SETFL:
 		result = set_flags(file, argument);
+		break;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+		result = record_lock(file, command, lock);
 		break;
 	default:
 		result = fail_errno(EINVAL);

@@ -37,7 +37,8 @@ static bool name_read(const char path[FOLDER_ROOM], struct folder *f, uint64_t i
 	body->size = (uint32_t)st.st_size;
 	body->mode = st.st_mode & 07777;
 	int fd = open(name, O_RDONLY);
-	const bool good = fd >= 0 && st.st_size <= BODY_BYTES_MAX && read(fd, body->bytes, body->size) == (ssize_t)body->size;
+	const bool good = fd >= 0 && st.st_size <= BODY_BYTES_MAX &&
+			read(fd, body->bytes, body->size) == (ssize_t)body->size;
 	return close(fd) == 0 && good;
 }
 
@@ -68,7 +69,8 @@ static bool folder_read(const char path[FOLDER_ROOM], struct folder *f)
 	return entries == 0;
 }
 
-/* Bytes of the body on media against two states: each is of one of them. Stores through a mapping may be of single bytes. */
+/* Bytes of the body on media against two states: each is of one of them. Stores through a mapping may be of single
+ * bytes. */
 static bool bytes_fit(const struct body *media, const struct body *before, const struct body *after)
 {
 	const uint32_t least = before->size < after->size ? before->size : after->size;

@@ -74,8 +74,9 @@ static void step_on_file(const struct folder *f, struct step *step, uint64_t *st
 struct step step_next(const struct folder *f, uint64_t seed, uint32_t worker, uint64_t number)
 {
 	uint64_t state = mixed(seed) ^ mixed(number * COLD_WORKERS_MAX + worker);
-	struct step step = { .a = draw(&state, NAMES), .bytes = 1 + draw(&state, WRITE_BYTES_MAX), .pattern = mixed(state) };
+	struct step step = { .a = draw(&state, NAMES), .bytes = 1 + draw(&state, WRITE_BYTES_MAX) };
 
+	step.pattern = mixed(state);
 	if (draw(&state, 12) == 0) {
 		step.kind = STEP_FOLDER;
 		step.a %= FOLDERS;

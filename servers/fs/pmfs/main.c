@@ -8,6 +8,7 @@
 #include "fs/pmfs/pmfs.h"
 #include "kit/files.h"
 #include "kit/kit.h"
+#include "kit/lock_door.h"
 
 #include <lintel/fs_server.h>
 #include <lintel/pager_server.h>
@@ -22,6 +23,8 @@
 struct open_file {
 	struct inode *inode;
 	uint32_t flags;
+	uint64_t session; /* for its locks */
+	uint64_t number;
 };
 
 struct gate {
@@ -30,6 +33,7 @@ struct gate {
 
 static struct pmfs *fs;
 static struct kit_files files;
+static struct locks locks;
 static struct gate gate[CPUS_MAX];
 static _Atomic bool closing;
 static struct fs_statfs last_words; /* statfs after unmount */
@@ -38,6 +42,7 @@ static void file_close(void *file)
 {
 	struct open_file *open = file;
 
+	locks_close(&locks, pmfs_number(open->inode), open->session, open->number);
 	if (pmfs_count_open(open->inode, -1) == 0)
 		lease_maybe_drop(open->inode);
 	pmfs_close(fs, open->inode);
@@ -79,7 +84,7 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 
 	if (open == NULL)
 		return ERR_NO_MEMORY;
-	open->flags = flags;
+	*open = (struct open_file) { .flags = flags, .session = call->badge };
 	err_t err = pmfs_open(fs, name, flags, mode, &open->inode);
 	if (err != OK) {
 		free(open);
@@ -90,7 +95,9 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 	*type = pmfs_type_of(open->inode);
 	*inode = pmfs_number(open->inode);
 	err = kit_file_add(&files, call->badge, open, number);
-	if (err != OK)
+	if (err == OK)
+		open->number = *number;
+	else
 		file_close(open);
 	return err;
 }
@@ -281,6 +288,41 @@ static err_t op_seek(struct kit_call *call, uint64_t file, uint64_t offset, uint
 	return err;
 }
 
+static err_t op_lock(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t first, uint64_t last,
+		uint32_t holder, uint64_t *waits, handle_t *granted)
+{
+	const struct lock_range range = { first, last, kit_lock_type(flags), holder };
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = kit_lock(&locks, call, pmfs_number(open->inode), file, open->flags, flags, &range, waits, granted);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_lock_test(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t first, uint64_t last,
+		uint32_t *type, uint64_t *held_first, uint64_t *held_last, uint32_t *holder)
+{
+	const struct lock_range range = { .first = first, .last = last, .type = kit_lock_type(flags) };
+	struct lock_range found;
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = kit_lock_test(&locks, call, pmfs_number(open->inode), file, flags, &range, &found);
+	kit_file_put(&files, call->badge, file);
+	if (err != OK)
+		return err;
+	*type = found.type;
+	*held_first = found.first;
+	*held_last = found.last;
+	*holder = found.holder;
+	return OK;
+}
+
 static err_t op_link(struct kit_call *call, const char *from, const char *to)
 {
 	(void)call;
@@ -334,7 +376,8 @@ static const struct fs_ops ops = {
 	.fstat = op_fstat, .setattr = op_setattr, .setattr_path = op_setattr_path, .sync = op_sync,
 	.sync_all = op_sync_all, .unlink = op_unlink, .mkdir = op_mkdir, .rmdir = op_rmdir, .rename = op_rename,
 	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .seek = op_seek, .link = op_link,
-	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount, .lease = op_lease,
+	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount, .lease = op_lease, .lock = op_lock,
+	.lock_test = op_lock_test,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)
@@ -403,6 +446,7 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 		format |= strcmp(argv[i], "format") == 0 || strcmp(argv[i], "pmfs=format") == 0;
+	locks_init(&locks);
 	if (kit_prepare(&server) != OK || mount_zone(format, &zone) != OK)
 		return 1;
 	err_t err = kit_files_init(&files, file_close);
