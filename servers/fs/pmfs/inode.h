@@ -124,6 +124,8 @@ const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode);
 /* A reference on an inode that is on media and not free. ERR_CORRUPT (also: a name that leads to a
  * free inode). */
 MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
+/* The same for the attribute inode of `owner` (xattr.h), which nothing else may lead to. */
+MUST_USE err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t owner, struct inode **out);
 void inode_hold(struct inode *inode);
 /* The last one out writes late times; without links the inode and its blocks are freed. The inode
  * stays in DRAM until others want its place, also when it is free. No inode lock held. */
@@ -143,7 +145,7 @@ MUST_USE err_t inode_table_grow(struct pmfs *fs);
 /* No reference but the caller's. While the directories that name the inode are locked it stays so. */
 bool inode_is_alone(struct inode *inode);
 /* In a change: the inode is free afterwards. Once that is committed, inode_release gives back the
- * blocks that its last version had. */
+ * blocks that its last version had, and ends its attributes. */
 struct change;
 void inode_free_in(struct change *c, struct inode *inode);
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);

@@ -323,6 +323,59 @@ static err_t op_lock_test(struct kit_call *call, uint64_t file, uint32_t flags, 
 	return OK;
 }
 
+static err_t op_attribute_get(struct kit_call *call, uint64_t file, const char *name, void *value, size_t room,
+		uint64_t *bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_xattr_get(fs, open->inode, name, value, room, bytes);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_attribute_set(struct kit_call *call, uint64_t file, uint32_t flags, const char *name, const void *value,
+		size_t bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	if (flags & ~(uint32_t)(FS_ATTRIBUTE_CREATE | FS_ATTRIBUTE_REPLACE))
+		err = ERR_ARGS;
+	else
+		err = pmfs_xattr_set(fs, open->inode, name, value, bytes, flags);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_attribute_list(struct kit_call *call, uint64_t file, void *names, size_t room, uint64_t *bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_xattr_list(fs, open->inode, names, room, bytes);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_attribute_remove(struct kit_call *call, uint64_t file, const char *name)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_xattr_remove(fs, open->inode, name);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
 static err_t op_link(struct kit_call *call, const char *from, const char *to)
 {
 	(void)call;
@@ -377,7 +430,8 @@ static const struct fs_ops ops = {
 	.sync_all = op_sync_all, .unlink = op_unlink, .mkdir = op_mkdir, .rmdir = op_rmdir, .rename = op_rename,
 	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .seek = op_seek, .link = op_link,
 	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount, .lease = op_lease, .lock = op_lock,
-	.lock_test = op_lock_test,
+	.lock_test = op_lock_test, .attribute_get = op_attribute_get, .attribute_set = op_attribute_set,
+	.attribute_list = op_attribute_list, .attribute_remove = op_attribute_remove,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)

@@ -231,6 +231,9 @@ err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode
 {
 	err_t err = ERR_AGAIN;
 
+	if (flags & FS_OPEN_NAME_ONLY)
+		return flags & ~(uint32_t)(FS_OPEN_NAME_ONLY | FS_OPEN_NO_FOLLOW) ? ERR_ARGS
+				: pmfs_find(fs, path, !(flags & FS_OPEN_NO_FOLLOW), out);
 	for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
 		err = open_once(fs, path, flags, mode, out);
 	return err;
@@ -429,6 +432,21 @@ err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *
 	*bytes = p.used;
 	*next = p.next;
 	return OK;
+}
+
+err_t pmfs_find(struct pmfs *fs, const char *path, bool follow, struct inode **out)
+{
+	struct walk at;
+	err_t err = walk_path(fs, path, follow, &at);
+
+	if (err != OK)
+		return err;
+	if (at.inode == NULL)
+		err = ERR_NOT_FOUND;
+	else
+		*out = walk_take(&at);
+	walk_end(&at);
+	return err;
 }
 
 err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)

@@ -101,6 +101,19 @@ MUST_USE err_t pmfs_link(struct pmfs *fs, const char *from, const char *to);
 MUST_USE err_t pmfs_symlink(struct pmfs *fs, const char *target, const char *path);
 MUST_USE err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room, uint64_t *bytes);
 
+/* A reference on what has that name, a symbolic link itself unless `follow`; pmfs_close gives it back. */
+MUST_USE err_t pmfs_find(struct pmfs *fs, const char *path, bool follow, struct inode **out);
+
+/* Extended attributes: names of 1 to 255 bytes, values of at most 64 KiB. ERR_NO_ATTRIBUTE, ERR_EXISTS,
+ * ERR_NAME_TOO_LONG, ERR_TOO_BIG. *bytes is how much there is; nothing is copied if there is no room for it. */
+MUST_USE err_t pmfs_xattr_set(struct pmfs *fs, struct inode *inode, const char *name, const void *value, size_t bytes,
+		uint32_t flags);
+MUST_USE err_t pmfs_xattr_get(struct pmfs *fs, struct inode *inode, const char *name, void *value, size_t room,
+		uint64_t *bytes);
+MUST_USE err_t pmfs_xattr_remove(struct pmfs *fs, struct inode *inode, const char *name);
+/* The names, each with its NUL. */
+MUST_USE err_t pmfs_xattr_list(struct pmfs *fs, struct inode *inode, char *names, size_t room, uint64_t *bytes);
+
 /* Everything that can be checked: tables, trees, directories, link counts, free space. Each
  * finding goes to `say` (a line, with the path where there is one). OK, or ERR_CORRUPT. Nothing
  * may be open; changes nothing. */
