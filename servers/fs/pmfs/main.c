@@ -35,6 +35,7 @@ static struct pmfs *fs;
 static struct kit_files files;
 static struct locks locks;
 static struct gate gate[CPUS_MAX];
+static struct pmfs_user users[KIT_SESSIONS_MAX];
 static _Atomic bool closing;
 static struct fs_statfs last_words; /* statfs after unmount */
 
@@ -63,18 +64,50 @@ static err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, s
 	return ERR_DENIED;
 }
 
-static err_t op_connect(struct kit_call *call, handle_t *session)
+/* Whose a session is: set before its handle is given out, and read by every call. */
+static struct pmfs_user *session_user(uint64_t badge)
+{
+	return &users[badge % KIT_SESSIONS_MAX]; /* the index in files.c's table */
+}
+
+static err_t session_open(const struct pmfs_user *user, handle_t *session)
 {
 	uint64_t badge;
 	err_t err = kit_session_add(&files, &badge);
 
-	(void)call;
 	if (err != OK)
 		return err;
+	*session_user(badge) = *user;
 	err = kit_mint(badge, session);
 	if (err != OK)
 		kit_session_end(&files, badge);
 	return err;
+}
+
+static err_t op_connect(struct kit_call *call, handle_t *session)
+{
+	return session_open(session_user(call->badge), session);
+}
+
+static err_t op_connect_as(struct kit_call *call, uint32_t user, uint32_t group, const struct fs_groups *groups,
+		handle_t *session)
+{
+	const struct pmfs_user *own = session_user(call->badge);
+	struct pmfs_user next = { .user = user, .group = group, .groups = groups->count };
+
+	if (groups->count > FS_GROUPS_MAX)
+		return ERR_ARGS;
+	if (own->user != 0 && (user != own->user || group != own->group || groups->count != 0))
+		return ERR_NOT_OWNER;
+	memcpy(next.more, &groups->group0, sizeof(next.more));
+	return session_open(own->user != 0 ? own : &next, session);
+}
+
+static err_t op_identity(struct kit_call *call, uint32_t *user, uint32_t *group)
+{
+	*user = session_user(call->badge)->user;
+	*group = session_user(call->badge)->group;
+	return OK;
 }
 
 static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
@@ -186,6 +219,12 @@ static err_t op_sync_all(struct kit_call *call)
 {
 	(void)call;
 	return pmfs_sync_all(fs);
+}
+
+static err_t op_access(struct kit_call *call, uint32_t want, const char *name)
+{
+	(void)call;
+	return pmfs_access(fs, name, want);
 }
 
 static err_t op_unlink(struct kit_call *call, const char *name)
@@ -431,7 +470,8 @@ static const struct fs_ops ops = {
 	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .seek = op_seek, .link = op_link,
 	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount, .lease = op_lease, .lock = op_lock,
 	.lock_test = op_lock_test, .attribute_get = op_attribute_get, .attribute_set = op_attribute_set,
-	.attribute_list = op_attribute_list, .attribute_remove = op_attribute_remove,
+	.attribute_list = op_attribute_list, .attribute_remove = op_attribute_remove, .connect_as = op_connect_as,
+	.identity = op_identity, .access = op_access,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)
@@ -445,8 +485,12 @@ static const struct pager_ops pager = { .fault = op_fault };
 static err_t dispatch(struct kit_call *call)
 {
 	struct gate *here = &gate[kit_cpu() % CPUS_MAX];
+	struct pmfs_user user = { .user = 0 };
 	err_t err = ERR_BAD_STATE;
 
+	if (unlikely(call->badge != LEASE_BADGE && session_user(call->badge)->user != 0))
+		user = *session_user(call->badge); /* the session may end, and its place be another's, while we are here */
+	pmfs_act_as(&user);
 	atomic_fetch_add(&here->inside, 1);
 	if (!atomic_load(&closing) || call->in.word[0] == (FS_INTERFACE << 16 | FS_MESSAGE_statfs))
 		err = call->badge == LEASE_BADGE ? pager_dispatch(&pager, call) : fs_dispatch(&ops, call);

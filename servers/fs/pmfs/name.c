@@ -2,6 +2,7 @@
 /* name.c - what happens to names: open with create, mkdir, link, symlink, unlink, rmdir, readdir.
  * Each takes one change: the directory, the inode, and a word of a leaf. The directory is locked first. */
 #include "name.h"
+#include "access.h"
 #include "directory.h"
 #include "extent_tree.h"
 #include "name_cache.h"
@@ -47,6 +48,7 @@ static err_t inode_begin(struct change *c, struct inode *inode, struct inode *pa
 		.ctime = now,
 		.atime = now,
 	};
+	access_begin(next, parent);
 	inode->ragged = false;
 	if (what->target == NULL)
 		return OK;
@@ -90,6 +92,8 @@ static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct
 	struct change c;
 	err_t err = name_still_leads(at);
 
+	if (err == OK)
+		err = access_check(dir, ACCESS_WRITE | ACCESS_SEARCH);
 	if (err != OK)
 		return err;
 	change_begin(&c, dir->fs, false);
@@ -195,6 +199,9 @@ static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
 		return ERR_NOT_DIR;
 	if (type == PMFS_DIRECTORY && (flags & (FS_OPEN_WRITE | FS_OPEN_TRUNCATE | FS_OPEN_APPEND)))
 		return ERR_IS_DIR;
+	err_t err = access_open(inode, flags);
+	if (err != OK)
+		return err;
 	if ((flags & FS_OPEN_TRUNCATE) && (flags & FS_OPEN_WRITE) && pmfs_size(inode) != 0) {
 		const struct fs_setattr attr = { .set = FS_SET_SIZE };
 		return pmfs_setattr(fs, inode, &attr);
@@ -253,6 +260,8 @@ static err_t remove_locked(struct walk *at)
 	struct change c;
 	err_t err = name_still_leads(at);
 
+	if (err == OK)
+		err = access_remove(dir, inode);
 	if (err == OK && is_dir)
 		err = dir_empty(inode, &empty);
 	if (err != OK || !empty)
@@ -330,6 +339,8 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 	struct change c;
 	err_t err = name_still_leads(to);
 
+	if (err == OK)
+		err = access_check(dir, ACCESS_WRITE | ACCESS_SEARCH);
 	if (err == OK && inode->now.links == 0)
 		err = ERR_NOT_FOUND;
 	if (err == OK && inode->now.links == UINT32_MAX)
@@ -461,6 +472,18 @@ err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *
 	return err;
 }
 
+err_t pmfs_access(struct pmfs *fs, const char *path, uint32_t want)
+{
+	struct walk at;
+	err_t err = walk_path(fs, path, true, &at);
+
+	if (err != OK)
+		return err;
+	err = at.inode == NULL ? ERR_NOT_FOUND : access_ask(at.inode, want);
+	walk_end(&at);
+	return err;
+}
+
 err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setattr *attr)
 {
 	struct walk at;
@@ -468,7 +491,9 @@ err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setat
 
 	if (err != OK)
 		return err;
-	err = at.inode == NULL ? ERR_NOT_FOUND : pmfs_setattr(fs, at.inode, attr);
+	err = at.inode == NULL ? ERR_NOT_FOUND : access_check_unlocked(at.inode, attr->set & FS_SET_SIZE ? ACCESS_WRITE : 0);
+	if (err == OK)
+		err = pmfs_setattr(fs, at.inode, attr);
 	walk_end(&at);
 	return err;
 }

@@ -49,6 +49,17 @@ bool pmfs_was_scanned(const struct pmfs *fs); /* mount has looked at every inode
 uint64_t pmfs_blocks_free(struct pmfs *fs);
 void pmfs_statfs(struct pmfs *fs, struct fs_statfs *out);
 
+/* Whose the calls of this thread are from now on (access.h). The struct stays the caller's; NULL, or user 0: the
+ * superuser, which every thread starts as. */
+#define PMFS_GROUPS_MAX FS_GROUPS_MAX
+struct pmfs_user {
+	uint32_t user;
+	uint32_t group;
+	uint32_t groups; /* used in more[] */
+	uint32_t more[PMFS_GROUPS_MAX];
+};
+void pmfs_act_as(const struct pmfs_user *user);
+
 /* Opening takes a reference that pmfs_close gives back. */
 MUST_USE err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out);
 void pmfs_close(struct pmfs *fs, struct inode *inode);
@@ -92,6 +103,8 @@ MUST_USE err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t o
 		err_t (*use)(void *context, void *lease, const struct pmfs_run *run), void *context);
 
 MUST_USE err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out);
+/* May the user do that (4 read, 2 write, 1 execute or search)? ERR_DENIED. */
+MUST_USE err_t pmfs_access(struct pmfs *fs, const char *path, uint32_t want);
 MUST_USE err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setattr *attr);
 MUST_USE err_t pmfs_unlink(struct pmfs *fs, const char *path);
 MUST_USE err_t pmfs_mkdir(struct pmfs *fs, const char *path, uint32_t mode);

@@ -5,6 +5,7 @@
  * R2  Of two directories, an ancestor is locked before what lies below it; otherwise by number.
  * Then the moved and the
  *     replaced inode, by number. */
+#include "access.h"
 #include "directory.h"
 #include "name.h"
 
@@ -166,6 +167,20 @@ static err_t rename_change(struct rename *r, struct change *c)
 	return err;
 }
 
+/* A directory that gets another parent is written to: its ".." changes. */
+static err_t rename_allowed(const struct rename *r)
+{
+	const struct inode *moved = r->from.inode, *replaced = r->to.inode;
+	err_t err = access_remove(r->from.parent, moved);
+
+	if (err == OK)
+		err = replaced != NULL ? access_remove(r->to.parent, replaced)
+				: access_check(r->to.parent, ACCESS_WRITE | ACCESS_SEARCH);
+	if (err == OK && r->directory && r->from.parent != r->to.parent)
+		err = access_check(moved, ACCESS_WRITE);
+	return err;
+}
+
 /* Everything is locked. */
 static err_t rename_locked(struct rename *r)
 {
@@ -173,6 +188,8 @@ static err_t rename_locked(struct rename *r)
 	bool empty = true;
 	err_t err = names_still(r);
 
+	if (err == OK)
+		err = rename_allowed(r);
 	if (err == OK && r->to.inode != NULL && r->directory)
 		err = dir_empty(r->to.inode, &empty);
 	if (err != OK || !empty)

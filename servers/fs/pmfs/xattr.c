@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* xattr.c - extended attributes; see xattr.h. */
 #include "xattr.h"
+#include "access.h"
 #include "crc32c.h"
 #include "extent_tree.h"
 
@@ -380,9 +381,10 @@ err_t pmfs_xattr_set(struct pmfs *fs, struct inode *inode, const char *name, con
 	if (err != OK)
 		return err;
 	inode_lock_write(inode);
-	if (inode->now.attributes != 0)
+	err = access_check(inode, ACCESS_WRITE);
+	if (err == OK && inode->now.attributes != 0)
 		err = set_more(inode, &s, name, value, bytes, flags);
-	else
+	else if (err == OK)
 		err = flags & FS_ATTRIBUTE_REPLACE ? ERR_NO_ATTRIBUTE : set_first(inode, &s, name, value, bytes);
 	inode_unlock(inode);
 	search_end(&s);
@@ -426,8 +428,11 @@ err_t pmfs_xattr_remove(struct pmfs *fs, struct inode *inode, const char *name)
 	if (err != OK)
 		return err;
 	inode_lock_write(inode);
-	err = inode->now.attributes == 0 ? ERR_NO_ATTRIBUTE
-			: inode_get_attributes(fs, inode->now.attributes, inode->number, &attributes);
+	err = access_check(inode, ACCESS_WRITE);
+	if (err == OK && inode->now.attributes == 0)
+		err = ERR_NO_ATTRIBUTE;
+	if (err == OK)
+		err = inode_get_attributes(fs, inode->now.attributes, inode->number, &attributes);
 	if (err == OK) {
 		err = search_run(&s, fs, attributes, name, name_bytes, 0);
 		if (err == OK)
@@ -515,6 +520,8 @@ err_t pmfs_xattr_get(struct pmfs *fs, struct inode *inode, const char *name, voi
 	size_t name_bytes;
 	err_t err = name_check(name, &name_bytes);
 
+	if (err == OK)
+		err = access_check_unlocked(inode, ACCESS_READ);
 	if (err == OK)
 		err = read_with(fs, inode, read_value, &r);
 	if (err != OK || !r.found)
