@@ -315,6 +315,8 @@ err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool app
 		err = write_step(inode, offset + written, (const uint8_t *)data + written, bytes - written, &n);
 		written += n;
 	}
+	if (written != 0)
+		inode_changed(inode, FS_EVENT_MODIFY, NULL, 0);
 	inode_unlock(inode);
 	if (err != OK && (written == 0 || err != ERR_NO_SPACE))
 		return err;
@@ -399,6 +401,8 @@ err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr
 		err = file_resize(inode, attr->size);
 	if (err == OK)
 		err = attributes_set(inode, attr);
+	if (err == OK)
+		inode_changed(inode, attr->set & FS_SET_SIZE ? FS_EVENT_MODIFY : FS_EVENT_ATTRIBUTES, NULL, 0);
 	inode_unlock(inode);
 	return err;
 }

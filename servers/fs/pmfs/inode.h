@@ -89,6 +89,7 @@ struct pmfs {
 	struct inode *root;           /* [I] PMFS_INODE_ROOT */
 	struct cached_name *names;    /* [I] name_cache.h */
 	uint32_t names_mask;          /* [I] */
+	_Atomic uint32_t watched;     /* [a] see pmfs_watched */
 };
 
 /* The caller's CPU, below fs->cpus. */
@@ -157,6 +158,13 @@ void inode_settle(struct inode *inode);
 MUST_USE err_t inode_flush_times(struct inode *inode);
 /* Clients that hold a lease see the inode as it is now. Locked for writing. (file.c) */
 void inode_publish(struct inode *inode);
+
+/* Somebody may want to know (pmfs_options.changed). Locked for writing, after the commit. */
+static inline void inode_changed(const struct inode *inode, uint32_t events, const char *name, size_t name_bytes)
+{
+	if (unlikely(atomic_load_explicit(&inode->fs->watched, memory_order_relaxed) != 0))
+		inode->fs->options.changed(inode->number, events, name, name_bytes);
+}
 
 static inline void inode_lock_read(struct inode *inode)
 {

@@ -4,6 +4,7 @@
  * Unmount: `closing` is set, calls that are under way are waited for (a counter per CPU), then the
  * files are closed. */
 #include "fs/pmfs/lease.h"
+#include "fs/pmfs/notify.h"
 #include "fs/pmfs/pmem.h"
 #include "fs/pmfs/pmfs.h"
 #include "kit/files.h"
@@ -13,6 +14,7 @@
 #include <lintel/fs_server.h>
 #include <lintel/pager_server.h>
 #include <lintel/process.h>
+#include <lintel/syscalls.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ struct open_file {
 	uint32_t flags;
 	uint64_t session; /* for its locks */
 	uint64_t number;
+	_Atomic bool watched;
 };
 
 struct gate {
@@ -44,6 +47,8 @@ static void file_close(void *file)
 	struct open_file *open = file;
 
 	locks_close(&locks, pmfs_number(open->inode), open->session, open->number);
+	if (open->watched)
+		notify_close(pmfs_number(open->inode), open->session, open->number);
 	if (pmfs_count_open(open->inode, -1) == 0)
 		lease_maybe_drop(open->inode);
 	pmfs_close(fs, open->inode);
@@ -225,6 +230,64 @@ static err_t op_access(struct kit_call *call, uint32_t want, const char *name)
 {
 	(void)call;
 	return pmfs_access(fs, name, want);
+}
+
+#define HAPPENED (1u << SIGNAL_USER_SHIFT)
+
+static void watch_ready(uint64_t event, bool there_is)
+{
+	if (lintel_event_signal((handle_t)event, there_is ? 0 : HAPPENED, there_is ? HAPPENED : 0) != OK)
+		kit_log("an event of a watch cannot be signalled");
+}
+
+static void watch_end(uint64_t event)
+{
+	lintel_handle_close((handle_t)event);
+}
+
+static const struct notify_ops notify_ops = { watch_ready, watch_end };
+
+static err_t watch_open(struct kit_call *call, struct open_file *open, uint64_t file, uint32_t events, handle_t *happened)
+{
+	handle_t event;
+	err_t err = lintel_event_create(&event);
+
+	if (err != OK)
+		return err;
+	err = lintel_handle_duplicate(event, RIGHT_WAIT | RIGHT_TRANSFER, happened);
+	if (err == OK) {
+		open->watched = true;
+		err = notify_watch(pmfs_number(open->inode), call->badge, file, events, event);
+		if (err != OK)
+			lintel_handle_close(*happened);
+	}
+	if (err != OK)
+		lintel_handle_close(event);
+	return err;
+}
+
+static err_t op_watch(struct kit_call *call, uint64_t file, uint32_t events, handle_t *happened)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_READ, &open);
+
+	if (err != OK)
+		return err;
+	err = events == 0 || events >= FS_EVENT_LOST ? ERR_ARGS : watch_open(call, open, file, events, happened);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_watch_read(struct kit_call *call, uint64_t file, void *records, size_t room, uint64_t *bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = notify_read(pmfs_number(open->inode), call->badge, file, records, room, bytes);
+	kit_file_put(&files, call->badge, file);
+	return err;
 }
 
 static err_t op_unlink(struct kit_call *call, const char *name)
@@ -471,7 +534,7 @@ static const struct fs_ops ops = {
 	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount, .lease = op_lease, .lock = op_lock,
 	.lock_test = op_lock_test, .attribute_get = op_attribute_get, .attribute_set = op_attribute_set,
 	.attribute_list = op_attribute_list, .attribute_remove = op_attribute_remove, .connect_as = op_connect_as,
-	.identity = op_identity, .access = op_access,
+	.identity = op_identity, .access = op_access, .watch = op_watch, .watch_read = op_watch_read,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)
@@ -514,7 +577,7 @@ static err_t mount_zone(bool format, handle_t *zone)
 {
 	char reason[PMFS_REASON_BYTES];
 	struct pmfs_options options = { .format = format, .cpus = kit_cpu_count(), .cpu = kit_cpu, .now = kit_now_ns,
-		.log = log_line, .revoke = lease_revoke, .publish = lease_publish };
+		.log = log_line, .revoke = lease_revoke, .publish = lease_publish, .changed = notify_changed };
 	uint64_t bytes;
 	void *base;
 
@@ -550,6 +613,7 @@ int main(int argc, char **argv)
 	err_t err = kit_files_init(&files, file_close);
 	if (err == OK)
 		err = lease_init(fs, zone);
+	notify_init(fs, &notify_ops);
 	if (err != OK) {
 		kit_log("cannot start: error %d", (int)err);
 		return 1;

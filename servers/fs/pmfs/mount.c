@@ -482,6 +482,11 @@ uint64_t pmfs_size(struct inode *inode)
 	return size;
 }
 
+void pmfs_watched(struct pmfs *fs, int32_t more)
+{
+	atomic_fetch_add(&fs->watched, (uint32_t)more);
+}
+
 bool pmfs_is_unlinked(struct inode *inode)
 {
 	inode_lock_read(inode);

@@ -108,6 +108,7 @@ static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct
 		return err;
 	}
 	change_commit(&c);
+	inode_changed(dir, FS_EVENT_CREATE, at->name.text, at->name.bytes);
 	name_cache_put(dir->fs, dir->number, &at->name, &(struct dir_hit) { inode->number, what->type });
 	return OK;
 }
@@ -281,6 +282,8 @@ static err_t remove_locked(struct walk *at)
 		return err;
 	}
 	change_commit(&c);
+	inode_changed(dir, FS_EVENT_DELETE, at->name.text, at->name.bytes);
+	inode_changed(inode, inode->now.links == 0 ? FS_EVENT_DELETE_SELF : FS_EVENT_ATTRIBUTES, NULL, 0);
 	if (ends)
 		inode_release(dir->fs, inode->number, &last);
 	return OK;
@@ -354,10 +357,13 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 	next->links++;
 	next->ctime = now;
 	err = dir_add(&c, dir, &to->name, inode->number, inode->type);
-	if (err == OK)
+	if (err == OK) {
 		change_commit(&c);
-	else
+		inode_changed(dir, FS_EVENT_CREATE, to->name.text, to->name.bytes);
+		inode_changed(inode, FS_EVENT_ATTRIBUTES, NULL, 0);
+	} else {
 		change_abort(&c);
+	}
 	return err;
 }
 

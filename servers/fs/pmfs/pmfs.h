@@ -33,6 +33,9 @@ struct pmfs_options {
 	/* The attributes have changed, or revoke has done its work: tell the clients. flags: enum fs_lease_flag. The inode
 	 * is write-locked. NULL: nobody wants to know. */
 	void (*publish)(void *lease, const struct fs_stat *st, uint32_t flags);
+	/* It has happened (enum fs_event) to the inode, or to that name in it; while pmfs_watched counts somebody who wants
+	 * to know. The inode is write-locked: must not wait for anything. */
+	void (*changed)(uint64_t inode, uint32_t events, const char *name, size_t name_bytes);
 };
 
 /* Mounts what lies in [base, base + bytes). Refusals write nothing and say why in `reason`:
@@ -77,6 +80,9 @@ void pmfs_lease_set(struct inode *inode, void *lease);
 void pmfs_lease_stores(struct inode *inode);
 /* No client maps the file any more: forgets the word, makes stores durable and clears what lies past the file's end. */
 MUST_USE err_t pmfs_lease_end(struct inode *inode);
+
+/* So many more, or fewer, want to know what changes. */
+void pmfs_watched(struct pmfs *fs, int32_t more);
 
 MUST_USE err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *data, size_t bytes,
 		uint64_t *done);

@@ -181,6 +181,17 @@ static err_t rename_allowed(const struct rename *r)
 	return err;
 }
 
+static void rename_tell(const struct rename *r)
+{
+	const struct inode *replaced = r->to.inode;
+
+	inode_changed(r->from.parent, FS_EVENT_MOVED_FROM, r->from.name.text, r->from.name.bytes);
+	inode_changed(r->to.parent, FS_EVENT_MOVED_TO, r->to.name.text, r->to.name.bytes);
+	inode_changed(r->from.inode, FS_EVENT_MOVED_SELF, NULL, 0);
+	if (replaced != NULL)
+		inode_changed(replaced, replaced->now.links == 0 ? FS_EVENT_DELETE_SELF : FS_EVENT_ATTRIBUTES, NULL, 0);
+}
+
 /* Everything is locked. */
 static err_t rename_locked(struct rename *r)
 {
@@ -196,10 +207,12 @@ static err_t rename_locked(struct rename *r)
 		return err != OK ? err : ERR_NOT_EMPTY;
 	change_begin(&c, r->fs, false);
 	err = rename_change(r, &c);
-	if (err == OK)
+	if (err == OK) {
 		change_commit(&c);
-	else
+		rename_tell(r);
+	} else {
 		change_abort(&c);
+	}
 	return err;
 }
 

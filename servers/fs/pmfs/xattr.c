@@ -386,6 +386,8 @@ err_t pmfs_xattr_set(struct pmfs *fs, struct inode *inode, const char *name, con
 		err = set_more(inode, &s, name, value, bytes, flags);
 	else if (err == OK)
 		err = flags & FS_ATTRIBUTE_REPLACE ? ERR_NO_ATTRIBUTE : set_first(inode, &s, name, value, bytes);
+	if (err == OK)
+		inode_changed(inode, FS_EVENT_ATTRIBUTES, NULL, 0);
 	inode_unlock(inode);
 	search_end(&s);
 	return err;
@@ -439,6 +441,8 @@ err_t pmfs_xattr_remove(struct pmfs *fs, struct inode *inode, const char *name)
 			err = s.holder.blocks == 0 ? ERR_NO_ATTRIBUTE : remove_found(inode, attributes, &s);
 		inode_put(attributes);
 	}
+	if (err == OK)
+		inode_changed(inode, FS_EVENT_ATTRIBUTES, NULL, 0);
 	inode_unlock(inode);
 	search_end(&s);
 	return err;
