@@ -304,7 +304,8 @@ static err_t access_ask(const char *path, uint32_t want)
 	return error;
 }
 
-/* Where there are no users, only writing to a read-only file system is refused, and executing what nobody may execute. */
+/* Where there are no users, only writing to a read-only file system is refused, and executing what nobody may
+ * execute. */
 int access(const char *path, int wanted)
 {
 	struct stat st;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* user.c - who this process is. Its file systems know that, by its sessions, and they decide; so they are asked. One that
- * knows of no users does not answer, and without any the process is user 0. Nobody can change who he is: a program gets
- * its user from the one that starts it (lintel_spawn). */
+/* user.c - who this process is. Its file systems know that, by its sessions, and they decide; so they are asked. One
+ * that knows of no users does not answer, and without any the process is user 0. Nobody can change who he is: a program
+ * gets its user from the one that starts it (lintel_spawn). */
 #include <sys/types.h>
 #include <unistd.h>
 #include <lintel/fs_client.h>

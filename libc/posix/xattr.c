@@ -111,7 +111,8 @@ static ssize_t on_path(const char *path, bool follow, struct request *r)
 	return request_result(r, error);
 }
 
-#define SET_REQUEST (&(struct request) { .kind = SET, .name = name, .value = value, .size = size, .flags = (uint32_t)flags })
+#define SET_REQUEST \
+	(&(struct request) { .kind = SET, .name = name, .value = value, .size = size, .flags = (uint32_t)flags })
 #define GET_REQUEST (&(struct request) { .kind = GET, .name = name, .out = value, .size = size })
 #define LIST_REQUEST (&(struct request) { .kind = LIST, .out = names, .size = size })
 #define REMOVE_REQUEST (&(struct request) { .kind = REMOVE, .name = name })

@@ -108,7 +108,8 @@ int command_run(struct shell *sh, int argc, char **argv)
 			return shell_complain_lintel(sh, path, ERR_NAME_TOO_LONG);
 		path = folder_path;
 	}
-	return options & RUN_CHECKED ? run_checked(sh, path, argv + 1, options) : run_program(sh, path, argv + 1, options, user);
+	return options & RUN_CHECKED ? run_checked(sh, path, argv + 1, options)
+			: run_program(sh, path, argv + 1, options, user);
 }
 
 int command_bench(struct shell *sh, int argc, char **argv)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* posix_odd_names.c - names of every byte value, and paths that are much too long, by every call that takes one. Builds on
- * Linux too, where it must pass as well. */
+/* posix_odd_names.c - names of every byte value, and paths that are much too long, by every call that takes one. Builds
+ * on Linux too, where it must pass as well. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* posix_xattr.c - extended attributes of files, directories and links on pmfs. Builds on Linux too, where it must pass as
- * well (names begin with "user.", and links have none there). */
+/* posix_xattr.c - extended attributes of files, directories and links on pmfs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_pmfs_many.c - a directory with 10^3 and one with 10^6 names: what a name costs to make, to find and to remove. Stored
- * bytes and fences are counted, and are the same every time; finding one is measured, with a bound that only a search
- * through the directory would reach. And names of every byte.
+/* test_pmfs_many.c - a directory with 10^3 and one with 10^6 names: what a name costs to make, to find and to remove.
+ * Stored bytes and fences are counted, and are the same every time; finding one is measured, with a bound that only a
+ * search through the directory would reach. And names of every byte.
  * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
@@ -83,8 +83,8 @@ static struct cost names_do(struct device *d, uint32_t first, uint32_t count, ch
 
 static void told(const char *what, const struct cost *at_1000, const struct cost *at_million)
 {
-	print_message("%-6s at 10^3: %5.0f bytes, %.2f fences, %5.0f ns; at 10^6: %5.0f, %.2f, %5.0f\n", what, at_1000->bytes,
-			at_1000->fences, at_1000->ns, at_million->bytes, at_million->fences, at_million->ns);
+	print_message("%-6s at 10^3: %5.0f bytes, %.2f fences, %5.0f ns; at 10^6: %5.0f, %.2f, %5.0f\n", what,
+			at_1000->bytes, at_1000->fences, at_1000->ns, at_million->bytes, at_million->fences, at_million->ns);
 }
 
 static void test_million(void **state)
@@ -112,7 +112,7 @@ static void test_million(void **state)
 	told("stat", &cost[0][1], &cost[1][1]);
 	told("unlink", &cost[0][2], &cost[1][2]);
 	for (int i = 0; i < 3; i++) {
-		assert_true(cost[1][i].bytes <= cost[0][i].bytes * 4 + 1); /* a level or two more of the tree when a leaf is split */
+		assert_true(cost[1][i].bytes <= cost[0][i].bytes * 4 + 1); /* a level or two more when a leaf is split */
 		assert_true(cost[1][i].fences <= cost[0][i].fences * 1.5);
 		assert_true(cost[1][i].ns < cost[0][i].ns * 40);           /* and not times 1000 */
 	}

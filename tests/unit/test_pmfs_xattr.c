@@ -72,7 +72,8 @@ static void test_model(void **state)
 	const uint64_t free_before = pmfs_blocks_free(d.fs);
 	struct inode *inode = file_open(&d, "f", FS_OPEN_WRITE | FS_OPEN_CREATE);
 	for (uint32_t i = 0; i < 3000; i++) {
-		const uint32_t n = (uint32_t)(random_next(&seed) >> 20) % NAMES, flags = (uint32_t)(random_next(&seed) >> 20) % 3;
+		const uint32_t n = (uint32_t)(random_next(&seed) >> 20) % NAMES;
+		const uint32_t flags = (uint32_t)(random_next(&seed) >> 20) % 3;
 		struct value next = { true, sizes[(random_next(&seed) >> 20) % 9], (uint8_t)(random_next(&seed) >> 20) };
 		name_of(n, name);
 		if (next.seed % 4 == 0) {
@@ -174,7 +175,8 @@ static void test_full_device(void **state)
 	device_mount(&d);
 	pmfs_close(d.fs, file_open(&d, "f", FS_OPEN_WRITE | FS_OPEN_CREATE));
 	attributes_put(&d, "f", NAMES, 700);
-	struct inode *filler = file_open(&d, "filler", FS_OPEN_WRITE | FS_OPEN_CREATE), *inode = file_open(&d, "f", FS_OPEN_READ);
+	struct inode *filler = file_open(&d, "filler", FS_OPEN_WRITE | FS_OPEN_CREATE);
+	struct inode *inode = file_open(&d, "f", FS_OPEN_READ);
 	while (pmfs_write(d.fs, filler, 0, true, buffer, sizeof(buffer), &done, &end) == OK && done != 0)
 		;
 	assert_int_equal(pmfs_xattr_set(d.fs, inode, "000", buffer, sizeof(buffer), 0), ERR_NO_SPACE);

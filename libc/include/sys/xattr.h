@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sys/xattr.h - extended attributes, as Linux has them but without its name spaces: a name is any 1 to 255 bytes. ENODATA:
- * there is none of that name. */
+/* sys/xattr.h - extended attributes, as Linux has them but without its name spaces: a name is any 1 to 255 bytes.
+ * ENODATA: there is none of that name. */
 #ifndef LINTEL_SYS_XATTR_H
 #define LINTEL_SYS_XATTR_H
 

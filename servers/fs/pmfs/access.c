@@ -32,7 +32,7 @@ static bool owns(const struct inode *inode)
 err_t access_check_slow(const struct inode *inode, uint32_t want)
 {
 	const struct pmfs_inode *now = &inode->now;
-	const uint32_t shift = owns(inode) ? 6 : in_group(now->gid) ? 3 : 0; /* the first that fits, though it may be worse */
+	const uint32_t shift = owns(inode) ? 6 : in_group(now->gid) ? 3 : 0; /* the first that fits, though it be worse */
 
 	return ((uint32_t)now->mode >> shift & want) == want ? OK : ERR_DENIED;
 }

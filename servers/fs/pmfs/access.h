@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* access.h - who may do what: owner, group and mode bits, as POSIX has them. The user is the thread's (pmfs_act_as); NULL
- * is the superuser, who may everything and for whom every question here costs one load.
+/* access.h - who may do what: owner, group and mode bits, as POSIX has them. The user is the thread's (pmfs_act_as);
+ * NULL is the superuser, who may everything and for whom every question here costs one load.
  * A1  What an open file may be used for is decided when it is opened, and what a name may be when the call comes.
- * A2  A directory on the way must be searchable (walk.c); a name is made or removed by who may write to its directory, and
- *     removed from a sticky one only by the owner of either.
+ * A2  A directory on the way must be searchable (walk.c); a name is made or removed by who may write to its directory,
+ *     and removed from a sticky one only by the owner of either.
  * A3  The inode that is asked about is locked. */
 #pragma once
 

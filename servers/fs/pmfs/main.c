@@ -247,7 +247,8 @@ static void watch_end(uint64_t event)
 
 static const struct notify_ops notify_ops = { watch_ready, watch_end };
 
-static err_t watch_open(struct kit_call *call, struct open_file *open, uint64_t file, uint32_t events, handle_t *happened)
+static err_t watch_open(struct kit_call *call, struct open_file *open, uint64_t file, uint32_t events,
+		handle_t *happened)
 {
 	handle_t event;
 	err_t err = lintel_event_create(&event);

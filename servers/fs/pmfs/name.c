@@ -497,7 +497,8 @@ err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setat
 
 	if (err != OK)
 		return err;
-	err = at.inode == NULL ? ERR_NOT_FOUND : access_check_unlocked(at.inode, attr->set & FS_SET_SIZE ? ACCESS_WRITE : 0);
+	const uint32_t want = attr->set & FS_SET_SIZE ? ACCESS_WRITE : 0;
+	err = at.inode == NULL ? ERR_NOT_FOUND : access_check_unlocked(at.inode, want);
 	if (err == OK)
 		err = pmfs_setattr(fs, at.inode, attr);
 	walk_end(&at);

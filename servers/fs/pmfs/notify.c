@@ -185,7 +185,7 @@ static err_t queue_take(struct watch *w, uint8_t *out, size_t room, uint64_t *by
 
 err_t notify_read(uint64_t inode, uint64_t session, uint64_t file, void *records, size_t room, uint64_t *bytes)
 {
-	uint8_t copy[NOTIFY_QUEUE_BYTES + sizeof(struct fs_event_record)]; /* clients' memory is not touched under the lock */
+	uint8_t copy[NOTIFY_QUEUE_BYTES + sizeof(struct fs_event_record)]; /* no client's memory is touched when locked */
 
 	if (room < sizeof(struct fs_event_record))
 		return ERR_ARGS;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* notify.h - who wants to know what happens to a file or directory. A watch belongs to an open file of a session, and ends
- * with it. What has happened is queued, and an event says that there is something; nobody ever waits here: what finds no
- * room is lost, and that is told (FS_EVENT_LOST).
+/* notify.h - who wants to know what happens to a file or directory. A watch belongs to an open file of a session, and
+ * ends with it. What has happened is queued, and an event says that there is something; nobody ever waits here: what
+ * finds no room is lost, and that is told (FS_EVENT_LOST).
  * Advisory: what clients store through leases and mappings is not seen; of a directory only its names are.
  * Locks: one mutex, a leaf below the inodes' locks. Pure: the server says how an event is signalled. */
 #pragma once
@@ -24,7 +24,8 @@ MUST_USE err_t notify_watch(uint64_t inode, uint64_t session, uint64_t file, uin
 void notify_close(uint64_t inode, uint64_t session, uint64_t file);
 /* Whole struct fs_event_record, as many as there is room for; they leave the queue. ERR_NOT_FOUND: nobody watches.
  * ERR_ARGS: not even one fits. */
-MUST_USE err_t notify_read(uint64_t inode, uint64_t session, uint64_t file, void *records, size_t room, uint64_t *bytes);
+MUST_USE err_t notify_read(uint64_t inode, uint64_t session, uint64_t file, void *records, size_t room,
+		uint64_t *bytes);
 
 /* It has happened to that inode; `name` (may be NULL) in it. pmfs_options.changed. */
 void notify_changed(uint64_t inode, uint32_t events, const char *name, size_t name_bytes);

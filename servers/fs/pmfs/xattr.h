@@ -3,8 +3,8 @@
  * them in groups: one block of small attributes, or as many as one large attribute needs (struct pmfs_attributes).
  * X1  Groups are copied, not changed: a change maps new blocks and frees the old ones, and takes the owner with it.
  * X2  The attribute inode belongs to its owner: who has the owner locked has it locked. Nothing else leads to it.
- * X3  An attribute inode exists as long as there is an attribute. With the owner it is freed right after, in a change of
- *     its own: a record has no room for both and two directories. Mount frees one whose owner does not know it. */
+ * X3  An attribute inode exists as long as there is an attribute. With the owner it is freed right after, in a change
+ *     of its own: a record has no room for both and two directories. Mount frees one whose owner does not know it. */
 #pragma once
 
 #include "change.h"

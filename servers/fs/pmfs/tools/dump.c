@@ -90,7 +90,8 @@ static void dump_attribute(void *context, const char *name, uint32_t name_bytes,
 		uint32_t value_bytes)
 {
 	(void)context;
-	printf("  attribute \"%.*s\", %u bytes, crc %08x\n", (int)name_bytes, name, value_bytes, crc32c(0, value, value_bytes));
+	printf("  attribute \"%.*s\", %u bytes, crc %08x\n", (int)name_bytes, name, value_bytes,
+			crc32c(0, value, value_bytes));
 }
 
 static void dump_inode(const struct pmfs *fs, uint64_t number, bool all)
