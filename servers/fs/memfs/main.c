@@ -15,6 +15,7 @@ struct open_file {
 	uint32_t flags;
 	uint64_t session; /* for its locks */
 	uint64_t number;
+	bool added;       /* the session has it */
 };
 
 static struct tree tree;
@@ -25,7 +26,8 @@ static void file_close(void *file)
 {
 	struct open_file *open = file;
 
-	locks_close(&locks, open->node->number, open->session, open->number);
+	if (open->added)
+		locks_close(&locks, open->node->number, open->session, open->number);
 	tree_close(&tree, open->node);
 	free(open);
 }
@@ -78,11 +80,13 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 	*type = st.type;
 	*inode = st.inode;
 	err = kit_file_add(&files, call->badge, open, number);
-	if (err == OK)
-		open->number = *number;
-	else
+	if (err != OK) {
 		file_close(open);
-	return err;
+		return err;
+	}
+	open->number = *number;
+	open->added = true;
+	return OK;
 }
 
 static err_t op_close(struct kit_call *call, uint64_t file)

@@ -27,7 +27,15 @@ struct open_file {
 	uint32_t flags;
 	uint64_t session; /* for its locks */
 	uint64_t number;
+	bool added;       /* the session has it */
 	_Atomic bool watched;
+};
+
+#define SESSION_NONE UINT64_MAX
+
+struct session_user {
+	_Atomic uint64_t badge; /* 0: the root session, whose user is 0; or a place that was never used */
+	struct pmfs_user user;
 };
 
 struct gate {
@@ -38,7 +46,8 @@ static struct pmfs *fs;
 static struct kit_files files;
 static struct locks locks;
 static struct gate gate[CPUS_MAX];
-static struct pmfs_user users[KIT_SESSIONS_MAX];
+static struct session_user users[KIT_SESSIONS_MAX];
+static _Thread_local struct pmfs_user caller; /* of the call that this activation serves */
 static _Atomic bool closing;
 static struct fs_statfs last_words; /* statfs after unmount */
 
@@ -46,7 +55,8 @@ static void file_close(void *file)
 {
 	struct open_file *open = file;
 
-	locks_close(&locks, pmfs_number(open->inode), open->session, open->number);
+	if (open->added)
+		locks_close(&locks, pmfs_number(open->inode), open->session, open->number);
 	if (open->watched)
 		notify_close(pmfs_number(open->inode), open->session, open->number);
 	if (pmfs_count_open(open->inode, -1) == 0)
@@ -69,10 +79,17 @@ static err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, s
 	return ERR_DENIED;
 }
 
-/* Whose a session is: set before its handle is given out, and read by every call. */
-static struct pmfs_user *session_user(uint64_t badge)
+/* Whose a session is: set before its handle is given out. A call whose session has ended may still be under way when the
+ * place gets another one; so the badge is looked at before and after. */
+static bool session_user(uint64_t badge, struct pmfs_user *out)
 {
-	return &users[badge % KIT_SESSIONS_MAX]; /* the index in files.c's table */
+	struct session_user *place = &users[badge % KIT_SESSIONS_MAX]; /* the index in files.c's table */
+
+	if (atomic_load(&place->badge) != badge)
+		return false;
+	*out = place->user;
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load(&place->badge) == badge;
 }
 
 static err_t session_open(const struct pmfs_user *user, handle_t *session)
@@ -82,7 +99,11 @@ static err_t session_open(const struct pmfs_user *user, handle_t *session)
 
 	if (err != OK)
 		return err;
-	*session_user(badge) = *user;
+	struct session_user *place = &users[badge % KIT_SESSIONS_MAX];
+	atomic_store(&place->badge, SESSION_NONE);
+	atomic_thread_fence(memory_order_release);
+	place->user = *user;
+	atomic_store(&place->badge, badge);
 	err = kit_mint(badge, session);
 	if (err != OK)
 		kit_session_end(&files, badge);
@@ -91,27 +112,29 @@ static err_t session_open(const struct pmfs_user *user, handle_t *session)
 
 static err_t op_connect(struct kit_call *call, handle_t *session)
 {
-	return session_open(session_user(call->badge), session);
+	(void)call;
+	return session_open(&caller, session);
 }
 
 static err_t op_connect_as(struct kit_call *call, uint32_t user, uint32_t group, const struct fs_groups *groups,
 		handle_t *session)
 {
-	const struct pmfs_user *own = session_user(call->badge);
 	struct pmfs_user next = { .user = user, .group = group, .groups = groups->count };
 
+	(void)call;
 	if (groups->count > FS_GROUPS_MAX)
 		return ERR_ARGS;
-	if (own->user != 0 && (user != own->user || group != own->group || groups->count != 0))
+	if (caller.user != 0 && (user != caller.user || group != caller.group || groups->count != 0))
 		return ERR_NOT_OWNER;
 	memcpy(next.more, &groups->group0, sizeof(next.more));
-	return session_open(own->user != 0 ? own : &next, session);
+	return session_open(caller.user != 0 ? &caller : &next, session);
 }
 
 static err_t op_identity(struct kit_call *call, uint32_t *user, uint32_t *group)
 {
-	*user = session_user(call->badge)->user;
-	*group = session_user(call->badge)->group;
+	(void)call;
+	*user = caller.user;
+	*group = caller.group;
 	return OK;
 }
 
@@ -133,11 +156,13 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 	*type = pmfs_type_of(open->inode);
 	*inode = pmfs_number(open->inode);
 	err = kit_file_add(&files, call->badge, open, number);
-	if (err == OK)
-		open->number = *number;
-	else
+	if (err != OK) {
 		file_close(open);
-	return err;
+		return err;
+	}
+	open->number = *number;
+	open->added = true;
+	return OK;
 }
 
 static err_t op_close(struct kit_call *call, uint64_t file)
@@ -549,12 +574,13 @@ static const struct pager_ops pager = { .fault = op_fault };
 static err_t dispatch(struct kit_call *call)
 {
 	struct gate *here = &gate[kit_cpu() % CPUS_MAX];
-	struct pmfs_user user = { .user = 0 };
 	err_t err = ERR_BAD_STATE;
 
-	if (unlikely(call->badge != LEASE_BADGE && session_user(call->badge)->user != 0))
-		user = *session_user(call->badge); /* the session may end, and its place be another's, while we are here */
-	pmfs_act_as(&user);
+	if (call->badge == LEASE_BADGE)
+		caller.user = 0;
+	else if (!session_user(call->badge, &caller))
+		return ERR_BAD_STATE; /* its client is gone */
+	pmfs_act_as(&caller);
 	atomic_fetch_add(&here->inside, 1);
 	if (!atomic_load(&closing) || call->in.word[0] == (FS_INTERFACE << 16 | FS_MESSAGE_statfs))
 		err = call->badge == LEASE_BADGE ? pager_dispatch(&pager, call) : fs_dispatch(&ops, call);
