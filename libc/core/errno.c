@@ -39,6 +39,9 @@ int lintel_errno(err_t error)
 	case ERR_BAD_FORMAT: return ENOEXEC;
 	case ERR_TOO_MANY: return EMFILE;
 	case ERR_INTERNAL: return EIO;
+	case ERR_DEADLOCK: return EDEADLK;
+	case ERR_NOT_OWNER: return EPERM;
+	case ERR_NO_ATTRIBUTE: return ENODATA;
 	}
 	return EIO; /* a server's own number */
 }

@@ -98,28 +98,14 @@ pid_t getppid(void)
 	return own_info(&info) == OK ? (pid_t)info.parent_pid : 0;
 }
 
-uid_t getuid(void)
-{
-	return 0;
-}
-
-uid_t geteuid(void)
-{
-	return 0;
-}
-
-gid_t getgid(void)
-{
-	return 0;
-}
-
-gid_t getegid(void)
-{
-	return 0;
-}
+void (*process_last_act)(void);
 
 void _exit(int status)
 {
+	void (*last_act)(void) = __atomic_exchange_n(&process_last_act, NULL, __ATOMIC_ACQ_REL);
+
+	if (last_act != NULL)
+		last_act();
 	drop(lintel_process_exit(status));
 	__builtin_trap();
 }

@@ -11,6 +11,7 @@
 #include "core/early.h"
 #include "core/sys.h"
 #include "posix/file.h"
+#include "posix/file_lock.h"
 #include "posix/hold.h"
 #include "posix/record_lock.h"
 
@@ -151,8 +152,10 @@ int fd_replace(int fd, struct file *file, bool close_on_exec)
 	__atomic_store_n(&fd_slots[fd].file, file, __ATOMIC_RELAXED);
 	fd_slots[fd].close_on_exec = close_on_exec;
 	lock_release(&fd_slots[fd].lock);
-	if (before != NULL)
+	if (before != NULL) {
+		record_locks_end(before);
 		file_drop(before);
+	}
 	return fd;
 }
 
@@ -217,6 +220,7 @@ int close(int fd)
 	}
 	if (file == NULL)
 		return fail_errno(EBADF);
+	record_locks_end(file);
 	file_drop(file);
 	return 0;
 }

@@ -129,6 +129,11 @@ static struct mount *mount_new(const char *prefix, handle_t door)
 	return mount;
 }
 
+struct mount *mount_beside(const struct mount *mount, handle_t door)
+{
+	return mount_new(mount->prefix, door);
+}
+
 /* The one with that prefix in the table; under table_lock. */
 static struct mount **slot_of(const char *prefix)
 {

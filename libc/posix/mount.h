@@ -86,5 +86,8 @@ bool mount_child_name(const char *path, uint32_t index, char name[NAME_BYTES_MAX
 void cwd_init(const char *path);
 void cwd_copy(char out[PATH_BYTES_MAX + 1]);
 
+/* For spawn: a mount of the same prefix that is in no table, on another door (taken over). NULL: no memory. */
+struct mount *mount_beside(const struct mount *mount, handle_t door);
+
 /* For spawn: every mount there is, each with a reference. Returns how many. */
 uint32_t mount_list(struct mount *out[MOUNTS_MAX]);

@@ -174,16 +174,23 @@ int fchmod(int fd, mode_t mode)
 	return set_fd(fd, &attr);
 }
 
+/* -1 leaves one of them as it is. */
+static struct fs_setattr owner_to_attr(uid_t owner, gid_t group)
+{
+	return (struct fs_setattr){ .set = FS_SET_OWNER, .uid = owner == (uid_t)-1 ? UINT32_MAX : owner,
+								.gid = group == (gid_t)-1 ? UINT32_MAX : group };
+}
+
 int chown(const char *path, uid_t owner, gid_t group)
 {
-	struct fs_setattr attr = { .set = FS_SET_OWNER, .uid = owner, .gid = group };
+	struct fs_setattr attr = owner_to_attr(owner, group);
 
 	return set_path(path, &attr);
 }
 
 int fchown(int fd, uid_t owner, gid_t group)
 {
-	struct fs_setattr attr = { .set = FS_SET_OWNER, .uid = owner, .gid = group };
+	struct fs_setattr attr = owner_to_attr(owner, group);
 
 	return set_fd(fd, &attr);
 }
@@ -282,15 +289,35 @@ int fstatvfs(int fd, struct statvfs *out)
 	return error == OK ? 0 : fail(error);
 }
 
-/* There is one user, who may do everything that the file system can: only writing to a read-only one is refused, and
- * executing what nobody may execute. */
+/* ERR_UNSUPPORTED: there is no file system at the place, or it knows of no users. */
+static err_t access_ask(const char *path, uint32_t want)
+{
+	struct place place;
+	err_t error = place_find(path, &place);
+
+	if (error != OK)
+		return error;
+	do
+		error = place.mount == NULL ? ERR_UNSUPPORTED : fs_access(place.session, want, place.rest);
+	while (place_again(&place, true, &error));
+	place_drop(&place);
+	return error;
+}
+
+/* Where there are no users, only writing to a read-only file system is refused, and executing what nobody may
+ * execute. */
 int access(const char *path, int wanted)
 {
 	struct stat st;
 	struct statvfs vfs;
 
+	if (wanted & ~(R_OK | W_OK | X_OK))
+		return fail(ERR_ARGS);
 	if (stat(path, &st) != 0)
 		return -1;
+	const err_t error = access_ask(path, (uint32_t)wanted); /* its bits are these */
+	if (error != ERR_UNSUPPORTED && error != OK)
+		return fail(error);
 	if ((wanted & W_OK) && (statvfs(path, &vfs) != 0 || (vfs.f_flag & ST_RDONLY)))
 		return fail(ERR_READ_ONLY);
 	if ((wanted & X_OK) && !S_ISDIR(st.st_mode) && (st.st_mode & 0111) == 0)

@@ -12,6 +12,17 @@
 #include "core/sys.h"
 #include "posix/file.h"
 
+/* A session of the child's user. */
+static err_t session_connect(const struct inherit *inherit, handle_t door, handle_t *out)
+{
+	const struct fs_groups none = { 0 };
+	err_t error = ERR_UNSUPPORTED;
+
+	if (inherit->user != 0)
+		error = fs_connect_as(door, inherit->user, inherit->group, &none, out);
+	return error == ERR_UNSUPPORTED ? fs_connect(door, out) : error; /* it knows of no users */
+}
+
 static err_t child_session(struct inherit *inherit, struct mount *mount, handle_t *out)
 {
 	for (uint32_t i = 0; i < inherit->session_count; i++) {
@@ -22,7 +33,7 @@ static err_t child_session(struct inherit *inherit, struct mount *mount, handle_
 	}
 	if (inherit->session_count == MOUNTS_MAX)
 		return ERR_TOO_MANY;
-	err_t error = fs_connect(mount->door, out);
+	err_t error = session_connect(inherit, mount->door, out);
 	if (error != OK)
 		return error;
 	inherit->sessions[inherit->session_count].mount = mount_reference(mount);
@@ -107,13 +118,40 @@ static err_t add_fds(struct inherit *inherit, const struct spawn_request *reques
 	return error;
 }
 
+/* The child's mounts lead to sessions of its user, from which it gets sessions of the same. */
+static err_t mounts_narrow(struct inherit *inherit)
+{
+	for (uint32_t i = 0; i < inherit->mount_count; i++) {
+		struct mount *mount = inherit->mounts[i];
+		handle_t session;
+		err_t error = session_connect(inherit, mount->door, &session);
+		if (error == ERR_PEER_DIED)
+			continue;
+		if (error != OK)
+			return error;
+		inherit->mounts[i] = mount_beside(mount, session);
+		if (inherit->mounts[i] == NULL) {
+			lintel_handle_close(session);
+			inherit->mounts[i] = mount;
+			return ERR_NO_MEMORY;
+		}
+		mount_drop(mount);
+	}
+	return OK;
+}
+
 err_t inherit_collect(const struct spawn_request *request, struct inherit *out)
 {
 	out->mount_count = request->no_mounts ? 0 : mount_list(out->mounts);
-	out->mounts_door = request->no_mounts ? HANDLE_NONE : mounts_door();
+	out->user = request->user;
+	out->group = request->group;
+	/* By the other door it could open the file systems again, as whoever started us. */
+	out->mounts_door = request->no_mounts || request->user != 0 ? HANDLE_NONE : mounts_door();
 	out->fd_count = 0;
 	out->session_count = 0;
-	err_t error = add_fds(out, request);
+	err_t error = request->user != 0 ? mounts_narrow(out) : OK;
+	if (error == OK)
+		error = add_fds(out, request);
 	if (error != OK)
 		inherit_release(out);
 	return error;

@@ -16,6 +16,7 @@ struct inherited_fd {
 };
 
 struct inherit {
+	uint32_t user, group; /* the child's, if user is not 0 */
 	uint32_t mount_count;
 	struct mount *mounts[MOUNTS_MAX]; /* references */
 	handle_t mounts_door; /* HANDLE_NONE: none, or no mounts */

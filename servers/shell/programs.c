@@ -5,6 +5,7 @@
 #include <lintel/process.h>
 #include <lintel/syscalls.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shell/leaks.h"
@@ -12,7 +13,7 @@
 #define PROGRAM_FOLDER "/boot/bin"
 #define RESOURCES_MAX 16
 
-enum { RUN_CHECKED = 1, RUN_LENDING = 2, RUN_SYSTEM = 4, RUN_COUNTERS = 8 }; /* -c, -r, -s; bench */
+enum { RUN_CHECKED = 1, RUN_LENDING = 2, RUN_SYSTEM = 4, RUN_USER = 8, RUN_COUNTERS = 16 }; /* -c, -r, -s, -u; bench */
 
 /* What a program gets of our resources: what a driver uses, or all, or the kernel's counters to read. */
 static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max, int options)
@@ -38,7 +39,7 @@ static uint32_t resources_lend(struct spawn_handle *handles, uint32_t max, int o
 }
 
 /* Run it with our descriptors and mounts, and wait. The program's own status is the command's. */
-static int run_program(struct shell *sh, const char *path, char **argv, int options)
+static int run_program(struct shell *sh, const char *path, char **argv, int options, uint32_t user)
 {
 	const struct spawn_fd fds[] = { { sh->in, 0 }, { sh->out.fd, 1 }, { 2, 2 } };
 	struct spawn_handle handles[RESOURCES_MAX];
@@ -49,6 +50,8 @@ static int run_program(struct shell *sh, const char *path, char **argv, int opti
 		.fd_count = ARRAY_LEN(fds),
 		.handles = handles,
 		.handle_count = resources_lend(handles, RESOURCES_MAX, options),
+		.user = user,
+		.group = user,
 	};
 	handle_t process;
 	int32_t status = 0;
@@ -82,7 +85,7 @@ static int run_checked(struct shell *sh, const char *path, char **argv, int opti
 	err_t err = leaks_begin(&before);
 	if (err != OK)
 		return shell_complain_lintel(sh, "system information", err);
-	int status = run_program(sh, path, argv, options);
+	int status = run_program(sh, path, argv, options, 0);
 	int leaks = leaks_end(sh, &before, argv[0]);
 	return status ? status : leaks != 0;
 }
@@ -90,8 +93,14 @@ static int run_checked(struct shell *sh, const char *path, char **argv, int opti
 int command_run(struct shell *sh, int argc, char **argv)
 {
 	static char folder_path[SHELL_PATH_BYTES];
-	int options = shell_options(sh, &argc, &argv, "crs");
-	if (options < 0 || argc < 2)
+	uint32_t user = 0;
+	int options = shell_options(sh, &argc, &argv, "crsu");
+	if (options & RUN_USER && argc > 2) {
+		user = (uint32_t)strtoul(argv[1], NULL, 10);
+		argc--;
+		argv++;
+	}
+	if (options < 0 || argc < 2 || (options & RUN_USER && user == 0))
 		return options < 0 ? 2 : shell_usage(sh);
 	const char *path = argv[1];
 	if (!strchr(path, '/')) {
@@ -99,13 +108,14 @@ int command_run(struct shell *sh, int argc, char **argv)
 			return shell_complain_lintel(sh, path, ERR_NAME_TOO_LONG);
 		path = folder_path;
 	}
-	return (options & RUN_CHECKED ? run_checked : run_program)(sh, path, argv + 1, options);
+	return options & RUN_CHECKED ? run_checked(sh, path, argv + 1, options)
+			: run_program(sh, path, argv + 1, options, user);
 }
 
 int command_bench(struct shell *sh, int argc, char **argv)
 {
 	(void)argc;
-	return run_program(sh, PROGRAM_FOLDER "/bench", argv, RUN_COUNTERS);
+	return run_program(sh, PROGRAM_FOLDER "/bench", argv, RUN_COUNTERS, 0);
 }
 
 static const struct command commands[] = {
@@ -122,8 +132,8 @@ static const struct command commands[] = {
 	{ "services", "", "services that init looks after", command_services },
 	{ "start", "SERVICE", "start a service", command_start },
 	{ "stop", "SERVICE", "stop a service", command_stop },
-	{ "run", "[-c] [-r] PROGRAM [ARGUMENT...]",
-	  "run a program by path or name; -c: what does it leave behind? -r: with our resources",
+	{ "run", "[-c] [-r] [-u USER] PROGRAM [ARGUMENT...]",
+	  "run a program by path or name; -c: what does it leave behind? -r: with our resources; -u: as that user",
 	  command_run },
 	{ "bench", "[GROUP...] [--quick] [--json]", "benchmarks: files, memory, ipc", command_bench },
 	{ "poweroff", "[STATUS]", "unmount everything and switch off; STATUS ends the emulator with it", command_poweroff },

@@ -127,6 +127,21 @@ static err_t create(struct pmfs *fs, const char *path)
 	return err;
 }
 
+static err_t xattr_call(struct pmfs *fs, const struct call *c)
+{
+	uint8_t value[MODEL_XATTR_BYTES];
+	struct inode *inode;
+	err_t err = pmfs_find(fs, c->a, false, &inode);
+
+	if (err != OK)
+		return err;
+	call_data(c, 0, value, c->bytes);
+	err = c->kind == CALL_XATTR_SET ? pmfs_xattr_set(fs, inode, c->b, value, c->bytes, 0)
+			: pmfs_xattr_remove(fs, inode, c->b);
+	pmfs_close(fs, inode);
+	return err;
+}
+
 static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, uint64_t *done)
 {
 	switch (c->kind) {
@@ -147,6 +162,8 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 	case CALL_ATTRIBUTES:
 		return pmfs_setattr_path(fs, c->a, &(struct fs_setattr) { .set = FS_SET_MODE | FS_SET_MTIME,
 				.mode = c->offset, .mtime = c->bytes });
+	case CALL_XATTR_SET: case CALL_XATTR_REMOVE:
+		return xattr_call(fs, c);
 	case CALL_SYNC_ALL:
 		return pmfs_sync_all(fs);
 	case CALL_OPEN:
@@ -223,6 +240,24 @@ static bool read_contents(struct reader *r, struct found *f)
 	return true;
 }
 
+static bool read_xattrs(struct reader *r, struct found *f)
+{
+	static uint8_t value[MODEL_XATTR_BYTES];
+	struct inode *inode;
+	uint64_t bytes;
+	err_t err = pmfs_find(r->fs, f->path, false, &inode);
+
+	if (err != OK)
+		return cannot(r, f->path, "find", err);
+	for (uint32_t i = 0; i < MODEL_XATTRS && err == OK; i++) {
+		err = pmfs_xattr_get(r->fs, inode, model_xattrs[i], value, sizeof(value), &bytes);
+		f->xattr[i] = err == OK ? xattr_hash(value, bytes) : 0;
+		err = err == ERR_NO_ATTRIBUTE ? OK : err;
+	}
+	pmfs_close(r->fs, inode);
+	return err == OK || cannot(r, f->path, "extended attributes", err);
+}
+
 static bool read_entry(struct reader *r, const char *dir, const struct fs_dirent *e)
 {
 	struct found *f = &r->out->entry[r->out->count];
@@ -239,7 +274,7 @@ static bool read_entry(struct reader *r, const char *dir, const struct fs_dirent
 	if (f->st.inode != e->inode || f->st.type != e->type)
 		return cannot(r, f->path, "readdir and stat disagree", ERR_CORRUPT);
 	r->out->count++;
-	return read_contents(r, f);
+	return read_xattrs(r, f) && read_contents(r, f);
 }
 
 static bool read_dir(struct reader *r, const char *path)

@@ -107,6 +107,8 @@ static bool entry_matches(const struct model *m, uint32_t i, const struct torn t
 		what = "links";
 	else if (f->st.mode != n->mode)
 		what = "mode";
+	else if (memcmp(f->xattr, n->xattr, sizeof(n->xattr)) != 0)
+		what = "extended attribute";
 	else if (n->mtime_known && !n->late && f->st.mtime != n->mtime && !writing)
 		what = "time";
 	else if (halfway)

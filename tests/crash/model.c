@@ -83,6 +83,8 @@ uint64_t model_hash(const struct model *m)
 		h = mix64(h + n->size + (n->mtime_known ? n->mtime : 1) + (n->blob != NULL ? n->blob->hash : 0));
 		for (uint32_t w = 0; w < MODEL_MASK_WORDS; w++)
 			h = mix64(h + n->mapped[w]);
+		for (uint32_t x = 0; x < MODEL_XATTRS; x++)
+			h = mix64(h + n->xattr[x]);
 	}
 	return h;
 }
@@ -442,6 +444,39 @@ static err_t apply_attributes(struct model *m, const struct call *c)
 	return OK;
 }
 
+/* --- extended attributes --- */
+
+const char *const model_xattrs[MODEL_XATTRS] = { "x", "another-name" };
+
+uint64_t xattr_hash(const uint8_t *value, size_t bytes)
+{
+	uint64_t h = mix64(bytes);
+
+	for (size_t i = 0; i < bytes; i++)
+		h = (h ^ value[i]) * 0x100000001b3ull;
+	return h | 1;
+}
+
+static err_t apply_xattr(struct model *m, const struct call *c)
+{
+	err_t err = parent_check(m, c->a);
+	const int32_t i = name_find(m, c->a);
+	const uint32_t x = strcmp(c->b, model_xattrs[0]) != 0;
+	uint8_t value[MODEL_XATTR_BYTES];
+
+	if (err != OK || i < 0)
+		return err != OK ? err : ERR_NOT_FOUND;
+	uint64_t *at = &m->node[m->name[i].node].xattr[x];
+	if (c->kind == CALL_XATTR_REMOVE) {
+		err = *at != 0 ? OK : ERR_NO_ATTRIBUTE;
+		*at = 0;
+		return err;
+	}
+	call_data(c, 0, value, c->bytes);
+	*at = xattr_hash(value, c->bytes);
+	return OK;
+}
+
 uint32_t call_steps(const struct call *call)
 {
 	return call->kind == CALL_RESIZE_AND_MODE ? 2 : 1;
@@ -469,6 +504,8 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 		return rename_name(m, c);
 	case CALL_ATTRIBUTES:
 		return apply_attributes(m, c);
+	case CALL_XATTR_SET: case CALL_XATTR_REMOVE:
+		return apply_xattr(m, c);
 	case CALL_SYNC_ALL:
 		for (uint32_t i = 0; i < MODEL_NODES; i++)
 			m->node[i].late = false;

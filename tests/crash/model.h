@@ -11,6 +11,8 @@
 #define MODEL_NAMES 72
 #define MODEL_NODES 48
 #define MODEL_PATH 280
+#define MODEL_XATTRS 2
+#define MODEL_XATTR_BYTES 16384
 #define MODEL_MASK_WORDS 8 /* of 64 blocks: the largest file that is followed block by block */
 
 enum call_kind {
@@ -18,12 +20,14 @@ enum call_kind {
 	CALL_RESIZE, CALL_ATTRIBUTES, CALL_RESIZE_AND_MODE, CALL_OPEN_TRUNCATE, CALL_MAPPED_STORE, CALL_SYNC_ALL,
 	/* on the client's one open file: */
 	CALL_OPEN, CALL_FILE_WRITE, CALL_FILE_SYNC, CALL_CLOSE,
+	/* extended attributes of a name: */
+	CALL_XATTR_SET, CALL_XATTR_REMOVE,
 };
 
 struct call {
 	enum call_kind kind;
 	const char *a;
-	const char *b;      /* LINK, RENAME: the new name; SYMLINK: the target */
+	const char *b;      /* LINK, RENAME: the new name; SYMLINK: the target; XATTR: one of model_xattrs */
 	uint32_t offset;    /* RESIZE: the size; ATTRIBUTES: the mode */
 	uint32_t bytes;
 	uint32_t serial;    /* of the data that is written: no two calls write the same */
@@ -43,6 +47,7 @@ struct model_node {
 	uint64_t size;
 	struct blob *blob;  /* contents or target; NULL: empty, or all holes */
 	uint64_t mapped[MODEL_MASK_WORDS]; /* blocks */
+	uint64_t xattr[MODEL_XATTRS]; /* xattr_hash of the value; 0: there is none */
 };
 
 struct model_name {
@@ -75,12 +80,17 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *call, uin
 /* The bytes that a call writes. */
 void call_data(const struct call *call, uint64_t offset, uint8_t *to, size_t bytes);
 
+/* The names that calls use; and a number, not 0, for a value. */
+extern const char *const model_xattrs[MODEL_XATTRS];
+uint64_t xattr_hash(const uint8_t *value, size_t bytes);
+
 /* --- what was found --- */
 
 struct found {
 	char path[MODEL_PATH];
 	struct fs_stat st;
 	const uint8_t *data; /* contents or target; NULL: not read */
+	uint64_t xattr[MODEL_XATTRS];
 };
 
 struct finding {

@@ -62,6 +62,13 @@ class Pmem(unittest.TestCase):
         self.assertIn("cut short", result.output, result.why())
         self.assertEqual(digest(path), hashlib.sha256(content).hexdigest(), result.why())
 
+    def test_one_server_a_device(self):
+        result = self.boots("one-server", "echo x >/pmem/file; start fsck; sleep 1; cat /pmem/file", PMEM="8M")
+        self.assertNotIn("sound", result.output, result.why())
+        self.assertRegex(result.output, r"fsck.*(busy|holds it)", result.why())
+        result = self.boots("one-server", "stop pmfs; start fsck; sleep 4", keep=True)
+        self.assertIn("zone: sound", result.output, result.why())
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -44,6 +44,16 @@ static void leaf_add(struct pmfs *fs, uint64_t block)
 	}
 }
 
+/* Groups that follow each other. */
+static void attributes_add(struct pmfs *fs, const struct pmfs_extent *run)
+{
+	for (uint32_t i = 0; i < run->count;) {
+		const struct pmfs_attributes *group = block_at(fs, run->physical + i);
+		range_add((run->physical + i) * PMFS_BLOCK, group->bytes);
+		i += (group->bytes + PMFS_BLOCK - 1) / PMFS_BLOCK;
+	}
+}
+
 static err_t tree_add(void *context, const struct pmfs_extent *what, bool leaf)
 {
 	struct walker *w = context;
@@ -52,6 +62,8 @@ static err_t tree_add(void *context, const struct pmfs_extent *what, bool leaf)
 		range_add(what->physical * PMFS_BLOCK, PMFS_BLOCK);
 	else if (w->type == PMFS_DIRECTORY)
 		leaf_add(w->fs, what->physical);
+	else if (w->type == PMFS_ATTRIBUTES)
+		attributes_add(w->fs, what);
 	return OK;
 }
 
@@ -81,9 +93,13 @@ static void device_fill(struct device *d)
 		assert_int_equal(pmfs_open(d->fs, name, FS_OPEN_CREATE | FS_OPEN_WRITE, 0644, &inode), OK);
 		for (uint64_t at = 0; i == 7 && at < 12; at++)
 			assert_int_equal(pmfs_write(d->fs, inode, at * 8192, false, name, 10, &done, &end), OK);
+		if (i >= 28)
+			assert_int_equal(pmfs_xattr_set(d->fs, inode, "name", range, i == 28 ? 100 : 5000, 0), OK);
+		if (i == 28)
+			assert_int_equal(pmfs_xattr_set(d->fs, inode, "other", range, 200, 0), OK);
 		pmfs_close(d->fs, inode);
 	}
-	for (uint64_t number = 1; number < 36; number++)
+	for (uint64_t number = 1; number < 38; number++)
 		inode_add(d->fs, number);
 	range_add(0, sizeof(struct pmfs_super));
 	range_add(PMFS_BLOCK, sizeof(struct pmfs_super));

@@ -45,6 +45,12 @@ crash-slice: $(CRASH) ## pmfs: 25 s of crash images, chosen by SEED=number
 crash-mutants: $(CRASH) ## pmfs: seeds one mistake after the other, which the engine has to catch (10 minutes)
 	$(Q)tests/crash/mutants.py --build $(BUILD) -- $(HOST_CC) $(CRASH_FLAGS) $(CRASH_LINK)
 
+TIMES ?= 200
+
+cold-kills: doctor-run ## pmfs: QEMU killed TIMES=200 times under load, steps from SEED=number; what was promised must be there
+	$(Q)$(MAKE) all pmfs-tools
+	$(Q)tests/cold/kill --build $(BUILD) --times $(TIMES) --seed $(SEED)
+
 -include $(CRASH_OBJECTS:.o=.d)
 
-.PHONY: pmfs-tools crash-build crash-test crash-slice crash-mutants
+.PHONY: pmfs-tools crash-build crash-test crash-slice crash-mutants cold-kills

@@ -4,7 +4,7 @@
 # Programs, and where each one's sources are; *_host.c is for tests on the build machine. No sources, no program.
 # Each file of tests/guest is a program of its own; so is each folder there.
 PROGRAM_TABLE := init:servers/init console:servers/console bootfs:servers/fs/bootfs memfs:servers/fs/memfs \
-	pmfs:servers/fs/pmfs shell:servers/shell bench:tests/bench
+	pmfs:servers/fs/pmfs shell:servers/shell bench:tests/bench cold:tests/cold
 GUEST_FOLDERS := $(patsubst tests/guest/%/,%,$(sort $(dir $(wildcard tests/guest/*/*.c))))
 GUEST_FILES := $(patsubst tests/guest/%.c,%,$(sort $(wildcard tests/guest/*.c)))
 GUEST_PROGRAMS := $(GUEST_FOLDERS) $(GUEST_FILES)

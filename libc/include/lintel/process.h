@@ -72,6 +72,7 @@ struct spawn_request {
 	uint32_t handle_count;
 	const struct spawn_handle *handles;
 	bool no_mounts;          /* give none of this process's mounts */
+	uint32_t user, group;    /* whose the child is, if user is not 0; else this process's. Only user 0 may say so */
 	size_t stack_bytes;      /* of the first thread; 0: 256 KiB */
 	uint64_t memory_limit_pages; /* 0: no limit of its own */
 };

@@ -3,6 +3,7 @@
  * this program. argv: limit=BYTES (K, M or G may follow): how much it may hold; 64M if not given. */
 #include "kit/files.h"
 #include "kit/kit.h"
+#include "kit/lock_door.h"
 #include "node.h"
 
 #include <lintel/fs_server.h>
@@ -12,15 +13,21 @@
 struct open_file {
 	struct node *node;
 	uint32_t flags;
+	uint64_t session; /* for its locks */
+	uint64_t number;
+	bool added;       /* the session has it */
 };
 
 static struct tree tree;
 static struct kit_files files;
+static struct locks locks;
 
 static void file_close(void *file)
 {
 	struct open_file *open = file;
 
+	if (open->added)
+		locks_close(&locks, open->node->number, open->session, open->number);
 	tree_close(&tree, open->node);
 	free(open);
 }
@@ -62,7 +69,7 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 
 	if (open == NULL)
 		return ERR_NO_MEMORY;
-	open->flags = flags;
+	*open = (struct open_file) { .flags = flags, .session = call->badge };
 	err_t err = tree_open(&tree, name, flags, mode, &open->node);
 	if (err != OK) {
 		free(open);
@@ -73,9 +80,13 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 	*type = st.type;
 	*inode = st.inode;
 	err = kit_file_add(&files, call->badge, open, number);
-	if (err != OK)
+	if (err != OK) {
 		file_close(open);
-	return err;
+		return err;
+	}
+	open->number = *number;
+	open->added = true;
+	return OK;
 }
 
 static err_t op_close(struct kit_call *call, uint64_t file)
@@ -233,6 +244,41 @@ static err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handl
 	return err;
 }
 
+static err_t op_lock(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t first, uint64_t last,
+		uint32_t holder, uint64_t *waits, handle_t *granted)
+{
+	const struct lock_range range = { first, last, kit_lock_type(flags), holder };
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = kit_lock(&locks, call, open->node->number, file, open->flags, flags, &range, waits, granted);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+static err_t op_lock_test(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t first, uint64_t last,
+		uint32_t *type, uint64_t *held_first, uint64_t *held_last, uint32_t *holder)
+{
+	const struct lock_range range = { .first = first, .last = last, .type = kit_lock_type(flags) };
+	struct lock_range found;
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = kit_lock_test(&locks, call, open->node->number, file, flags, &range, &found);
+	kit_file_put(&files, call->badge, file);
+	if (err != OK)
+		return err;
+	*type = found.type;
+	*held_first = found.first;
+	*held_last = found.last;
+	*holder = found.holder;
+	return OK;
+}
+
 static err_t op_link(struct kit_call *call, const char *from, const char *to)
 {
 	(void)call;
@@ -262,7 +308,7 @@ static const struct fs_ops ops = {
 	.fstat = op_fstat, .setattr = op_setattr, .setattr_path = op_setattr_path, .sync = op_sync,
 	.sync_all = op_sync_all, .unlink = op_unlink, .mkdir = op_mkdir, .rmdir = op_rmdir, .rename = op_rename,
 	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .link = op_link, .symlink = op_symlink,
-	.readlink = op_readlink, .unmount = op_unmount,
+	.readlink = op_readlink, .unmount = op_unmount, .lock = op_lock, .lock_test = op_lock_test,
 };
 
 static err_t dispatch(struct kit_call *call)
@@ -291,6 +337,7 @@ static uint64_t limit_of(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	locks_init(&locks);
 	if (tree_init(&tree, limit_of(argc, argv)) != OK || kit_files_init(&files, file_close) != OK)
 		return 1;
 	return kit_main(&server);

@@ -7,6 +7,7 @@
 #include "change.h"
 #include "directory.h"
 #include "extent_tree.h"
+#include "xattr.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -107,6 +108,24 @@ static void check_tail(struct check *check, const char *path, uint64_t number, c
 	}
 }
 
+static void check_inode(struct check *check, const char *path, uint64_t number, const struct pmfs_inode *inode);
+
+static void check_attributes(struct check *check, const char *path, uint64_t owner, uint32_t number)
+{
+	const struct pmfs_inode *inode = inode_read(check, path, number);
+
+	if (inode == NULL)
+		return;
+	if (inode->type != PMFS_ATTRIBUTES || inode->parent != owner || inode->attributes != 0) {
+		finding(check, path, "its attributes, inode %u, are something else", number);
+		return;
+	}
+	check->names[number]++;
+	check_inode(check, path, number, inode);
+	if (xattr_walk(check->fs, number, inode, NULL, NULL) != OK)
+		finding(check, path, "its extended attributes are damaged");
+}
+
 /* One inode, the first time that a name leads to it. */
 static void check_inode(struct check *check, const char *path, uint64_t number, const struct pmfs_inode *inode)
 {
@@ -125,6 +144,8 @@ static void check_inode(struct check *check, const char *path, uint64_t number, 
 		finding(check, path, "%s", wrong);
 	else
 		check_tail(check, path, number, inode);
+	if (wrong == NULL && inode->attributes != 0)
+		check_attributes(check, path, number, inode->attributes);
 }
 
 static void wait_add(struct check *check, uint64_t number, const char *path)

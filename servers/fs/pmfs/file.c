@@ -7,6 +7,7 @@
  * F3  No block lies past the size's last block (a crash in a truncate may leave some; mount frees them).
  * F4  Clients that hold a lease reach blocks of this file inside its size, and no others: before a block goes away it
  * is taken from them, and none is given while the inode is locked for writing. */
+#include "access.h"
 #include "change.h"
 #include "extent_tree.h"
 
@@ -314,6 +315,8 @@ err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool app
 		err = write_step(inode, offset + written, (const uint8_t *)data + written, bytes - written, &n);
 		written += n;
 	}
+	if (written != 0)
+		inode_changed(inode, FS_EVENT_MODIFY, NULL, 0);
 	inode_unlock(inode);
 	if (err != OK && (written == 0 || err != ERR_NO_SPACE))
 		return err;
@@ -401,8 +404,9 @@ static err_t attributes_set(struct inode *inode, const struct fs_setattr *attr)
 	return OK;
 }
 
-err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr *attr)
+err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr *wanted)
 {
+	struct fs_setattr allowed = *wanted, *attr = &allowed;
 	const uint32_t known = FS_SET_SIZE | FS_SET_MODE | FS_SET_OWNER | FS_SET_ATIME | FS_SET_MTIME;
 	err_t err = OK;
 
@@ -415,10 +419,13 @@ err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr
 			return err == ERR_UNSUPPORTED ? ERR_ARGS : err;
 	}
 	inode_lock_write(inode);
-	if (attr->set & FS_SET_SIZE)
+	err = access_setattr(inode, attr);
+	if (err == OK && attr->set & FS_SET_SIZE)
 		err = file_resize(inode, attr->size);
 	if (err == OK)
 		err = attributes_set(inode, attr);
+	if (err == OK)
+		inode_changed(inode, attr->set & FS_SET_SIZE ? FS_EVENT_MODIFY : FS_EVENT_ATTRIBUTES, NULL, 0);
 	inode_unlock(inode);
 	return err;
 }

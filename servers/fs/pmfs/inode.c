@@ -4,6 +4,7 @@
 #include "change.h"
 #include "crc32c.h"
 #include "extent_tree.h"
+#include "xattr.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ err_t inode_slot_pick(uint64_t number, const struct pmfs_inode_slot *slot, bool 
 
 const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode)
 {
-	if (inode->type > PMFS_SYMLINK)
+	if (inode->type > PMFS_ATTRIBUTES)
 		return "its type is unknown";
 	if (inode->type == PMFS_FREE)
 		return NULL;
@@ -146,7 +147,22 @@ static err_t inode_find(struct pmfs *fs, uint64_t number, bool want_free, struct
 
 err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out)
 {
-	return inode_find(fs, number, false, out);
+	err_t err = inode_find(fs, number, false, out);
+
+	if (err != OK || likely((*out)->type != PMFS_ATTRIBUTES))
+		return err;
+	inode_put(*out);
+	return ERR_CORRUPT;
+}
+
+err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t owner, struct inode **out)
+{
+	err_t err = inode_find(fs, number, false, out);
+
+	if (err != OK || ((*out)->type == PMFS_ATTRIBUTES && (*out)->now.parent == owner))
+		return err;
+	inode_put(*out);
+	return ERR_CORRUPT;
 }
 
 void inode_hold(struct inode *inode)
@@ -340,6 +356,8 @@ void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *la
 {
 	tree_release(fs, number, last);
 	atomic_fetch_sub(&fs->inodes_used, 1);
+	if (unlikely(last->attributes != 0))
+		xattr_end(fs, number, last->attributes);
 }
 
 void inode_destroy(struct inode *inode)

@@ -89,6 +89,7 @@ struct pmfs {
 	struct inode *root;           /* [I] PMFS_INODE_ROOT */
 	struct cached_name *names;    /* [I] name_cache.h */
 	uint32_t names_mask;          /* [I] */
+	_Atomic uint32_t watched;     /* [a] see pmfs_watched */
 };
 
 /* The caller's CPU, below fs->cpus. */
@@ -130,6 +131,8 @@ const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode);
 /* A reference on an inode that is on media and not free. ERR_CORRUPT (also: a name that leads to a
  * free inode). */
 MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
+/* The same for the attribute inode of `owner` (xattr.h), which nothing else may lead to. */
+MUST_USE err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t owner, struct inode **out);
 void inode_hold(struct inode *inode);
 /* The last one out writes late times; without links the inode and its blocks are freed. The inode
  * stays in DRAM until others want its place, also when it is free. No inode lock held. */
@@ -149,7 +152,7 @@ MUST_USE err_t inode_table_grow(struct pmfs *fs);
 /* No reference but the caller's. While the directories that name the inode are locked it stays so. */
 bool inode_is_alone(struct inode *inode);
 /* In a change: the inode is free afterwards. Once that is committed, inode_release gives back the
- * blocks that its last version had. */
+ * blocks that its last version had, and ends its attributes. */
 struct change;
 void inode_free_in(struct change *c, struct inode *inode);
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);
@@ -161,6 +164,13 @@ void inode_settle(struct inode *inode);
 MUST_USE err_t inode_flush_times(struct inode *inode);
 /* Clients that hold a lease see the inode as it is now. Locked for writing. (file.c) */
 void inode_publish(struct inode *inode);
+
+/* Somebody may want to know (pmfs_options.changed). Locked for writing, after the commit. */
+static inline void inode_changed(const struct inode *inode, uint32_t events, const char *name, size_t name_bytes)
+{
+	if (unlikely(atomic_load_explicit(&inode->fs->watched, memory_order_relaxed) != 0))
+		inode->fs->options.changed(inode->number, events, name, name_bytes);
+}
 
 static inline void inode_lock_read(struct inode *inode)
 {

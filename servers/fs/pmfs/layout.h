@@ -84,7 +84,8 @@ struct pmfs_extent {
 	uint64_t physical; /* block on the device */
 };
 
-enum pmfs_type { PMFS_FREE = 0, PMFS_FILE = 1, PMFS_DIRECTORY = 2, PMFS_SYMLINK = 3 };
+enum pmfs_type { PMFS_FREE = 0, PMFS_FILE = 1, PMFS_DIRECTORY = 2, PMFS_SYMLINK = 3,
+	PMFS_ATTRIBUTES = 4 /* a file's extended attributes; no name leads to it */ };
 #define PMFS_INODE_INLINE 0x1u /* flags: the symbolic link's target is in the inode */
 
 /* One version of an inode. All zero: never used. */
@@ -104,8 +105,8 @@ struct pmfs_inode {
 	uint16_t entries;  /* used in root[] */
 	uint16_t flags;
 	uint64_t blocks;   /* allocated, tree nodes included */
-	uint32_t parent;   /* of a directory: the inode that names it */
-	uint32_t attributes; /* 0; kept for the inode that holds extended attributes */
+	uint32_t parent;   /* of a directory: the inode that names it; of attributes: the one that has them */
+	uint32_t attributes; /* the inode that holds the extended attributes; 0: none */
 	union {
 		struct pmfs_extent root[PMFS_EXTENTS_INLINE];
 		char target[PMFS_TARGET_INLINE];
@@ -165,6 +166,29 @@ struct pmfs_dirent {
 };
 #define PMFS_DIRENT_BYTES 20
 _Static_assert(offsetof(struct pmfs_dirent, name) == PMFS_DIRENT_BYTES, "directory entry");
+
+#define PMFS_ATTRIBUTES_MAGIC 0x41584d50u /* "PMXA" */
+#define PMFS_ATTRIBUTE_VALUE_MAX 65536u
+
+/* A group of extended attributes: some of them in one block, or a large one alone in several, which follow each other
+ * in the file. */
+struct pmfs_attributes {
+	uint32_t magic;
+	uint32_t crc;      /* of the bytes that follow, up to `bytes` */
+	uint64_t owner;    /* attribute inode number */
+	uint32_t bytes;    /* head and attributes; the rest of the last block means nothing */
+	uint32_t entries;
+	uint64_t reserved;
+};
+_Static_assert(sizeof(struct pmfs_attributes) == 32, "attributes");
+
+/* Behind each other, each at a multiple of 8 bytes: this, the name, the value, zeroes. */
+struct pmfs_attribute {
+	uint32_t value_bytes;
+	uint8_t name_bytes;  /* 1 to 255; no NUL in it */
+	uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct pmfs_attribute) == 8, "attribute");
 
 #define PMFS_JOURNAL_MAGIC 0x524a4d50u /* "PMJR" */
 #define PMFS_JOURNAL_INODES 4

@@ -13,6 +13,7 @@
 #include "name_cache.h"
 #include "summary.h"
 #include "super.h"
+#include "xattr.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -198,7 +199,7 @@ static err_t inode_mend(struct scan *scan, uint64_t number, const struct pmfs_in
 	const uint64_t into = now->size % PMFS_BLOCK;
 	struct tree_hit hit;
 
-	if (now->links == 0) {
+	if (now->links == 0 || (now->type == PMFS_ATTRIBUTES && xattr_is_lost(fs, number, now))) {
 		scan->mended++;
 		inode_destroy(&inode);
 		return inode_number_free(fs, number);
@@ -472,6 +473,11 @@ uint64_t pmfs_size(struct inode *inode)
 	const uint64_t size = inode->now.size;
 	inode_unlock(inode);
 	return size;
+}
+
+void pmfs_watched(struct pmfs *fs, int32_t more)
+{
+	atomic_fetch_add(&fs->watched, (uint32_t)more);
 }
 
 bool pmfs_is_unlinked(struct inode *inode)

@@ -2,6 +2,7 @@
 /* name.c - what happens to names: open with create, mkdir, link, symlink, unlink, rmdir, readdir.
  * Each takes one change: the directory, the inode, and a word of a leaf. The directory is locked first. */
 #include "name.h"
+#include "access.h"
 #include "directory.h"
 #include "extent_tree.h"
 #include "name_cache.h"
@@ -47,6 +48,7 @@ static err_t inode_begin(struct change *c, struct inode *inode, struct inode *pa
 		.ctime = now,
 		.atime = now,
 	};
+	access_begin(next, parent);
 	inode->ragged = false;
 	if (what->target == NULL)
 		return OK;
@@ -90,6 +92,8 @@ static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct
 	struct change c;
 	err_t err = name_still_leads(at);
 
+	if (err == OK)
+		err = access_check(dir, ACCESS_WRITE | ACCESS_SEARCH);
 	if (err != OK)
 		return err;
 	change_begin(&c, dir->fs, false);
@@ -104,6 +108,7 @@ static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct
 		return err;
 	}
 	change_commit(&c);
+	inode_changed(dir, FS_EVENT_CREATE, at->name.text, at->name.bytes);
 	name_cache_put(dir->fs, dir->number, &at->name, &(struct dir_hit) { inode->number, what->type });
 	return OK;
 }
@@ -195,6 +200,9 @@ static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
 		return ERR_NOT_DIR;
 	if (type == PMFS_DIRECTORY && (flags & (FS_OPEN_WRITE | FS_OPEN_TRUNCATE | FS_OPEN_APPEND)))
 		return ERR_IS_DIR;
+	err_t err = access_open(inode, flags);
+	if (err != OK)
+		return err;
 	if ((flags & FS_OPEN_TRUNCATE) && (flags & FS_OPEN_WRITE) && pmfs_size(inode) != 0) {
 		const struct fs_setattr attr = { .set = FS_SET_SIZE };
 		return pmfs_setattr(fs, inode, &attr);
@@ -231,6 +239,9 @@ err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode
 {
 	err_t err = ERR_AGAIN;
 
+	if (flags & FS_OPEN_NAME_ONLY)
+		return flags & ~(uint32_t)(FS_OPEN_NAME_ONLY | FS_OPEN_NO_FOLLOW) ? ERR_ARGS
+				: pmfs_find(fs, path, !(flags & FS_OPEN_NO_FOLLOW), out);
 	for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
 		err = open_once(fs, path, flags, mode, out);
 	return err;
@@ -250,6 +261,8 @@ static err_t remove_locked(struct walk *at)
 	struct change c;
 	err_t err = name_still_leads(at);
 
+	if (err == OK)
+		err = access_remove(dir, inode);
 	if (err == OK && is_dir)
 		err = dir_empty(inode, &empty);
 	if (err != OK || !empty)
@@ -269,6 +282,8 @@ static err_t remove_locked(struct walk *at)
 		return err;
 	}
 	change_commit(&c);
+	inode_changed(dir, FS_EVENT_DELETE, at->name.text, at->name.bytes);
+	inode_changed(inode, inode->now.links == 0 ? FS_EVENT_DELETE_SELF : FS_EVENT_ATTRIBUTES, NULL, 0);
 	if (ends)
 		inode_release(dir->fs, inode->number, &last);
 	return OK;
@@ -327,6 +342,8 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 	struct change c;
 	err_t err = name_still_leads(to);
 
+	if (err == OK)
+		err = access_check(dir, ACCESS_WRITE | ACCESS_SEARCH);
 	if (err == OK && inode->now.links == 0)
 		err = ERR_NOT_FOUND;
 	if (err == OK && inode->now.links == UINT32_MAX)
@@ -340,10 +357,13 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 	next->links++;
 	next->ctime = now;
 	err = dir_add(&c, dir, &to->name, inode->number, inode->type);
-	if (err == OK)
+	if (err == OK) {
 		change_commit(&c);
-	else
+		inode_changed(dir, FS_EVENT_CREATE, to->name.text, to->name.bytes);
+		inode_changed(inode, FS_EVENT_ATTRIBUTES, NULL, 0);
+	} else {
 		change_abort(&c);
+	}
 	return err;
 }
 
@@ -431,6 +451,21 @@ err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *
 	return OK;
 }
 
+err_t pmfs_find(struct pmfs *fs, const char *path, bool follow, struct inode **out)
+{
+	struct walk at;
+	err_t err = walk_path(fs, path, follow, &at);
+
+	if (err != OK)
+		return err;
+	if (at.inode == NULL)
+		err = ERR_NOT_FOUND;
+	else
+		*out = walk_take(&at);
+	walk_end(&at);
+	return err;
+}
+
 err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)
 {
 	struct walk at;
@@ -443,6 +478,18 @@ err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *
 	return err;
 }
 
+err_t pmfs_access(struct pmfs *fs, const char *path, uint32_t want)
+{
+	struct walk at;
+	err_t err = walk_path(fs, path, true, &at);
+
+	if (err != OK)
+		return err;
+	err = at.inode == NULL ? ERR_NOT_FOUND : access_ask(at.inode, want);
+	walk_end(&at);
+	return err;
+}
+
 err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setattr *attr)
 {
 	struct walk at;
@@ -450,7 +497,10 @@ err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setat
 
 	if (err != OK)
 		return err;
-	err = at.inode == NULL ? ERR_NOT_FOUND : pmfs_setattr(fs, at.inode, attr);
+	const uint32_t want = attr->set & FS_SET_SIZE ? ACCESS_WRITE : 0;
+	err = at.inode == NULL ? ERR_NOT_FOUND : access_check_unlocked(at.inode, want);
+	if (err == OK)
+		err = pmfs_setattr(fs, at.inode, attr);
 	walk_end(&at);
 	return err;
 }

@@ -33,6 +33,9 @@ struct pmfs_options {
 	/* The attributes have changed, or revoke has done its work: tell the clients. flags: enum fs_lease_flag. The inode
 	 * is write-locked. NULL: nobody wants to know. */
 	void (*publish)(void *lease, const struct fs_stat *st, uint32_t flags);
+	/* It has happened (enum fs_event) to the inode, or to that name in it; while pmfs_watched counts somebody who wants
+	 * to know. The inode is write-locked: must not wait for anything. */
+	void (*changed)(uint64_t inode, uint32_t events, const char *name, size_t name_bytes);
 };
 
 /* Mounts what lies in [base, base + bytes). Refusals write nothing and say why in `reason`:
@@ -48,6 +51,17 @@ bool pmfs_was_unclean(const struct pmfs *fs);
 bool pmfs_was_scanned(const struct pmfs *fs); /* mount has looked at every inode */
 uint64_t pmfs_blocks_free(struct pmfs *fs);
 void pmfs_statfs(struct pmfs *fs, struct fs_statfs *out);
+
+/* Whose the calls of this thread are from now on (access.h). The struct stays the caller's; NULL, or user 0: the
+ * superuser, which every thread starts as. */
+#define PMFS_GROUPS_MAX FS_GROUPS_MAX
+struct pmfs_user {
+	uint32_t user;
+	uint32_t group;
+	uint32_t groups; /* used in more[] */
+	uint32_t more[PMFS_GROUPS_MAX];
+};
+void pmfs_act_as(const struct pmfs_user *user);
 
 /* Opening takes a reference that pmfs_close gives back. */
 MUST_USE err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out);
@@ -66,6 +80,9 @@ void pmfs_lease_set(struct inode *inode, void *lease);
 void pmfs_lease_stores(struct inode *inode);
 /* No client maps the file any more: forgets the word, makes stores durable and clears what lies past the file's end. */
 MUST_USE err_t pmfs_lease_end(struct inode *inode);
+
+/* So many more, or fewer, want to know what changes. */
+void pmfs_watched(struct pmfs *fs, int32_t more);
 
 MUST_USE err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *data, size_t bytes,
 		uint64_t *done);
@@ -92,6 +109,8 @@ MUST_USE err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t o
 		err_t (*use)(void *context, void *lease, const struct pmfs_run *run), void *context);
 
 MUST_USE err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out);
+/* May the user do that (4 read, 2 write, 1 execute or search)? ERR_DENIED. */
+MUST_USE err_t pmfs_access(struct pmfs *fs, const char *path, uint32_t want);
 MUST_USE err_t pmfs_setattr_path(struct pmfs *fs, const char *path, const struct fs_setattr *attr);
 MUST_USE err_t pmfs_unlink(struct pmfs *fs, const char *path);
 MUST_USE err_t pmfs_mkdir(struct pmfs *fs, const char *path, uint32_t mode);
@@ -100,6 +119,19 @@ MUST_USE err_t pmfs_rename(struct pmfs *fs, const char *from, const char *to, bo
 MUST_USE err_t pmfs_link(struct pmfs *fs, const char *from, const char *to);
 MUST_USE err_t pmfs_symlink(struct pmfs *fs, const char *target, const char *path);
 MUST_USE err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room, uint64_t *bytes);
+
+/* A reference on what has that name, a symbolic link itself unless `follow`; pmfs_close gives it back. */
+MUST_USE err_t pmfs_find(struct pmfs *fs, const char *path, bool follow, struct inode **out);
+
+/* Extended attributes: names of 1 to 255 bytes, values of at most 64 KiB. ERR_NO_ATTRIBUTE, ERR_EXISTS,
+ * ERR_NAME_TOO_LONG, ERR_TOO_BIG. *bytes is how much there is; nothing is copied if there is no room for it. */
+MUST_USE err_t pmfs_xattr_set(struct pmfs *fs, struct inode *inode, const char *name, const void *value, size_t bytes,
+		uint32_t flags);
+MUST_USE err_t pmfs_xattr_get(struct pmfs *fs, struct inode *inode, const char *name, void *value, size_t room,
+		uint64_t *bytes);
+MUST_USE err_t pmfs_xattr_remove(struct pmfs *fs, struct inode *inode, const char *name);
+/* The names, each with its NUL. */
+MUST_USE err_t pmfs_xattr_list(struct pmfs *fs, struct inode *inode, char *names, size_t room, uint64_t *bytes);
 
 /* Everything that can be checked: tables, trees, directories, link counts, free space. Each
  * finding goes to `say` (a line, with the path where there is one). OK, or ERR_CORRUPT. Nothing

@@ -5,6 +5,7 @@
  * R2  Of two directories, an ancestor is locked before what lies below it; otherwise by number.
  * Then the moved and the
  *     replaced inode, by number. */
+#include "access.h"
 #include "directory.h"
 #include "name.h"
 
@@ -170,6 +171,31 @@ static err_t rename_change(struct rename *r, struct change *c)
 	return err;
 }
 
+/* A directory that gets another parent is written to: its ".." changes. */
+static err_t rename_allowed(const struct rename *r)
+{
+	const struct inode *moved = r->from.inode, *replaced = r->to.inode;
+	err_t err = access_remove(r->from.parent, moved);
+
+	if (err == OK)
+		err = replaced != NULL ? access_remove(r->to.parent, replaced)
+				: access_check(r->to.parent, ACCESS_WRITE | ACCESS_SEARCH);
+	if (err == OK && r->directory && r->from.parent != r->to.parent)
+		err = access_check(moved, ACCESS_WRITE);
+	return err;
+}
+
+static void rename_tell(const struct rename *r)
+{
+	const struct inode *replaced = r->to.inode;
+
+	inode_changed(r->from.parent, FS_EVENT_MOVED_FROM, r->from.name.text, r->from.name.bytes);
+	inode_changed(r->to.parent, FS_EVENT_MOVED_TO, r->to.name.text, r->to.name.bytes);
+	inode_changed(r->from.inode, FS_EVENT_MOVED_SELF, NULL, 0);
+	if (replaced != NULL)
+		inode_changed(replaced, replaced->now.links == 0 ? FS_EVENT_DELETE_SELF : FS_EVENT_ATTRIBUTES, NULL, 0);
+}
+
 /* Everything is locked. */
 static err_t rename_locked(struct rename *r)
 {
@@ -177,6 +203,8 @@ static err_t rename_locked(struct rename *r)
 	bool empty = true;
 	err_t err = names_still(r);
 
+	if (err == OK)
+		err = rename_allowed(r);
 	if (err == OK && r->to.inode != NULL && r->directory)
 		err = dir_empty(r->to.inode, &empty);
 	if (err != OK || !empty)
@@ -191,6 +219,7 @@ static err_t rename_locked(struct rename *r)
 	change_commit(&c);
 	if (r->ends)
 		inode_release(r->fs, r->to.inode->number, &last);
+	rename_tell(r);
 	return OK;
 }
 

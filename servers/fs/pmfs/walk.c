@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* walk.c - path look-up: one directory locked (for reading) at a time. */
 #include "walk.h"
+#include "access.h"
 #include "name_cache.h"
 #include "extent_tree.h"
 #include "kit/fs.h"
@@ -53,7 +54,9 @@ static err_t child_get(struct inode *dir, struct walk *out)
 		return ERR_NOT_DIR;
 	inode_lock_read(dir);
 	out->version = dir->now.version;
-	err = dir->now.links == 0 ? ERR_NOT_FOUND : dir_find(dir, &out->name, &hit);
+	err = access_check(dir, ACCESS_SEARCH);
+	if (err == OK)
+		err = dir->now.links == 0 ? ERR_NOT_FOUND : dir_find(dir, &out->name, &hit);
 	if (err == OK)
 		err = inode_get(dir->fs, hit.inode, &out->inode);
 	inode_unlock(dir);

@@ -8,6 +8,7 @@
 #include "fs/pmfs/directory.h"
 #include "fs/pmfs/extent_tree.h"
 #include "fs/pmfs/super.h"
+#include "fs/pmfs/xattr.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,12 @@
 
 #define ull unsigned long long
 
-static const char *const types[] = { "free", "file", "directory", "symlink" };
+static const char *type_name(uint32_t type)
+{
+	static const char *const names[] = { "free", "file", "directory", "symlink", "attributes" };
+
+	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "unknown";
+}
 
 static void dump_super(const struct pmfs *fs)
 {
@@ -49,7 +55,7 @@ static void dump_journals(const struct pmfs *fs)
 		printf("journal %u.%u: version %llu, %u inodes, %u words, %u pieces, checksum %s\n", i / PMFS_JOURNAL_RECORDS,
 				i % PMFS_JOURNAL_RECORDS, (ull)j->version, j->inodes, j->words, j->vouched, good ? "good" : "WRONG");
 		for (uint32_t k = 0; good && k < j->inodes; k++)
-			printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)inode[k].number, types[inode[k].inode.type & 3],
+			printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)inode[k].number, type_name(inode[k].inode.type),
 					inode[k].inode.links, (ull)inode[k].inode.size);
 		for (uint32_t k = 0; good && k < j->words; k++)
 			printf("  word at %llx = %llx (inode %llu)\n", (ull)word[k].offset, (ull)word[k].value, (ull)word[k].owner);
@@ -71,13 +77,21 @@ static err_t dump_extent(void *context, const struct pmfs_extent *what, bool lea
 static bool dump_entry(void *context, const struct pmfs_dirent *entry, uint64_t cookie)
 {
 	(void)context;
-	printf("  %08x.%u -> inode %llu %s \"", entry->hash, entry->collision, (ull)entry->inode, types[entry->type & 3]);
+	printf("  %08x.%u -> inode %llu %s \"", entry->hash, entry->collision, (ull)entry->inode, type_name(entry->type));
 	for (uint32_t i = 0; i < entry->name_bytes; i++)
 		printf((uint8_t)entry->name[i] < ' ' || entry->name[i] == '"' || entry->name[i] == '\\' ? "\\x%02x" : "%c",
 				(uint8_t)entry->name[i]);
 	printf("\"\n");
 	(void)cookie;
 	return true;
+}
+
+static void dump_attribute(void *context, const char *name, uint32_t name_bytes, const uint8_t *value,
+		uint32_t value_bytes)
+{
+	(void)context;
+	printf("  attribute \"%.*s\", %u bytes, crc %08x\n", (int)name_bytes, name, value_bytes,
+			crc32c(0, value, value_bytes));
 }
 
 static void dump_inode(const struct pmfs *fs, uint64_t number, bool all)
@@ -100,11 +114,14 @@ static void dump_inode(const struct pmfs *fs, uint64_t number, bool all)
 	if (n->type == PMFS_FREE && good0 && good1 && !all)
 		return;
 	printf("inode %llu: %s, copy %u of versions %llu%s and %llu%s, ", (ull)number,
-			n->type <= PMFS_SYMLINK ? types[n->type] : "unknown", copy, (ull)slot->copy[0].version,
+			type_name(n->type), copy, (ull)slot->copy[0].version,
 			good0 ? "" : " (torn)", (ull)slot->copy[1].version, good1 ? "" : " (torn)");
 	printf("mode %o, %u links, %llu bytes in %llu blocks, owner %u:%u, mtime %llu", n->mode, n->links, (ull)n->size,
 			(ull)n->blocks, n->uid, n->gid, (ull)n->mtime);
-	printf(n->type == PMFS_DIRECTORY ? ", in inode %llu\n" : "\n", (ull)n->parent);
+	if (n->attributes != 0)
+		printf(", attributes in inode %u", n->attributes);
+	printf(n->type == PMFS_DIRECTORY ? ", in inode %llu\n" : n->type == PMFS_ATTRIBUTES ? ", of inode %llu\n" : "\n",
+			(ull)n->parent);
 	if (n->flags & PMFS_INODE_INLINE)
 		printf("  -> \"%.*s\"\n", n->size < PMFS_TARGET_INLINE ? (int)n->size : PMFS_TARGET_INLINE, n->target);
 	if (inode_wrong(fs, n) != NULL)
@@ -113,6 +130,8 @@ static void dump_inode(const struct pmfs *fs, uint64_t number, bool all)
 		printf("  WRONG: %s\n", trees.reason);
 	else if (n->type == PMFS_DIRECTORY && dir_walk(fs, number, n, 0, &names) != OK)
 		printf("  WRONG: a leaf or an entry is damaged\n");
+	else if (n->type == PMFS_ATTRIBUTES && xattr_walk(fs, number, n, dump_attribute, NULL) != OK)
+		printf("  WRONG: a group is damaged\n");
 }
 
 /* Enough of a mounted file system to follow inodes and trees. */

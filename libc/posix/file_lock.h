@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* file_lock.h - record locks and flock. Private to libc. */
+#pragma once
+
+#include <fcntl.h>
+
+#include "posix/file.h"
+
+/* fcntl's F_GETLK, F_SETLK, F_SETLKW. -1 and errno. */
+int record_lock(struct file *file, int command, struct flock *lock);
+/* A descriptor of the file is about to be closed: this process's record locks on it go, though other descriptors
+ * may still lead to it. */
+void record_locks_end(struct file *file);
