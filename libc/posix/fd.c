@@ -13,7 +13,6 @@
 #include "posix/file.h"
 #include "posix/file_lock.h"
 #include "posix/hold.h"
-#include "posix/record_lock.h"
 
 struct fd_slot fd_slots[FD_MAX];
 

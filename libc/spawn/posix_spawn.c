@@ -35,14 +35,14 @@ struct fd_plan {
 	char cwd[PATH_BYTES_MAX + 1];
 };
 
-static int add_action(posix_spawn_file_actions_t *actions, struct spawn_action action, const char *path)
+static int add_action(posix_spawn_file_actions_t *actions, const struct spawn_action *action, const char *path)
 {
 	size_t bytes = strlen(path) + 1;
 	struct spawn_action *added = malloc(sizeof(*added) + bytes);
 
 	if (added == NULL)
 		return ENOMEM;
-	*added = action;
+	*added = *action;
 	memcpy(added->path, path, bytes);
 	if (actions->last != NULL)
 		actions->last->next = added;
@@ -74,7 +74,7 @@ int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict action
 {
 	if (fd < 0 || fd >= FD_MAX)
 		return EBADF;
-	return add_action(actions, (struct spawn_action){ .kind = ACTION_OPEN, .fd = fd, .flags = flags, .mode = mode },
+	return add_action(actions, &(const struct spawn_action){ .kind = ACTION_OPEN, .fd = fd, .flags = flags, .mode = mode },
 					  path);
 }
 
@@ -82,19 +82,19 @@ int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int f
 {
 	if (fd < 0 || fd >= FD_MAX)
 		return EBADF;
-	return add_action(actions, (struct spawn_action){ .kind = ACTION_CLOSE, .fd = fd }, "");
+	return add_action(actions, &(const struct spawn_action){ .kind = ACTION_CLOSE, .fd = fd }, "");
 }
 
 int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int new_fd)
 {
 	if (fd < 0 || fd >= FD_MAX || new_fd < 0 || new_fd >= FD_MAX)
 		return EBADF;
-	return add_action(actions, (struct spawn_action){ .kind = ACTION_DUP2, .fd = fd, .new_fd = new_fd }, "");
+	return add_action(actions, &(const struct spawn_action){ .kind = ACTION_DUP2, .fd = fd, .new_fd = new_fd }, "");
 }
 
 int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *restrict actions, const char *restrict path)
 {
-	return add_action(actions, (struct spawn_action){ .kind = ACTION_CHDIR }, path);
+	return add_action(actions, &(const struct spawn_action){ .kind = ACTION_CHDIR }, path);
 }
 
 static struct spawn_fd *plan_find(struct fd_plan *plan, int child_fd)
