@@ -89,6 +89,8 @@ static err_t on_path(struct pmfs *fs, uint32_t client, const struct call *c, uin
 		return err;
 	if (c->kind == CALL_WRITE || c->kind == CALL_APPEND)
 		err = write_inode(fs, inode, c, c->kind == CALL_APPEND, done);
+	else if (c->kind == CALL_ALLOCATE)
+		err = pmfs_allocate(fs, inode, c->mode, c->offset, c->bytes);
 	else if (c->kind == CALL_RESIZE)
 		err = pmfs_setattr(fs, inode, &(struct fs_setattr) { .set = FS_SET_SIZE, .size = c->offset });
 	else if (c->kind == CALL_RESIZE_AND_MODE)
@@ -153,7 +155,7 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_CLOSE:
 		return on_open_file(fs, client, c, done);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
-	case CALL_MAPPED_STORE:
+	case CALL_MAPPED_STORE: case CALL_ALLOCATE:
 		return on_path(fs, client, c, done);
 	}
 	return ERR_INTERNAL;

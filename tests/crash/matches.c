@@ -26,6 +26,14 @@ static bool contents_match(const struct model_node *n, const struct found *f)
 	return (bytes == 0 || memcmp(f->data, data, bytes) == 0) && all_zero(f->data + bytes, f->st.size - bytes);
 }
 
+/* A hole takes blocks whole: all of it is zero, or none is yet. */
+static bool block_gone(const struct found *f, uint64_t at)
+{
+	const uint64_t start = at / BLOCK * BLOCK;
+
+	return all_zero(f->data + start, f->st.size - start < BLOCK ? f->st.size - start : BLOCK);
+}
+
 /* A write that has not been committed: the size is the old one; of the blocks that were there before,
  * each word is old or new; holes are holes. */
 static bool torn_matches(const struct model_node *n, const struct call *c, const struct found *f)
@@ -52,6 +60,9 @@ static bool torn_matches(const struct model_node *n, const struct call *c, const
 				call_data(c, at + i, &will[i], 1);
 		if (memcmp(f->data + at, will, bytes) != 0)
 			return false;
+		if (c->kind == CALL_ALLOCATE && c->mode & FS_ALLOCATE_PUNCH_HOLE && at / BLOCK * BLOCK >= offset &&
+				at / BLOCK * BLOCK + BLOCK <= offset + c->bytes && !block_gone(f, at))
+			return false;
 	}
 	return true;
 }
@@ -77,6 +88,10 @@ int32_t call_target(const struct model *m, const struct call *call, uint32_t cli
 	const struct model_node *n = NULL;
 
 	switch (call->kind) {
+	case CALL_ALLOCATE:
+		if (!call_zeroes(call))
+			return -1;
+		__attribute__((fallthrough));
 	case CALL_WRITE: case CALL_APPEND: case CALL_MAPPED_STORE:
 		n = model_find(m, call->a);
 		return n != NULL && n->type == FS_TYPE_FILE ? (int32_t)(n - m->node) : -1;

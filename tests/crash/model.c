@@ -309,6 +309,10 @@ static err_t rename_name(struct model *m, const struct call *c)
 
 void call_data(const struct call *call, uint64_t offset, uint8_t *to, size_t bytes)
 {
+	if (call_zeroes(call)) {
+		memset(to, 0, bytes);
+		return;
+	}
 	for (size_t i = 0, n; i < bytes; i += n) {
 		const uint64_t at = offset + i;
 		const uint64_t word = mix64((uint64_t)call->serial << 32 | at >> 3) | 1; /* no word of data is zero */
@@ -357,6 +361,82 @@ static void node_write(struct model_node *n, const struct call *c, uint64_t offs
 		n->size = offset + bytes;
 }
 
+/* Its contents are `bytes` from now on, the caller's to free. */
+static void node_put(struct model_node *n, const uint8_t *data, uint64_t bytes)
+{
+	struct blob *blob = bytes != 0 ? blob_make((uint32_t)bytes) : NULL;
+
+	if (blob != NULL) {
+		memcpy(blob->data, data, bytes);
+		blob_seal(blob);
+	}
+	blob_drop(n->blob);
+	n->blob = blob;
+}
+
+/* Collapse or insert: what was at `from` is at `to`. */
+static void node_move(struct model_node *n, uint64_t from, uint64_t to)
+{
+	const uint64_t have = n->blob != NULL ? n->blob->bytes : 0, low = from < to ? from : to;
+	uint8_t *data = calloc(1, n->size + to + 1);
+
+	if (data == NULL)
+		abort();
+	if (have != 0)
+		memcpy(data, n->blob->data, have < low ? have : low);
+	if (have > from)
+		memcpy(data + to, n->blob->data + from, have - from);
+	n->size = n->size + to - from;
+	node_put(n, data, n->size);
+	free(data);
+	for (uint32_t w = 0; w < MODEL_MASK_WORDS; w++)
+		n->mapped[w] = ~0ull; /* which are there now is not followed */
+}
+
+static void node_zero(struct model_node *n, uint64_t from, uint64_t end)
+{
+	const uint64_t have = n->blob != NULL ? n->blob->bytes : 0;
+
+	if (from >= have)
+		return;
+	uint8_t *data = malloc(have);
+	if (data == NULL)
+		abort();
+	memcpy(data, n->blob->data, have);
+	memset(data + from, 0, (end < have ? end : have) - from);
+	node_put(n, data, have);
+	free(data);
+}
+
+static err_t node_allocate(struct model_node *n, const struct call *c)
+{
+	const uint64_t offset = c->offset, end = offset + c->bytes;
+
+	if (c->mode == FS_ALLOCATE_COLLAPSE_RANGE && end >= n->size)
+		return ERR_ARGS;
+	if (c->mode == FS_ALLOCATE_INSERT_RANGE && offset >= n->size)
+		return ERR_ARGS;
+	n->mtime_known = false;
+	n->late |= n->opens != 0;
+	if (n->opaque) {
+		n->size += c->mode == FS_ALLOCATE_INSERT_RANGE ? c->bytes : 0;
+		n->size -= c->mode == FS_ALLOCATE_COLLAPSE_RANGE ? c->bytes : 0;
+	} else if (c->mode == FS_ALLOCATE_COLLAPSE_RANGE) {
+		node_move(n, end, offset);
+	} else if (c->mode == FS_ALLOCATE_INSERT_RANGE) {
+		node_move(n, offset, end);
+	} else if (call_zeroes(c)) {
+		node_zero(n, offset, end);
+	}
+	if (c->mode & (FS_ALLOCATE_COLLAPSE_RANGE | FS_ALLOCATE_INSERT_RANGE | FS_ALLOCATE_PUNCH_HOLE))
+		return OK;
+	for (uint64_t b = offset / BLOCK; b * BLOCK < end && b < MODEL_MASK_WORDS * 64; b++)
+		n->mapped[b / 64] |= 1ull << b % 64;
+	if (!(c->mode & FS_ALLOCATE_KEEP_SIZE) && end > n->size)
+		n->size = end;
+	return OK;
+}
+
 static err_t find_file(struct model *m, const char *path, struct model_node **out)
 {
 	err_t err = parent_check(m, path);
@@ -398,6 +478,8 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 		if (c->kind == CALL_RESIZE_AND_MODE && steps > 1)
 			n->mode = c->bytes;
 		return OK;
+	case CALL_ALLOCATE:
+		return node_allocate(n, c);
 	case CALL_OPEN_TRUNCATE:
 		if (n->size != 0)
 			node_resize(n, 0);
@@ -484,7 +566,7 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_CLOSE:
 		return apply_to_open(m, client, c);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
-	case CALL_MAPPED_STORE:
+	case CALL_MAPPED_STORE: case CALL_ALLOCATE:
 		return apply_to_file(m, c, steps, full, full_bytes);
 	}
 	return ERR_INTERNAL;

@@ -86,6 +86,7 @@ struct pmfs_extent {
 
 enum pmfs_type { PMFS_FREE = 0, PMFS_FILE = 1, PMFS_DIRECTORY = 2, PMFS_SYMLINK = 3 };
 #define PMFS_INODE_INLINE 0x1u /* flags: the symbolic link's target is in the inode */
+#define PMFS_INODE_KEPT 0x2u   /* a file's blocks past its size, if it has any, are its own: zeroes, for later */
 
 /* One version of an inode. All zero: never used. */
 struct pmfs_inode {

@@ -281,6 +281,18 @@ static err_t op_seek(struct kit_call *call, uint64_t file, uint64_t offset, uint
 	return err;
 }
 
+static err_t op_allocate(struct kit_call *call, uint64_t file, uint32_t mode, uint64_t offset, uint64_t bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_WRITE, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_allocate(fs, open->inode, mode, offset, bytes);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
 static err_t op_link(struct kit_call *call, const char *from, const char *to)
 {
 	(void)call;
@@ -335,6 +347,7 @@ static const struct fs_ops ops = {
 	.sync_all = op_sync_all, .unlink = op_unlink, .mkdir = op_mkdir, .rmdir = op_rmdir, .rename = op_rename,
 	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .seek = op_seek, .link = op_link,
 	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount, .lease = op_lease,
+	.allocate = op_allocate,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)

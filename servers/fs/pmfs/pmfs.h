@@ -76,6 +76,8 @@ MUST_USE err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct f
 MUST_USE err_t pmfs_sync(struct pmfs *fs, struct inode *inode);
 MUST_USE err_t pmfs_sync_all(struct pmfs *fs);
 MUST_USE err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t what, uint64_t *found);
+/* mode: enum fs_allocate. Where there is not enough space, what it could fill stays. */
+MUST_USE err_t pmfs_allocate(struct pmfs *fs, struct inode *inode, uint32_t mode, uint64_t offset, uint64_t bytes);
 MUST_USE err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *entries, size_t room,
 		uint64_t *bytes, uint64_t *next);
 
