@@ -84,6 +84,8 @@ const struct operation operations[] = {
 	ONE("collapse-tree", CALL_ALLOCATE, .a = "t", .offset = 4096, .bytes = 8192, .mode = FS_ALLOCATE_COLLAPSE_RANGE),
 	ONE("insert", CALL_ALLOCATE, .a = "a", .offset = 4096, .bytes = 8192, .mode = FS_ALLOCATE_INSERT_RANGE),
 	ONE("insert-tree", CALL_ALLOCATE, .a = "t", .offset = 12288, .bytes = 4096, .mode = FS_ALLOCATE_INSERT_RANGE),
+	{ "punch-middle", { { CALL_WRITE, .a = "e", .bytes = 18000 },
+		{ CALL_ALLOCATE, .a = "e", .offset = 4096, .bytes = 8192, .mode = PUNCH } } },
 	{ "zero-appended", { { CALL_APPEND, .a = "b", .bytes = 40 },
 		{ CALL_ALLOCATE, .a = "b", .offset = 96, .bytes = 30, .mode = FS_ALLOCATE_ZERO_RANGE } } },
 	{ "append-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },

@@ -92,11 +92,13 @@ static void client_run(uint32_t client)
 static bool running_matches(struct run *run)
 {
 	static struct finding found;
-	char why[300];
+	char why[400];
 
 	if (!finding_make(run->fs, &run->promise.candidate[0].model, &found, why) ||
 			!promise_matches(&run->promise, &found, why))
 		return run_failed(run, "the running file system is wrong", OK, why);
+	if (!fs_sound(run->fs, why))
+		return run_failed(run, "the running file system is not sound", OK, why);
 	return true;
 }
 
