@@ -112,6 +112,8 @@ static err_t on_open_file(struct pmfs *fs, uint32_t client, const struct call *c
 		return write_inode(fs, inode, c, false, done);
 	if (c->kind == CALL_FILE_SYNC)
 		return pmfs_sync(fs, inode);
+	if (c->kind == CALL_FILE_LINK)
+		return pmfs_link_file(fs, inode, c->a);
 	const err_t err = pmfs_lease_get(inode) != NULL ? pmfs_lease_end(inode) : OK;
 	open_file[client] = NULL;
 	pmfs_close(fs, inode);
@@ -152,7 +154,9 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 		return pmfs_sync_all(fs);
 	case CALL_OPEN:
 		return pmfs_open(fs, c->a, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, &open_file[client]);
-	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_CLOSE:
+	case CALL_NAMELESS:
+		return pmfs_open(fs, c->a, FS_OPEN_WRITE | FS_OPEN_NAMELESS, 0600, &open_file[client]);
+	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_FILE_LINK: case CALL_CLOSE:
 		return on_open_file(fs, client, c, done);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
 	case CALL_MAPPED_STORE: case CALL_ALLOCATE:
@@ -166,7 +170,7 @@ struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *cal
 	struct outcome out = { .done = 0 };
 
 	out.err = run_kind(fs, client, call, &out.done);
-	if (out.err != OK && call->kind == CALL_OPEN)
+	if (out.err != OK && (call->kind == CALL_OPEN || call->kind == CALL_NAMELESS))
 		open_file[client] = NULL;
 	return out;
 }

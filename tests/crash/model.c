@@ -84,6 +84,11 @@ uint64_t model_hash(const struct model *m)
 		for (uint32_t w = 0; w < MODEL_MASK_WORDS; w++)
 			h = mix64(h + n->mapped[w]);
 	}
+	for (uint32_t c = 0; c < CLIENTS; c++) {
+		const struct model_node *n = m->file[c] >= 0 ? &m->node[m->file[c]] : NULL;
+		if (n != NULL && n->linkable)
+			h = mix64(h + c + n->size + (n->blob != NULL ? n->blob->hash : 0));
+	}
 	return h;
 }
 
@@ -489,12 +494,42 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 	}
 }
 
+static err_t open_nameless(struct model *m, uint32_t client)
+{
+	const uint32_t i = node_make(m, FS_TYPE_FILE, 0600);
+
+	m->node[i].links = 0;
+	m->node[i].opens = 1;
+	m->node[i].linkable = true;
+	m->file[client] = (int32_t)i;
+	return OK;
+}
+
+static err_t link_open(struct model *m, struct model_node *n, const char *path)
+{
+	err_t err = parent_check(m, path);
+
+	if (err != OK)
+		return err;
+	if (name_find(m, path) >= 0)
+		return ERR_EXISTS;
+	if (n->links == 0 && !n->linkable)
+		return ERR_NOT_FOUND;
+	name_put(m, path, (uint32_t)(n - m->node));
+	n->links++;
+	n->linkable = false;
+	parent_touch(m, path);
+	return OK;
+}
+
 static err_t apply_to_open(struct model *m, uint32_t client, const struct call *c)
 {
 	struct model_node *n = m->file[client] >= 0 ? &m->node[m->file[client]] : NULL;
 
 	if (n == NULL)
 		return c->kind == CALL_CLOSE ? OK : ERR_BAD_HANDLE;
+	if (c->kind == CALL_FILE_LINK)
+		return link_open(m, n, c->a);
 	if (c->kind == CALL_FILE_WRITE) {
 		node_write(n, c, c->offset, c->bytes);
 	} else {
@@ -563,7 +598,9 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 		m->file[client] = (int32_t)(n - m->node);
 		return OK;
 	}
-	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_CLOSE:
+	case CALL_NAMELESS:
+		return open_nameless(m, client);
+	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_FILE_LINK: case CALL_CLOSE:
 		return apply_to_open(m, client, c);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
 	case CALL_MAPPED_STORE: case CALL_ALLOCATE:

@@ -17,7 +17,7 @@ enum call_kind {
 	CALL_CREATE, CALL_MKDIR, CALL_UNLINK, CALL_RMDIR, CALL_LINK, CALL_SYMLINK, CALL_RENAME, CALL_WRITE, CALL_APPEND,
 	CALL_RESIZE, CALL_ALLOCATE, CALL_ATTRIBUTES, CALL_RESIZE_AND_MODE, CALL_OPEN_TRUNCATE, CALL_MAPPED_STORE, CALL_SYNC_ALL,
 	/* on the client's one open file: */
-	CALL_OPEN, CALL_FILE_WRITE, CALL_FILE_SYNC, CALL_CLOSE,
+	CALL_OPEN, CALL_NAMELESS, CALL_FILE_WRITE, CALL_FILE_SYNC, CALL_FILE_LINK, CALL_CLOSE,
 };
 
 struct call {
@@ -36,6 +36,7 @@ struct model_node {
 	uint8_t type;       /* enum fs_type; 0: free */
 	bool opaque;        /* contents are not followed; of a directory: names in it */
 	bool mtime_known;
+	bool linkable;      /* has never had a name */
 	bool late;          /* its times may not be durable yet */
 	uint32_t links;     /* files and symbolic links: names */
 	uint32_t opens;

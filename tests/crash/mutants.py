@@ -99,6 +99,7 @@ MUTANTS = {
                            "\t\tchange_inode(&c, inode)->size += down ? -bytes : bytes;\n"
                            "\t\tfile_change_end(&c, inode);\n\t}"),
     "moved-tree-stays": ("allocate.c", "tree_gone_end(&gone, inode->fs, err == OK);", "tree_gone_end(&gone, inode->fs, false);"),
+    "nameless-has-a-link": ("name.c", ".links = what->nameless ? 0 :", ".links = what->nameless ? 1 :"),
     "journals-shared": ("journal.c", "if (pthread_mutex_trylock(&fs->journal[index].lock) == 0)\n\t\t\treturn index;",
                         "if (i == 0) {\n\t\t\t(void)pthread_mutex_trylock(&fs->journal[0].lock);\n"
                         "\t\t\treturn index * 0;\n\t\t}"),

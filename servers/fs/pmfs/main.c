@@ -299,6 +299,18 @@ static err_t op_link(struct kit_call *call, const char *from, const char *to)
 	return pmfs_link(fs, from, to);
 }
 
+static err_t op_link_file(struct kit_call *call, uint64_t file, const char *to)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_link_file(fs, open->inode, to);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
 static err_t op_symlink(struct kit_call *call, const char *target, const char *name)
 {
 	(void)call;
@@ -347,7 +359,7 @@ static const struct fs_ops ops = {
 	.sync_all = op_sync_all, .unlink = op_unlink, .mkdir = op_mkdir, .rmdir = op_rmdir, .rename = op_rename,
 	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .seek = op_seek, .link = op_link,
 	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount, .lease = op_lease,
-	.allocate = op_allocate,
+	.allocate = op_allocate, .link_file = op_link_file,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)

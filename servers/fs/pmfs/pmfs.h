@@ -100,6 +100,7 @@ MUST_USE err_t pmfs_mkdir(struct pmfs *fs, const char *path, uint32_t mode);
 MUST_USE err_t pmfs_rmdir(struct pmfs *fs, const char *path);
 MUST_USE err_t pmfs_rename(struct pmfs *fs, const char *from, const char *to, bool exclusive);
 MUST_USE err_t pmfs_link(struct pmfs *fs, const char *from, const char *to);
+MUST_USE err_t pmfs_link_file(struct pmfs *fs, struct inode *inode, const char *to);
 MUST_USE err_t pmfs_symlink(struct pmfs *fs, const char *target, const char *path);
 MUST_USE err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room, uint64_t *bytes);
 

@@ -23,6 +23,7 @@ struct body { /* what is in a file, whatever its names */
 	uint32_t lock;
 	uint32_t names;       /* [n] */
 	uint32_t users;       /* [n] descriptors */
+	bool linkable;        /* [n] has never had a name */
 	uint64_t size;        /* [b] */
 	uint8_t data[BODY_BYTES]; /* [b] zero behind the size */
 };

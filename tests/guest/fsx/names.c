@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* names.c - opening and closing, and what changes names, while others read and write the same files. */
+#define _GNU_SOURCE 1 /* O_TMPFILE, AT_EMPTY_PATH */
 #include "fsx.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ static uint32_t body_new(void)
 			continue;
 		memset(b->data, 0, sizeof(b->data));
 		b->size = 0;
+		b->linkable = false;
 		return i;
 	}
 	return NO_BODY;
@@ -62,10 +64,23 @@ static bool open_locked(struct client *c, struct slot *s)
 	return true;
 }
 
+/* [n] */
+static bool open_nameless(struct client *c, struct slot *s)
+{
+	note(c, "create nameless", NO_BODY, 0, 0);
+	const int fd = open("/pmem/fsx", O_TMPFILE | O_RDWR, 0600);
+	if (fd < 0)
+		return failure(c, "a nameless file: errno %d", errno);
+	*s = (struct slot){ .fd = fd, .body = body_new(), .writable = true };
+	state->body[s->body].users = 1;
+	state->body[s->body].linkable = true;
+	return true;
+}
+
 bool names_open(struct client *c, struct slot *s)
 {
 	lock_take(&state->names_lock);
-	const bool good = open_locked(c, s);
+	const bool good = random_below(c, 6) == 0 ? open_nameless(c, s) : open_locked(c, s);
 	lock_give(&state->names_lock);
 	return good;
 }
@@ -148,6 +163,28 @@ static bool do_link(struct client *c, uint32_t from, uint32_t to)
 	return true;
 }
 
+/* [n] One name more for what is open, or the first. */
+static bool do_link_open(struct client *c, const struct slot *s, uint32_t to)
+{
+	char path[64];
+
+	if (s->fd < 0)
+		return true;
+	struct body *b = &state->body[s->body];
+	names_path(to, path);
+	note(c, "link open", s->body, to, 0);
+	const int got = linkat(s->fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0 ? 0 : errno;
+	const int want = state->name[to] != NO_BODY ? EEXIST : b->names == 0 && !b->linkable ? ENOENT : 0;
+	if (got != want)
+		return failure(c, "link an open file to %s: error %d instead of %d", path, got, want);
+	if (want != 0)
+		return true;
+	state->name[to] = s->body;
+	b->names++;
+	b->linkable = false;
+	return true;
+}
+
 /* [n] */
 static bool do_stat(struct client *c, uint32_t name)
 {
@@ -168,11 +205,15 @@ static bool do_stat(struct client *c, uint32_t name)
 bool names_step(struct client *c)
 {
 	const uint32_t a = (uint32_t)random_below(c, NAMES), b = (uint32_t)random_below(c, NAMES);
+	const struct slot *s = &c->slot[random_below(c, SLOTS)];
 	const uint64_t what = random_below(c, 8);
 
 	lock_take(&state->names_lock);
-	const bool good = what < 2 ? do_unlink(c, a) : what < 4 ? do_rename(c, a, b) : what < 5 ? do_link(c, a, b)
-																							  : do_stat(c, a);
+	const bool good = what < 2   ? do_unlink(c, a)
+					  : what < 4 ? do_rename(c, a, b)
+					  : what < 5 ? do_link(c, a, b)
+					  : what < 6 ? do_link_open(c, s, a)
+								 : do_stat(c, a);
 	lock_give(&state->names_lock);
 	return good;
 }
