@@ -161,11 +161,12 @@ static int link_file(int fd, const char *to)
 		return -1;
 	err_t error = place_find(to, &place);
 	if (error == OK) {
-		do
-			error = file->mount == NULL || place.mount != file->mount ? ERR_CROSS_DEVICE
-					: place.directory                                 ? ERR_NOT_FOUND
-									  : fs_link_file(file->session, file->number, place.rest);
-		while (place_again(&place, false, &error));
+		bool here;
+		do {
+			here = file->mount != NULL && place.mount == file->mount;
+			error = !here ? ERR_CROSS_DEVICE : place.directory ? ERR_NOT_FOUND : fs_link_file(file->session, file->number,
+																								place.rest);
+		} while (here && place_again(&place, false, &error));
 		place_drop(&place);
 	}
 	file_drop(file);

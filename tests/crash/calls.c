@@ -79,6 +79,22 @@ static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const
 	return err == OK ? end : err;
 }
 
+static err_t copy(struct pmfs *fs, const struct call *c, uint64_t *done)
+{
+	struct inode *from, *to;
+	err_t err = pmfs_open(fs, c->a, FS_OPEN_READ | FS_OPEN_NO_FOLLOW, 0, &from);
+
+	if (err != OK)
+		return err;
+	err = pmfs_open(fs, c->b, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, &to);
+	if (err == OK) {
+		err = pmfs_copy(fs, from, c->offset, to, c->mode, c->bytes, done);
+		pmfs_close(fs, to);
+	}
+	pmfs_close(fs, from);
+	return err;
+}
+
 static err_t on_path(struct pmfs *fs, uint32_t client, const struct call *c, uint64_t *done)
 {
 	const uint32_t flags = FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW;
@@ -154,6 +170,8 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 		return pmfs_sync_all(fs);
 	case CALL_OPEN:
 		return pmfs_open(fs, c->a, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, &open_file[client]);
+	case CALL_COPY:
+		return copy(fs, c, done);
 	case CALL_NAMELESS:
 		return pmfs_open(fs, c->a, FS_OPEN_WRITE | FS_OPEN_NAMELESS, 0600, &open_file[client]);
 	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_FILE_LINK: case CALL_CLOSE:

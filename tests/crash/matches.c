@@ -67,6 +67,26 @@ static bool torn_matches(const struct model_node *n, const struct call *c, const
 	return true;
 }
 
+/* Some of it has been copied, from its start: the size has grown as far, words are old or new. */
+static bool copied_matches(const struct model *m, const struct model_node *n, const struct call *c, const struct found *f)
+{
+	const struct model_node *from = model_find(m, c->a);
+	uint64_t have, had;
+
+	if (from == NULL || f->data == NULL || f->st.size < n->size || f->st.size > (uint64_t)c->mode + c->bytes + n->size)
+		return false;
+	const uint8_t *source = model_contents(from, &had), *old = model_contents(n, &have);
+	for (uint64_t at = 0; at < f->st.size; at++) {
+		const bool in = at >= c->mode && at < (uint64_t)c->mode + c->bytes;
+		const uint64_t there = c->offset + at - c->mode;
+		const uint8_t was = at < have ? old[at] : 0, will = in && there < had ? source[there] : 0;
+		const bool may_be_old = !in || at < n->size;
+		if (!(may_be_old && f->data[at] == was) && !(in && f->data[at] == will))
+			return false;
+	}
+	return true;
+}
+
 static uint32_t model_links(const struct model *m, const struct model_name *name)
 {
 	const struct model_node *n = &m->node[name->node];
@@ -95,6 +115,9 @@ int32_t call_target(const struct model *m, const struct call *call, uint32_t cli
 	case CALL_WRITE: case CALL_APPEND: case CALL_MAPPED_STORE:
 		n = model_find(m, call->a);
 		return n != NULL && n->type == FS_TYPE_FILE ? (int32_t)(n - m->node) : -1;
+	case CALL_COPY:
+		n = model_find(m, call->b);
+		return n != NULL && n->type == FS_TYPE_FILE ? (int32_t)(n - m->node) : -1;
 	case CALL_FILE_WRITE:
 		return m->file[client];
 	default:
@@ -113,7 +136,8 @@ static bool entry_matches(const struct model *m, uint32_t i, const struct torn t
 		if (torn[c].call == NULL || torn[c].node != (int32_t)m->name[i].node)
 			continue;
 		writing = true;
-		halfway |= torn_matches(n, torn[c].call, f);
+		halfway |= torn[c].call->kind == CALL_COPY ? copied_matches(m, n, torn[c].call, f)
+				: torn_matches(n, torn[c].call, f);
 	}
 
 	if (f->st.type != n->type)

@@ -453,6 +453,40 @@ static err_t find_file(struct model *m, const char *path, struct model_node **ou
 	return (*out)->type == FS_TYPE_DIRECTORY ? ERR_IS_DIR : (*out)->type == FS_TYPE_SYMLINK ? ERR_TOO_DEEP : OK;
 }
 
+static err_t copy_to_file(struct model *m, const struct call *c, bool full, uint64_t full_bytes)
+{
+	struct model_node *from, *to;
+	err_t err = find_file(m, c->a, &from);
+
+	if (err == OK)
+		err = find_file(m, c->b, &to);
+	if (err != OK)
+		return err;
+	uint64_t bytes = c->offset < from->size ? from->size - c->offset : 0;
+	bytes = bytes < c->bytes ? bytes : c->bytes;
+	bytes = full && full_bytes < bytes ? full_bytes : bytes;
+	if (bytes == 0)
+		return OK;
+	const uint64_t have = from->blob != NULL ? from->blob->bytes : 0, had = to->blob != NULL ? to->blob->bytes : 0;
+	const uint64_t end = c->mode + bytes, all = end > had ? end : had;
+	uint8_t *data = calloc(1, all);
+	if (data == NULL)
+		abort();
+	if (had != 0)
+		memcpy(data, to->blob->data, had);
+	memset(data + c->mode, 0, bytes);
+	if (c->offset < have)
+		memcpy(data + c->mode, from->blob->data + c->offset, have - c->offset < bytes ? have - c->offset : bytes);
+	node_put(to, data, all);
+	free(data);
+	to->mtime_known = false;
+	to->late |= to->opens != 0;
+	to->size = end > to->size ? end : to->size;
+	for (uint64_t b = c->mode / BLOCK; b * BLOCK < end; b++)
+		to->mapped[b / 64] |= 1ull << b % 64;
+	return OK;
+}
+
 static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps, bool full, uint64_t full_bytes)
 {
 	struct model_node *n;
@@ -605,6 +639,8 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
 	case CALL_MAPPED_STORE: case CALL_ALLOCATE:
 		return apply_to_file(m, c, steps, full, full_bytes);
+	case CALL_COPY:
+		return copy_to_file(m, c, full, full_bytes);
 	}
 	return ERR_INTERNAL;
 }

@@ -15,7 +15,7 @@
 
 enum call_kind {
 	CALL_CREATE, CALL_MKDIR, CALL_UNLINK, CALL_RMDIR, CALL_LINK, CALL_SYMLINK, CALL_RENAME, CALL_WRITE, CALL_APPEND,
-	CALL_RESIZE, CALL_ALLOCATE, CALL_ATTRIBUTES, CALL_RESIZE_AND_MODE, CALL_OPEN_TRUNCATE, CALL_MAPPED_STORE, CALL_SYNC_ALL,
+	CALL_RESIZE, CALL_ALLOCATE, CALL_COPY, CALL_ATTRIBUTES, CALL_RESIZE_AND_MODE, CALL_OPEN_TRUNCATE, CALL_MAPPED_STORE, CALL_SYNC_ALL,
 	/* on the client's one open file: */
 	CALL_OPEN, CALL_NAMELESS, CALL_FILE_WRITE, CALL_FILE_SYNC, CALL_FILE_LINK, CALL_CLOSE,
 };
@@ -26,7 +26,7 @@ struct call {
 	const char *b;      /* LINK, RENAME: the new name; SYMLINK: the target */
 	uint32_t offset;    /* RESIZE: the size; ATTRIBUTES: the mode */
 	uint32_t bytes;
-	uint32_t mode;      /* ALLOCATE: enum fs_allocate */
+	uint32_t mode;      /* ALLOCATE: enum fs_allocate; COPY, from `offset` of a to b: the offset there */
 	uint32_t serial;    /* of the data that is written: no two calls write the same */
 };
 

@@ -293,6 +293,23 @@ static err_t op_allocate(struct kit_call *call, uint64_t file, uint32_t mode, ui
 	return err;
 }
 
+static err_t op_copy(struct kit_call *call, uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
+		uint64_t bytes, uint64_t *done)
+{
+	struct open_file *source, *target;
+	err_t err = file_take(call, from, FS_OPEN_READ, &source);
+
+	if (err != OK)
+		return err;
+	err = file_take(call, to, FS_OPEN_WRITE, &target);
+	if (err == OK) {
+		err = pmfs_copy(fs, source->inode, from_offset, target->inode, to_offset, bytes, done);
+		kit_file_put(&files, call->badge, to);
+	}
+	kit_file_put(&files, call->badge, from);
+	return err;
+}
+
 static err_t op_link(struct kit_call *call, const char *from, const char *to)
 {
 	(void)call;
@@ -359,7 +376,7 @@ static const struct fs_ops ops = {
 	.sync_all = op_sync_all, .unlink = op_unlink, .mkdir = op_mkdir, .rmdir = op_rmdir, .rename = op_rename,
 	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .seek = op_seek, .link = op_link,
 	.symlink = op_symlink, .readlink = op_readlink, .unmount = op_unmount, .lease = op_lease,
-	.allocate = op_allocate, .link_file = op_link_file,
+	.allocate = op_allocate, .link_file = op_link_file, .copy = op_copy,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)

@@ -91,6 +91,7 @@ bool data_check(const struct client *c, int fd, const struct body *body);
 /* --- ranges.c: the same, with blocks that come, go and move. The body is locked --- */
 
 bool range_step(struct client *c, struct slot *s, struct body *body);
+bool range_copy(struct client *c, const struct slot *from, const struct slot *to); /* takes the locks itself */
 bool range_seek(struct client *c, const struct slot *s, const struct body *body);
 uint64_t range_offset(struct client *c, uint64_t limit);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ranges.c - fallocate in its ways, and where data and holes are. */
-#define _GNU_SOURCE 1 /* fallocate's modes */
+/* ranges.c - fallocate in its ways, copies, and where data and holes are. */
+#define _GNU_SOURCE 1 /* fallocate's modes, copy_file_range */
 #include "fsx.h"
 
 #include <errno.h>
@@ -96,6 +96,50 @@ bool range_step(struct client *c, struct slot *s, struct body *b)
 	const int want = model_allocate(b, way->mode, offset, bytes);
 	const int got = fallocate(s->fd, way->mode, (off_t)offset, (off_t)bytes) == 0 ? 0 : errno;
 	return got == want || failure(c, "%s: error %d instead of %d", way->name, got, want);
+}
+
+static void model_copy(const struct body *from, uint64_t from_offset, struct body *to, uint64_t to_offset, uint64_t bytes)
+{
+	memmove(to->data + to_offset, from->data + from_offset, bytes);
+	if (bytes != 0 && to_offset + bytes > to->size)
+		to->size = to_offset + bytes;
+}
+
+static bool copy_locked(struct client *c, const struct slot *s, const struct slot *t)
+{
+	struct body *from = &state->body[s->body], *to = &state->body[t->body];
+	off_t from_offset = (off_t)range_offset(c, from->size + BLOCK), to_offset = (off_t)range_offset(c, BODY_BYTES);
+	uint64_t bytes = range_offset(c, 60000);
+
+	if (bytes > BODY_BYTES - (uint64_t)to_offset)
+		bytes = BODY_BYTES - (uint64_t)to_offset;
+	const bool overlap = from == to && (uint64_t)from_offset < (uint64_t)to_offset + bytes &&
+						 (uint64_t)to_offset < (uint64_t)from_offset + bytes;
+	const uint64_t there = (uint64_t)from_offset < from->size ? from->size - (uint64_t)from_offset : 0;
+	const long long want = overlap ? -EINVAL : t->append ? -EBADF : (long long)(bytes < there ? bytes : there);
+	note(c, "copy from", s->body, (uint64_t)from_offset, bytes);
+	note(c, "copy to", t->body, (uint64_t)to_offset, bytes);
+	if (want > 0)
+		model_copy(from, (uint64_t)from_offset, to, (uint64_t)to_offset, (uint64_t)want);
+	long long got = copy_file_range(s->fd, &from_offset, t->fd, &to_offset, bytes, 0);
+	got = got < 0 ? -errno : got;
+	return got == want || (overlap && t->append && got == -EBADF) || failure(c, "copy: %lld instead of %lld", got, want);
+}
+
+bool range_copy(struct client *c, const struct slot *s, const struct slot *t)
+{
+	const uint32_t low = s->body < t->body ? s->body : t->body, high = s->body + t->body - low;
+
+	if (s->fd < 0 || t->fd < 0 || !t->writable)
+		return true;
+	lock_take(&state->body[low].lock);
+	if (high != low)
+		lock_take(&state->body[high].lock);
+	const bool good = copy_locked(c, s, t);
+	if (high != low)
+		lock_give(&state->body[high].lock);
+	lock_give(&state->body[low].lock);
+	return good;
 }
 
 static bool is_zero(const struct body *b, uint64_t from, uint64_t end)
