@@ -164,8 +164,9 @@ static int link_file(int fd, const char *to)
 		bool here;
 		do {
 			here = file->mount != NULL && place.mount == file->mount;
-			error = !here ? ERR_CROSS_DEVICE : place.directory ? ERR_NOT_FOUND : fs_link_file(file->session, file->number,
-																								place.rest);
+			error = !here ? ERR_CROSS_DEVICE : place.directory ? ERR_NOT_FOUND : OK;
+			if (error == OK)
+				error = fs_link_file(file->session, file->number, place.rest);
 		} while (here && place_again(&place, false, &error));
 		place_drop(&place);
 	}

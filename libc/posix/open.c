@@ -59,15 +59,16 @@ static err_t open_place(struct place *place, int flags, mode_t mode, struct file
 		if (place->directory && (flags & O_CREAT))
 			return ERR_IS_DIR;
 		const uint32_t directory = place->directory && !is_nameless(flags) ? FS_OPEN_DIRECTORY : 0;
-		err_t error = fs_open(place->session, open_flags_to_fs(flags) | directory, mode_masked(mode), place->rest, &number,
-							  &size, &type, &inode);
+		err_t error = fs_open(place->session, open_flags_to_fs(flags) | directory, mode_masked(mode), place->rest,
+							  &number, &size, &type, &inode);
 		if (error != OK)
 			return error;
 	}
 	enum file_kind kind = place->mount == NULL        ? FILE_NAMESPACE
 						  : type == FS_TYPE_DIRECTORY ? FILE_DIRECTORY
 													  : FILE_REGULAR;
-	*out = file_new(kind, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_TMPFILE), place->session, number, place->mount, place->path);
+	flags &= ~(O_CREAT | O_EXCL | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
+	*out = file_new(kind, flags, place->session, number, place->mount, place->path);
 	if (*out != NULL)
 		return OK;
 	if (place->mount != NULL)

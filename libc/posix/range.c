@@ -87,10 +87,11 @@ static ssize_t copy_checked(int from, off_t from_offset, int to, off_t to_offset
 		file_drop(source);
 	if (target == NULL)
 		return -1;
-	err_t error = from_offset < 0 || to_offset < 0 || bytes > INT64_MAX ? ERR_ARGS
-				  : target->flags & O_APPEND                            ? ERR_BAD_HANDLE
-																		: copy_files(source, from_offset, target,
-																					 to_offset, bytes, &done);
+	err_t error = target->flags & O_APPEND ? ERR_BAD_HANDLE : OK;
+	if (error == OK && (from_offset < 0 || to_offset < 0 || bytes > INT64_MAX))
+		error = ERR_ARGS;
+	if (error == OK)
+		error = copy_files(source, from_offset, target, to_offset, bytes, &done);
 	file_drop(target);
 	file_drop(source);
 	if (error == ERR_UNSUPPORTED) {

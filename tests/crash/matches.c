@@ -68,7 +68,8 @@ static bool torn_matches(const struct model_node *n, const struct call *c, const
 }
 
 /* Some of it has been copied, from its start: the size has grown as far, words are old or new. */
-static bool copied_matches(const struct model *m, const struct model_node *n, const struct call *c, const struct found *f)
+static bool copied_matches(const struct model *m, const struct model_node *n, const struct call *c,
+		const struct found *f)
 {
 	const struct model_node *from = model_find(m, c->a);
 	uint64_t have, had;

@@ -2,14 +2,14 @@
 /* allocate.c - blocks without data, and data without blocks: fs.proto's `allocate`.
  * A1  A new block is zeroed before anybody can reach it: no block is allocated and not written. So clients read, write
  * and map a file that was allocated ahead without a word, and it costs what zeroing costs, once.
- * A2  Holes are filled from the range's start, in as many changes as it takes (one for up to 48 runs); each leaves a file
- * that has more blocks and the same contents. The size grows with them, or the flag PMFS_INODE_KEPT (F5) comes with the
- * first block past it.
- * A3  Zeroes go into blocks where they are, as a write puts data there: a power cut leaves words that are old or zero.
- * Blocks that a hole fills whole go with the tree, from the range's end, each whole or not at all.
+ * A2  Holes are filled from the range's start, in as many changes as it takes (one for up to 48 runs); each leaves
+ * a file that has more blocks and the same contents. The size grows with them, or the flag PMFS_INODE_KEPT (F5) comes
+ * with the first block past it.
+ * A3  Zeroes go into blocks where they are, as a write puts data there: a power cut leaves words that are old or
+ * zero. Blocks that a hole fills whole go with the tree, from the range's end, each whole or not at all.
  * A4  What moves moves in one change, with the size (extent_shift.c).
- * A5  Blocks that go away or that others take the places of are taken from clients first (F4); zeroes in place are not
- * worth that. */
+ * A5  Blocks that go away or that others take the places of are taken from clients first (F4); zeroes in place are
+ * not worth that. */
 #include "file.h"
 
 #define MODES_KNOWN \

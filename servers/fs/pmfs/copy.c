@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* copy.c - from one file to another, or within one, from pmem to pmem. Data is written as any other data; a hole makes a
- * hole. After a power cut some of it has been copied, from the start. Both inodes are locked for a piece of it at a
- * time, the lower number first. */
+/* copy.c - from one file to another, or within one, from pmem to pmem. Data is written as any other data; a hole
+ * makes a hole. After a power cut some of it has been copied, from the start. Both inodes are locked for a piece of it
+ * at a time, the lower number first. */
 #include "file.h"
 
 #define PIECE_BYTES (4ull << 20)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* extent_shift.c - moving all that lies behind some file block up or down: the tree is made anew, as every key behind
- * that place is another one. The new tree is one change, however large it is: nodes that nobody reaches, then the inode's
- * copy. What the old one had and the new one has not is collected on the way, and is free after the commit (C3).
- * It costs 16 bytes of DRAM for each extent of the file, and a node for each 252 of them. */
+ * that place is another one. The new tree is one change, however large it is: nodes that nobody reaches, then the
+ * inode's copy. What the old one had and the new one has not is collected on the way, and is free after the commit
+ * (C3). It costs 16 bytes of DRAM for each extent of the file, and a node for each 252 of them. */
 #include "extent_tree.h"
 
 #include <stdlib.h>

@@ -50,7 +50,8 @@ struct tree_gone {
 };
 /* All from `from` on moves up by `count` blocks; what is in between is a hole. ERR_TOO_BIG: there is no place for the
  * last. *gone is to be ended in any case. */
-MUST_USE err_t tree_move_up(struct change *c, struct inode *inode, uint32_t from, uint32_t count, struct tree_gone *gone);
+MUST_USE err_t tree_move_up(struct change *c, struct inode *inode, uint32_t from, uint32_t count,
+		struct tree_gone *gone);
 /* [from, from + count) goes, and what lies behind takes its place. */
 MUST_USE err_t tree_move_down(struct change *c, struct inode *inode, uint32_t from, uint32_t count,
 		struct tree_gone *gone);

@@ -5,10 +5,10 @@
  * the lease ends).
  * F2  Data of a new block, or past the old size, is durable before the size or the tree lets anybody see it.
  * F3  No block lies past the size's last block (a crash in a truncate may leave some; mount frees them).
- * F4  Clients that hold a lease reach blocks of this file inside its size, and no others: before a block goes away it is
- * taken from them, and none is given while the inode is locked for writing.
- * F5  But F3 does not hold of a file with the flag PMFS_INODE_KEPT: its blocks past the size were asked for (allocate.c).
- * They are zero, on media too (a crash in a write may leave some data there; mount clears it). */
+ * F4  Clients that hold a lease reach blocks of this file inside its size, and no others: before a block goes away it
+ * is taken from them, and none is given while the inode is locked for writing.
+ * F5  But F3 does not hold of a file with the flag PMFS_INODE_KEPT: its blocks past the size were asked for
+ * (allocate.c). They are zero, on media too (a crash in a write may leave some data there; mount clears it). */
 #include "file.h"
 
 #include <string.h>
@@ -326,7 +326,8 @@ err_t file_write(struct inode *inode, uint64_t offset, const uint8_t *data, uint
 	return err;
 }
 
-err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool append, const void *data, size_t bytes,
+/* Flat: what others may call is part of it all the same. */
+__attribute__((flatten)) err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool append, const void *data, size_t bytes,
 		uint64_t *done, uint64_t *end)
 {
 	err_t err = file_check(inode);

@@ -48,8 +48,8 @@ MUST_USE err_t file_past_clear(struct inode *inode, uint64_t *cleared);
 
 /* New blocks for the hole of `hole` bytes at `offset`, as far as one run goes; the parts of them that `data` does
  * not fill are zeroed, all if it is NULL. *wrote is how much of the data they took. */
-MUST_USE err_t file_hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
-		uint64_t hole, uint64_t *wrote);
+MUST_USE err_t file_hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data,
+		uint64_t bytes, uint64_t hole, uint64_t *wrote);
 
 /* Commits what the change has; if that is nothing but data in place, the time is written later. */
 void file_change_end(struct change *c, struct inode *inode);

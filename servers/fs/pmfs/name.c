@@ -222,7 +222,7 @@ static err_t nameless_make(struct walk *at, uint32_t flags, uint32_t mode, struc
 	if (err != OK)
 		return err;
 	change_begin(&c, fs, false);
-	err = inode_begin(&c, inode, NULL, &what, pmfs_now_ns(fs));
+	err = inode_begin(&c, inode, at->inode, &what, pmfs_now_ns(fs));
 	if (err != OK) {
 		change_abort(&c);
 		inode_put(inode);

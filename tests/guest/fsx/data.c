@@ -49,7 +49,8 @@ static bool do_read(struct client *c, const struct slot *s, const struct body *b
 	note(c, "read", s->body, offset, bytes);
 	const ssize_t done = get(c, s->fd, buffer, bytes, offset);
 	if (done != (ssize_t)want)
-		return failure(c, "read: %lld bytes instead of %llu (errno %d)", (long long)done, (unsigned long long)want, errno);
+		return failure(c, "read: %lld bytes instead of %llu (errno %d)", (long long)done, (unsigned long long)want,
+					   errno);
 	return same(c, "read", buffer, b->data + offset, offset, want);
 }
 

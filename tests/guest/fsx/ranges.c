@@ -98,7 +98,8 @@ bool range_step(struct client *c, struct slot *s, struct body *b)
 	return got == want || failure(c, "%s: error %d instead of %d", way->name, got, want);
 }
 
-static void model_copy(const struct body *from, uint64_t from_offset, struct body *to, uint64_t to_offset, uint64_t bytes)
+static void model_copy(const struct body *from, uint64_t from_offset, struct body *to, uint64_t to_offset,
+					   uint64_t bytes)
 {
 	memmove(to->data + to_offset, from->data + from_offset, bytes);
 	if (bytes != 0 && to_offset + bytes > to->size)
@@ -123,7 +124,8 @@ static bool copy_locked(struct client *c, const struct slot *s, const struct slo
 		model_copy(from, (uint64_t)from_offset, to, (uint64_t)to_offset, (uint64_t)want);
 	long long got = copy_file_range(s->fd, &from_offset, t->fd, &to_offset, bytes, 0);
 	got = got < 0 ? -errno : got;
-	return got == want || (overlap && t->append && got == -EBADF) || failure(c, "copy: %lld instead of %lld", got, want);
+	return got == want || (overlap && t->append && got == -EBADF) ||
+		   failure(c, "copy: %lld instead of %lld", got, want);
 }
 
 bool range_copy(struct client *c, const struct slot *s, const struct slot *t)
