@@ -348,7 +348,7 @@ static err_t drop_last(struct change *c, struct inode *inode, uint32_t from, boo
 	return cut_last(c, inode, from, 1ull << 32, done);
 }
 
-err_t tree_cut_some(struct change *c, struct inode *inode, uint32_t from, uint32_t to, bool *done)
+err_t tree_cut_some(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done)
 {
 	err_t err = OK;
 

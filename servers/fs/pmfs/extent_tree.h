@@ -40,7 +40,7 @@ MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
 
 /* Make [from, to) a hole, from its end, as much as goes into one change; *done: that was all. Needs a block only for
  * nodes. */
-MUST_USE err_t tree_cut_some(struct change *c, struct inode *inode, uint32_t from, uint32_t to, bool *done);
+MUST_USE err_t tree_cut_some(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done);
 
 /* What the tree of an inode let go of in a change: free once that is committed (extent_shift.c). */
 struct tree_gone {
