@@ -91,7 +91,7 @@ const struct operation operations[] = {
 	ONE("copy-over", CALL_COPY, .a = "d/x", .b = "a", .offset = 10, .bytes = 3000, .mode = 100),
 	ONE("copy-beyond", CALL_COPY, .a = "a", .b = "b", .offset = 100, .bytes = 9000, .mode = 5000),
 	ONE("copy-holes", CALL_COPY, .a = "s", .b = "a", .bytes = 30000),
-	ONE("copy-tree", CALL_COPY, .a = "t", .b = "e", .bytes = 30000),
+	ONE("copy-extents", CALL_COPY, .a = "t", .b = "e", .bytes = 30000),
 	{ "append-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
 		{ CALL_APPEND, .a = "a", .bytes = 4000 } } },
 	{ "write-beyond-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
