@@ -67,8 +67,8 @@ static err_t copy_through(int from, off_t from_offset, int to, off_t to_offset, 
 	return OK;
 }
 
-static err_t copy_files(const struct file *from, off_t from_offset, const struct file *to, off_t to_offset, size_t bytes,
-						uint64_t *done)
+static err_t copy_files(const struct file *from, off_t from_offset, const struct file *to, off_t to_offset,
+						size_t bytes, uint64_t *done)
 {
 	if (from->session != to->session)
 		return ERR_UNSUPPORTED;

@@ -556,7 +556,7 @@ static err_t link_open(struct model *m, struct model_node *n, const char *path)
 	return OK;
 }
 
-static err_t apply_to_open(struct model *m, uint32_t client, const struct call *c)
+static err_t apply_to_open(struct model *m, uint32_t client, const struct call *c, uint64_t bytes)
 {
 	struct model_node *n = m->file[client] >= 0 ? &m->node[m->file[client]] : NULL;
 
@@ -565,7 +565,7 @@ static err_t apply_to_open(struct model *m, uint32_t client, const struct call *
 	if (c->kind == CALL_FILE_LINK)
 		return link_open(m, n, c->a);
 	if (c->kind == CALL_FILE_WRITE) {
-		node_write(n, c, c->offset, c->bytes);
+		node_write(n, c, c->offset, bytes);
 	} else {
 		n->late = false;
 	}
@@ -635,7 +635,7 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 	case CALL_NAMELESS:
 		return open_nameless(m, client);
 	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_FILE_LINK: case CALL_CLOSE:
-		return apply_to_open(m, client, c);
+		return apply_to_open(m, client, c, full ? full_bytes : c->bytes);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
 	case CALL_MAPPED_STORE: case CALL_ALLOCATE:
 		return apply_to_file(m, c, steps, full, full_bytes);

@@ -327,8 +327,8 @@ err_t file_write(struct inode *inode, uint64_t offset, const uint8_t *data, uint
 }
 
 /* Flat: what others may call is part of it all the same. */
-__attribute__((flatten)) err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool append, const void *data, size_t bytes,
-		uint64_t *done, uint64_t *end)
+__attribute__((flatten)) err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool append,
+		const void *data, size_t bytes, uint64_t *done, uint64_t *end)
 {
 	err_t err = file_check(inode);
 	uint64_t written = 0;

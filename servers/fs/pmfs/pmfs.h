@@ -79,8 +79,8 @@ MUST_USE err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, 
 /* mode: enum fs_allocate. Where there is not enough space, what it could fill stays. */
 MUST_USE err_t pmfs_allocate(struct pmfs *fs, struct inode *inode, uint32_t mode, uint64_t offset, uint64_t bytes);
 /* Less than `bytes` at the source's end, or where there was space for some of it. */
-MUST_USE err_t pmfs_copy(struct pmfs *fs, struct inode *from, uint64_t from_offset, struct inode *to, uint64_t to_offset,
-		uint64_t bytes, uint64_t *done);
+MUST_USE err_t pmfs_copy(struct pmfs *fs, struct inode *from, uint64_t from_offset, struct inode *to,
+		uint64_t to_offset, uint64_t bytes, uint64_t *done);
 MUST_USE err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *entries, size_t room,
 		uint64_t *bytes, uint64_t *next);
 
