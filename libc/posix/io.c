@@ -234,7 +234,7 @@ static err_t seek_base(struct file *file, off_t offset, int whence, uint64_t *ba
 		return error;
 	case SEEK_DATA:
 	case SEEK_HOLE:
-		return offset < 0 ? ERR_ARGS
+		return offset < 0 ? ERR_NOT_FOUND /* as it lies behind every end */
 						  : fs_seek(file->session, file->number, (uint64_t)offset,
 									whence == SEEK_DATA ? FS_SEEK_DATA : FS_SEEK_HOLE, base);
 	}
@@ -265,7 +265,7 @@ static off_t seek_call(int fd, off_t offset, int whence)
 	if (error == OK)
 		return result;
 	fail(error);
-	errno = error == ERR_NOT_FOUND ? ENXIO : errno; /* SEEK_DATA past the last data */
+	errno = error == ERR_NOT_FOUND ? ENXIO : errno; /* past the last data, or the end */
 	return -1;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* name.c - what changes names: mkdir, rmdir, unlink, rename, links. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -134,6 +136,56 @@ int link(const char *from, const char *to)
 	place_drop(&a);
 	place_drop(&b);
 	return finish(error);
+}
+
+/* "/proc/self/fd/N" is what programs write who have no right to AT_EMPTY_PATH elsewhere. */
+static int fd_of_path(int fd, const char *path, int flags)
+{
+	static const char descriptors[] = "/proc/self/fd/";
+	char *end;
+
+	if (flags == AT_EMPTY_PATH && *path == '\0')
+		return fd;
+	if (flags != AT_SYMLINK_FOLLOW || strncmp(path, descriptors, sizeof(descriptors) - 1) != 0)
+		return -1;
+	const unsigned long number = strtoul(path + sizeof(descriptors) - 1, &end, 10);
+	return *end == '\0' && number < FD_MAX ? (int)number : -1;
+}
+
+static int link_file(int fd, const char *to)
+{
+	struct file *file = file_get(fd);
+	struct place place;
+
+	if (file == NULL)
+		return -1;
+	err_t error = place_find(to, &place);
+	if (error == OK) {
+		bool here;
+		do {
+			here = file->mount != NULL && place.mount == file->mount;
+			error = !here ? ERR_CROSS_DEVICE : place.directory ? ERR_NOT_FOUND : OK;
+			if (error == OK)
+				error = fs_link_file(file->session, file->number, place.rest);
+		} while (here && place_again(&place, false, &error));
+		place_drop(&place);
+	}
+	file_drop(file);
+	return finish(error);
+}
+
+/* Of absolute paths, and of others relative to the working directory (AT_FDCWD); and of an open file. */
+int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+	const int fd = fd_of_path(from_fd, from, flags);
+
+	if (to_fd != AT_FDCWD && to[0] != '/')
+		return fail(ERR_UNSUPPORTED);
+	if (fd >= 0)
+		return link_file(fd, to);
+	if (flags != 0 || (from_fd != AT_FDCWD && from[0] != '/'))
+		return fail(flags & ~(AT_EMPTY_PATH | AT_SYMLINK_FOLLOW) ? ERR_ARGS : ERR_UNSUPPORTED);
+	return link(from, to);
 }
 
 int symlink(const char *target, const char *path)

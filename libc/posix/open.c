@@ -26,6 +26,11 @@ mode_t mode_masked(mode_t mode)
 	return mode & 07777 & ~__atomic_load_n(&umask_bits, __ATOMIC_RELAXED);
 }
 
+static bool is_nameless(int flags)
+{
+	return (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 uint32_t open_flags_to_fs(int flags)
 {
 	int access = flags & O_ACCMODE;
@@ -36,7 +41,7 @@ uint32_t open_flags_to_fs(int flags)
 	out |= flags & O_EXCL ? FS_OPEN_EXCLUSIVE : 0;
 	out |= flags & O_TRUNC ? FS_OPEN_TRUNCATE : 0;
 	out |= flags & O_APPEND ? FS_OPEN_APPEND : 0;
-	out |= flags & O_DIRECTORY ? FS_OPEN_DIRECTORY : 0;
+	out |= is_nameless(flags) ? FS_OPEN_NAMELESS : flags & O_DIRECTORY ? FS_OPEN_DIRECTORY : 0;
 	out |= flags & O_NOFOLLOW ? FS_OPEN_NO_FOLLOW : 0;
 	return out;
 }
@@ -53,15 +58,17 @@ static err_t open_place(struct place *place, int flags, mode_t mode, struct file
 	} else {
 		if (place->directory && (flags & O_CREAT))
 			return ERR_IS_DIR;
-		err_t error = fs_open(place->session, open_flags_to_fs(flags) | (place->directory ? FS_OPEN_DIRECTORY : 0),
-							  mode_masked(mode), place->rest, &number, &size, &type, &inode);
+		const uint32_t directory = place->directory && !is_nameless(flags) ? FS_OPEN_DIRECTORY : 0;
+		err_t error = fs_open(place->session, open_flags_to_fs(flags) | directory, mode_masked(mode), place->rest,
+							  &number, &size, &type, &inode);
 		if (error != OK)
 			return error;
 	}
 	enum file_kind kind = place->mount == NULL        ? FILE_NAMESPACE
 						  : type == FS_TYPE_DIRECTORY ? FILE_DIRECTORY
 													  : FILE_REGULAR;
-	*out = file_new(kind, flags & ~(O_CREAT | O_EXCL | O_TRUNC), place->session, number, place->mount, place->path);
+	flags &= ~(O_CREAT | O_EXCL | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
+	*out = file_new(kind, flags, place->session, number, place->mount, place->path);
 	if (*out != NULL)
 		return OK;
 	if (place->mount != NULL)
@@ -75,7 +82,7 @@ int open(const char *path, int flags, ...)
 	struct file *file = NULL;
 	mode_t mode = 0;
 
-	if (flags & O_CREAT) {
+	if (flags & O_CREAT || is_nameless(flags)) {
 		va_list list;
 		va_start(list, flags);
 		mode = va_arg(list, mode_t);

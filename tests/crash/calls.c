@@ -80,6 +80,22 @@ static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const
 	return err == OK ? end : err;
 }
 
+static err_t copy(struct pmfs *fs, const struct call *c, uint64_t *done)
+{
+	struct inode *from, *to;
+	err_t err = pmfs_open(fs, c->a, FS_OPEN_READ | FS_OPEN_NO_FOLLOW, 0, &from);
+
+	if (err != OK)
+		return err;
+	err = pmfs_open(fs, c->b, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, &to);
+	if (err == OK) {
+		err = pmfs_copy(fs, from, c->offset, to, c->mode, c->bytes, done);
+		pmfs_close(fs, to);
+	}
+	pmfs_close(fs, from);
+	return err;
+}
+
 static err_t on_path(struct pmfs *fs, uint32_t client, const struct call *c, uint64_t *done)
 {
 	const uint32_t flags = FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW;
@@ -90,6 +106,8 @@ static err_t on_path(struct pmfs *fs, uint32_t client, const struct call *c, uin
 		return err;
 	if (c->kind == CALL_WRITE || c->kind == CALL_APPEND)
 		err = write_inode(fs, inode, c, c->kind == CALL_APPEND, done);
+	else if (c->kind == CALL_ALLOCATE)
+		err = pmfs_allocate(fs, inode, c->mode, c->offset, c->bytes);
 	else if (c->kind == CALL_RESIZE)
 		err = pmfs_setattr(fs, inode, &(struct fs_setattr) { .set = FS_SET_SIZE, .size = c->offset });
 	else if (c->kind == CALL_RESIZE_AND_MODE)
@@ -111,6 +129,8 @@ static err_t on_open_file(struct pmfs *fs, uint32_t client, const struct call *c
 		return write_inode(fs, inode, c, false, done);
 	if (c->kind == CALL_FILE_SYNC)
 		return pmfs_sync(fs, inode);
+	if (c->kind == CALL_FILE_LINK)
+		return pmfs_link_file(fs, inode, c->a);
 	const err_t err = pmfs_lease_get(inode) != NULL ? pmfs_lease_end(inode) : OK;
 	open_file[client] = NULL;
 	pmfs_close(fs, inode);
@@ -168,10 +188,14 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 		return pmfs_sync_all(fs);
 	case CALL_OPEN:
 		return pmfs_open(fs, c->a, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, &open_file[client]);
-	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_CLOSE:
+	case CALL_COPY:
+		return copy(fs, c, done);
+	case CALL_NAMELESS:
+		return pmfs_open(fs, c->a, FS_OPEN_WRITE | FS_OPEN_NAMELESS, 0600, &open_file[client]);
+	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_FILE_LINK: case CALL_CLOSE:
 		return on_open_file(fs, client, c, done);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
-	case CALL_MAPPED_STORE:
+	case CALL_MAPPED_STORE: case CALL_ALLOCATE:
 		return on_path(fs, client, c, done);
 	}
 	return ERR_INTERNAL;
@@ -182,7 +206,7 @@ struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *cal
 	struct outcome out = { .done = 0 };
 
 	out.err = run_kind(fs, client, call, &out.done);
-	if (out.err != OK && call->kind == CALL_OPEN)
+	if (out.err != OK && (call->kind == CALL_OPEN || call->kind == CALL_NAMELESS))
 		open_file[client] = NULL;
 	return out;
 }

@@ -74,6 +74,9 @@ bool promise_matches(const struct promise *p, const struct finding *found, char 
 
 /* --- one image (verify.c) --- */
 
+/* pmfs_check is content; nothing is open. */
+bool fs_sound(struct pmfs *fs, char why[400]);
+
 struct verify {
 	const struct promise *promise;
 	const struct base *base;

@@ -113,9 +113,11 @@ static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest
 	for (uint32_t c = 0; c < s->clients; c++) {
 		s->length[c] = shortest + (uint32_t)(random_next(&r) % (s->clients > 1 ? 2 : 4));
 		for (uint32_t i = 0; i < s->length[c]; i++)
-			do { /* stores through a mapping are ordered with the other client's writes by nobody */
+			do { /* stores through a mapping are ordered with the other client's writes by nobody, copies with those of
+			      * what they copy by pieces */
 				s->operation[c][i] = choose(s->base, &r);
-			} while (s->clients > 1 && strstr(s->operation[c][i]->name, "mapped") != NULL);
+			} while (s->clients > 1 && (strstr(s->operation[c][i]->name, "mapped") != NULL ||
+					strncmp(s->operation[c][i]->name, "copy", 4) == 0));
 	}
 	s->first = s->clients == 1 && s->length[0] > 2 ? s->length[0] - 2 : 0;
 }

@@ -26,6 +26,14 @@ static bool contents_match(const struct model_node *n, const struct found *f)
 	return (bytes == 0 || memcmp(f->data, data, bytes) == 0) && all_zero(f->data + bytes, f->st.size - bytes);
 }
 
+/* A hole takes blocks whole: all of it is zero, or none is yet. */
+static bool block_gone(const struct found *f, uint64_t at)
+{
+	const uint64_t start = at / BLOCK * BLOCK;
+
+	return all_zero(f->data + start, f->st.size - start < BLOCK ? f->st.size - start : BLOCK);
+}
+
 /* A write that has not been committed: the size is the old one; of the blocks that were there before,
  * each word is old or new; holes are holes. */
 static bool torn_matches(const struct model_node *n, const struct call *c, const struct found *f)
@@ -52,6 +60,30 @@ static bool torn_matches(const struct model_node *n, const struct call *c, const
 				call_data(c, at + i, &will[i], 1);
 		if (memcmp(f->data + at, will, bytes) != 0)
 			return false;
+		if (c->kind == CALL_ALLOCATE && c->mode & FS_ALLOCATE_PUNCH_HOLE && at / BLOCK * BLOCK >= offset &&
+				at / BLOCK * BLOCK + BLOCK <= offset + c->bytes && !block_gone(f, at))
+			return false;
+	}
+	return true;
+}
+
+/* Some of it has been copied, from its start: the size has grown as far, words are old or new. */
+static bool copied_matches(const struct model *m, const struct model_node *n, const struct call *c,
+		const struct found *f)
+{
+	const struct model_node *from = model_find(m, c->a);
+	uint64_t have, had;
+
+	if (from == NULL || f->data == NULL || f->st.size < n->size || f->st.size > (uint64_t)c->mode + c->bytes + n->size)
+		return false;
+	const uint8_t *source = model_contents(from, &had), *old = model_contents(n, &have);
+	for (uint64_t at = 0; at < f->st.size; at++) {
+		const bool in = at >= c->mode && at < (uint64_t)c->mode + c->bytes;
+		const uint64_t there = c->offset + at - c->mode;
+		const uint8_t was = at < have ? old[at] : 0, will = in && there < had ? source[there] : 0;
+		const bool may_be_old = !in || at < n->size;
+		if (!(may_be_old && f->data[at] == was) && !(in && f->data[at] == will))
+			return false;
 	}
 	return true;
 }
@@ -77,8 +109,15 @@ int32_t call_target(const struct model *m, const struct call *call, uint32_t cli
 	const struct model_node *n = NULL;
 
 	switch (call->kind) {
+	case CALL_ALLOCATE:
+		if (!call_zeroes(call))
+			return -1;
+		__attribute__((fallthrough));
 	case CALL_WRITE: case CALL_APPEND: case CALL_MAPPED_STORE:
 		n = model_find(m, call->a);
+		return n != NULL && n->type == FS_TYPE_FILE ? (int32_t)(n - m->node) : -1;
+	case CALL_COPY:
+		n = model_find(m, call->b);
 		return n != NULL && n->type == FS_TYPE_FILE ? (int32_t)(n - m->node) : -1;
 	case CALL_FILE_WRITE:
 		return m->file[client];
@@ -98,7 +137,8 @@ static bool entry_matches(const struct model *m, uint32_t i, const struct torn t
 		if (torn[c].call == NULL || torn[c].node != (int32_t)m->name[i].node)
 			continue;
 		writing = true;
-		halfway |= torn_matches(n, torn[c].call, f);
+		halfway |= torn[c].call->kind == CALL_COPY ? copied_matches(m, n, torn[c].call, f)
+				: torn_matches(n, torn[c].call, f);
 	}
 
 	if (f->st.type != n->type)

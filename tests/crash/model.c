@@ -86,6 +86,11 @@ uint64_t model_hash(const struct model *m)
 		for (uint32_t x = 0; x < MODEL_XATTRS; x++)
 			h = mix64(h + n->xattr[x]);
 	}
+	for (uint32_t c = 0; c < CLIENTS; c++) {
+		const struct model_node *n = m->file[c] >= 0 ? &m->node[m->file[c]] : NULL;
+		if (n != NULL && n->linkable)
+			h = mix64(h + c + n->size + (n->blob != NULL ? n->blob->hash : 0));
+	}
 	return h;
 }
 
@@ -311,6 +316,10 @@ static err_t rename_name(struct model *m, const struct call *c)
 
 void call_data(const struct call *call, uint64_t offset, uint8_t *to, size_t bytes)
 {
+	if (call_zeroes(call)) {
+		memset(to, 0, bytes);
+		return;
+	}
 	for (size_t i = 0, n; i < bytes; i += n) {
 		const uint64_t at = offset + i;
 		const uint64_t word = mix64((uint64_t)call->serial << 32 | at >> 3) | 1; /* no word of data is zero */
@@ -359,6 +368,82 @@ static void node_write(struct model_node *n, const struct call *c, uint64_t offs
 		n->size = offset + bytes;
 }
 
+/* Its contents are `bytes` from now on, the caller's to free. */
+static void node_put(struct model_node *n, const uint8_t *data, uint64_t bytes)
+{
+	struct blob *blob = bytes != 0 ? blob_make((uint32_t)bytes) : NULL;
+
+	if (blob != NULL) {
+		memcpy(blob->data, data, bytes);
+		blob_seal(blob);
+	}
+	blob_drop(n->blob);
+	n->blob = blob;
+}
+
+/* Collapse or insert: what was at `from` is at `to`. */
+static void node_move(struct model_node *n, uint64_t from, uint64_t to)
+{
+	const uint64_t have = n->blob != NULL ? n->blob->bytes : 0, low = from < to ? from : to;
+	uint8_t *data = calloc(1, n->size + to + 1);
+
+	if (data == NULL)
+		abort();
+	if (have != 0)
+		memcpy(data, n->blob->data, have < low ? have : low);
+	if (have > from)
+		memcpy(data + to, n->blob->data + from, have - from);
+	n->size = n->size + to - from;
+	node_put(n, data, n->size);
+	free(data);
+	for (uint32_t w = 0; w < MODEL_MASK_WORDS; w++)
+		n->mapped[w] = ~0ull; /* which are there now is not followed */
+}
+
+static void node_zero(struct model_node *n, uint64_t from, uint64_t end)
+{
+	const uint64_t have = n->blob != NULL ? n->blob->bytes : 0;
+
+	if (from >= have)
+		return;
+	uint8_t *data = malloc(have);
+	if (data == NULL)
+		abort();
+	memcpy(data, n->blob->data, have);
+	memset(data + from, 0, (end < have ? end : have) - from);
+	node_put(n, data, have);
+	free(data);
+}
+
+static err_t node_allocate(struct model_node *n, const struct call *c)
+{
+	const uint64_t offset = c->offset, end = offset + c->bytes;
+
+	if (c->mode == FS_ALLOCATE_COLLAPSE_RANGE && end >= n->size)
+		return ERR_ARGS;
+	if (c->mode == FS_ALLOCATE_INSERT_RANGE && offset >= n->size)
+		return ERR_ARGS;
+	n->mtime_known = false;
+	n->late |= n->opens != 0;
+	if (n->opaque) {
+		n->size += c->mode == FS_ALLOCATE_INSERT_RANGE ? c->bytes : 0;
+		n->size -= c->mode == FS_ALLOCATE_COLLAPSE_RANGE ? c->bytes : 0;
+	} else if (c->mode == FS_ALLOCATE_COLLAPSE_RANGE) {
+		node_move(n, end, offset);
+	} else if (c->mode == FS_ALLOCATE_INSERT_RANGE) {
+		node_move(n, offset, end);
+	} else if (call_zeroes(c)) {
+		node_zero(n, offset, end);
+	}
+	if (c->mode & (FS_ALLOCATE_COLLAPSE_RANGE | FS_ALLOCATE_INSERT_RANGE | FS_ALLOCATE_PUNCH_HOLE))
+		return OK;
+	for (uint64_t b = offset / BLOCK; b * BLOCK < end && b < MODEL_MASK_WORDS * 64; b++)
+		n->mapped[b / 64] |= 1ull << b % 64;
+	if (!(c->mode & FS_ALLOCATE_KEEP_SIZE) && end > n->size)
+		n->size = end;
+	return OK;
+}
+
 static err_t find_file(struct model *m, const char *path, struct model_node **out)
 {
 	err_t err = parent_check(m, path);
@@ -368,6 +453,40 @@ static err_t find_file(struct model *m, const char *path, struct model_node **ou
 		return err != OK ? err : ERR_NOT_FOUND;
 	*out = &m->node[m->name[i].node];
 	return (*out)->type == FS_TYPE_DIRECTORY ? ERR_IS_DIR : (*out)->type == FS_TYPE_SYMLINK ? ERR_TOO_DEEP : OK;
+}
+
+static err_t copy_to_file(struct model *m, const struct call *c, bool full, uint64_t full_bytes)
+{
+	struct model_node *from, *to;
+	err_t err = find_file(m, c->a, &from);
+
+	if (err == OK)
+		err = find_file(m, c->b, &to);
+	if (err != OK)
+		return err;
+	uint64_t bytes = c->offset < from->size ? from->size - c->offset : 0;
+	bytes = bytes < c->bytes ? bytes : c->bytes;
+	bytes = full && full_bytes < bytes ? full_bytes : bytes;
+	if (bytes == 0)
+		return OK;
+	const uint64_t have = from->blob != NULL ? from->blob->bytes : 0, had = to->blob != NULL ? to->blob->bytes : 0;
+	const uint64_t end = c->mode + bytes, all = end > had ? end : had;
+	uint8_t *data = calloc(1, all);
+	if (data == NULL)
+		abort();
+	if (had != 0)
+		memcpy(data, to->blob->data, had);
+	memset(data + c->mode, 0, bytes);
+	if (c->offset < have)
+		memcpy(data + c->mode, from->blob->data + c->offset, have - c->offset < bytes ? have - c->offset : bytes);
+	node_put(to, data, all);
+	free(data);
+	to->mtime_known = false;
+	to->late |= to->opens != 0;
+	to->size = end > to->size ? end : to->size;
+	for (uint64_t b = c->mode / BLOCK; b * BLOCK < end; b++)
+		to->mapped[b / 64] |= 1ull << b % 64;
+	return OK;
 }
 
 static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps, bool full, uint64_t full_bytes)
@@ -400,6 +519,8 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 		if (c->kind == CALL_RESIZE_AND_MODE && steps > 1)
 			n->mode = c->bytes;
 		return OK;
+	case CALL_ALLOCATE:
+		return node_allocate(n, c);
 	case CALL_OPEN_TRUNCATE:
 		if (n->size != 0)
 			node_resize(n, 0);
@@ -409,14 +530,44 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 	}
 }
 
-static err_t apply_to_open(struct model *m, uint32_t client, const struct call *c)
+static err_t open_nameless(struct model *m, uint32_t client)
+{
+	const uint32_t i = node_make(m, FS_TYPE_FILE, 0600);
+
+	m->node[i].links = 0;
+	m->node[i].opens = 1;
+	m->node[i].linkable = true;
+	m->file[client] = (int32_t)i;
+	return OK;
+}
+
+static err_t link_open(struct model *m, struct model_node *n, const char *path)
+{
+	err_t err = parent_check(m, path);
+
+	if (err != OK)
+		return err;
+	if (name_find(m, path) >= 0)
+		return ERR_EXISTS;
+	if (n->links == 0 && !n->linkable)
+		return ERR_NOT_FOUND;
+	name_put(m, path, (uint32_t)(n - m->node));
+	n->links++;
+	n->linkable = false;
+	parent_touch(m, path);
+	return OK;
+}
+
+static err_t apply_to_open(struct model *m, uint32_t client, const struct call *c, uint64_t bytes)
 {
 	struct model_node *n = m->file[client] >= 0 ? &m->node[m->file[client]] : NULL;
 
 	if (n == NULL)
 		return c->kind == CALL_CLOSE ? OK : ERR_BAD_HANDLE;
+	if (c->kind == CALL_FILE_LINK)
+		return link_open(m, n, c->a);
 	if (c->kind == CALL_FILE_WRITE) {
-		node_write(n, c, c->offset, c->bytes);
+		node_write(n, c, c->offset, bytes);
 	} else {
 		n->late = false;
 	}
@@ -518,11 +669,15 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 		m->file[client] = (int32_t)(n - m->node);
 		return OK;
 	}
-	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_CLOSE:
-		return apply_to_open(m, client, c);
+	case CALL_NAMELESS:
+		return open_nameless(m, client);
+	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_FILE_LINK: case CALL_CLOSE:
+		return apply_to_open(m, client, c, full ? full_bytes : c->bytes);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
-	case CALL_MAPPED_STORE:
+	case CALL_MAPPED_STORE: case CALL_ALLOCATE:
 		return apply_to_file(m, c, steps, full, full_bytes);
+	case CALL_COPY:
+		return copy_to_file(m, c, full, full_bytes);
 	}
 	return ERR_INTERNAL;
 }

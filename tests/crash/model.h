@@ -17,9 +17,10 @@
 
 enum call_kind {
 	CALL_CREATE, CALL_MKDIR, CALL_UNLINK, CALL_RMDIR, CALL_LINK, CALL_SYMLINK, CALL_RENAME, CALL_WRITE, CALL_APPEND,
-	CALL_RESIZE, CALL_ATTRIBUTES, CALL_RESIZE_AND_MODE, CALL_OPEN_TRUNCATE, CALL_MAPPED_STORE, CALL_SYNC_ALL,
+	CALL_RESIZE, CALL_ALLOCATE, CALL_COPY, CALL_ATTRIBUTES, CALL_RESIZE_AND_MODE, CALL_OPEN_TRUNCATE,
+	CALL_MAPPED_STORE, CALL_SYNC_ALL,
 	/* on the client's one open file: */
-	CALL_OPEN, CALL_FILE_WRITE, CALL_FILE_SYNC, CALL_CLOSE,
+	CALL_OPEN, CALL_NAMELESS, CALL_FILE_WRITE, CALL_FILE_SYNC, CALL_FILE_LINK, CALL_CLOSE,
 	/* extended attributes of a name: */
 	CALL_XATTR_SET, CALL_XATTR_REMOVE,
 };
@@ -30,6 +31,7 @@ struct call {
 	const char *b;      /* LINK, RENAME: the new name; SYMLINK: the target; XATTR: one of model_xattrs */
 	uint32_t offset;    /* RESIZE: the size; ATTRIBUTES: the mode */
 	uint32_t bytes;
+	uint32_t mode;      /* ALLOCATE: enum fs_allocate; COPY, from `offset` of a to b: the offset there */
 	uint32_t serial;    /* of the data that is written: no two calls write the same */
 };
 
@@ -39,6 +41,7 @@ struct model_node {
 	uint8_t type;       /* enum fs_type; 0: free */
 	bool opaque;        /* contents are not followed; of a directory: names in it */
 	bool mtime_known;
+	bool linkable;      /* has never had a name */
 	bool late;          /* its times may not be durable yet */
 	uint32_t links;     /* files and symbolic links: names */
 	uint32_t opens;
@@ -76,6 +79,12 @@ uint32_t call_steps(const struct call *call);
  * happens then, but for writes, which did `full_bytes`. */
 err_t model_apply(struct model *m, uint32_t client, const struct call *call, uint32_t steps, bool full,
 		uint64_t full_bytes);
+
+/* Does it make a range of the file zero where that is? */
+static inline bool call_zeroes(const struct call *call)
+{
+	return call->kind == CALL_ALLOCATE && call->mode & (FS_ALLOCATE_ZERO_RANGE | FS_ALLOCATE_PUNCH_HOLE);
+}
 
 /* The bytes that a call writes. */
 void call_data(const struct call *call, uint64_t offset, uint8_t *to, size_t bytes);

@@ -5,6 +5,8 @@
 
 #define LONG60 "abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-123456"
 #define LONG240 LONG60 LONG60 LONG60 LONG60
+#define KEEP FS_ALLOCATE_KEEP_SIZE
+#define PUNCH (FS_ALLOCATE_PUNCH_HOLE | FS_ALLOCATE_KEEP_SIZE)
 #define ONE(label, ...) { label, { { __VA_ARGS__ } } }
 
 const struct operation operations[] = {
@@ -65,6 +67,43 @@ const struct operation operations[] = {
 	ONE("truncate-hole", CALL_RESIZE, .a = "s", .offset = 9000),
 	ONE("truncate-tree", CALL_RESIZE, .a = "t", .offset = 17000),
 	{ "truncate-down-up", { { CALL_RESIZE, .a = "a", .offset = 4200 }, { CALL_RESIZE, .a = "a", .offset = 8000 } } },
+	/* blocks */
+	ONE("allocate-inside", CALL_ALLOCATE, .a = "s", .offset = 100, .bytes = 13000),
+	ONE("allocate-beyond", CALL_ALLOCATE, .a = "a", .offset = 4900, .bytes = 9000),
+	ONE("allocate-kept", CALL_ALLOCATE, .a = "a", .offset = 4000, .bytes = 12000, .mode = KEEP),
+	ONE("allocate-tree", CALL_ALLOCATE, .a = "t", .offset = 0, .bytes = 50000),
+	ONE("punch-inside", CALL_ALLOCATE, .a = "a", .offset = 60, .bytes = 900, .mode = PUNCH),
+	ONE("punch-block", CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 4096, .mode = PUNCH),
+	ONE("punch-edges", CALL_ALLOCATE, .a = "s", .offset = 8200, .bytes = 11000, .mode = PUNCH),
+	ONE("punch-end", CALL_ALLOCATE, .a = "a", .offset = 4000, .bytes = 1000, .mode = PUNCH),
+	ONE("punch-tree", CALL_ALLOCATE, .a = "t", .offset = 8192, .bytes = 20000, .mode = PUNCH),
+	ONE("zero-inside", CALL_ALLOCATE, .a = "a", .offset = 50, .bytes = 4500, .mode = FS_ALLOCATE_ZERO_RANGE),
+	ONE("zero-hole", CALL_ALLOCATE, .a = "s", .offset = 5000, .bytes = 6000, .mode = FS_ALLOCATE_ZERO_RANGE | KEEP),
+	ONE("zero-beyond", CALL_ALLOCATE, .a = "a", .offset = 4096, .bytes = 5000, .mode = FS_ALLOCATE_ZERO_RANGE),
+	ONE("collapse", CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 4096, .mode = FS_ALLOCATE_COLLAPSE_RANGE),
+	ONE("collapse-tree", CALL_ALLOCATE, .a = "t", .offset = 4096, .bytes = 8192, .mode = FS_ALLOCATE_COLLAPSE_RANGE),
+	ONE("insert", CALL_ALLOCATE, .a = "a", .offset = 4096, .bytes = 8192, .mode = FS_ALLOCATE_INSERT_RANGE),
+	ONE("insert-tree", CALL_ALLOCATE, .a = "t", .offset = 12288, .bytes = 4096, .mode = FS_ALLOCATE_INSERT_RANGE),
+	{ "punch-middle", { { CALL_WRITE, .a = "e", .bytes = 18000 },
+		{ CALL_ALLOCATE, .a = "e", .offset = 4096, .bytes = 8192, .mode = PUNCH } } },
+	{ "zero-appended", { { CALL_APPEND, .a = "b", .bytes = 40 },
+		{ CALL_ALLOCATE, .a = "b", .offset = 96, .bytes = 30, .mode = FS_ALLOCATE_ZERO_RANGE } } },
+	ONE("copy-over", CALL_COPY, .a = "d/x", .b = "a", .offset = 10, .bytes = 3000, .mode = 100),
+	ONE("copy-beyond", CALL_COPY, .a = "a", .b = "b", .offset = 100, .bytes = 9000, .mode = 5000),
+	ONE("copy-holes", CALL_COPY, .a = "s", .b = "a", .bytes = 30000),
+	ONE("copy-extents", CALL_COPY, .a = "t", .b = "e", .bytes = 30000),
+	{ "append-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
+		{ CALL_APPEND, .a = "a", .bytes = 4000 } } },
+	{ "write-beyond-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
+		{ CALL_WRITE, .a = "a", .offset = 9000, .bytes = 300 } } },
+	{ "truncate-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
+		{ CALL_RESIZE, .a = "a", .offset = 4500 }, { CALL_RESIZE, .a = "a", .offset = 9000 } } },
+	{ "truncate-kept-same", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
+		{ CALL_RESIZE, .a = "a", .offset = 5000 } } },
+	{ "allocate-mapped", { { CALL_OPEN, .a = "a" }, { CALL_MAPPED_STORE, .a = "a", .offset = 5100, .bytes = 300 },
+		{ CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 9000 }, { CALL_CLOSE, .a = "" } } },
+	{ "punch-unlinked", { { CALL_OPEN, .a = "a" }, { CALL_ALLOCATE, .a = "a", .bytes = 4096, .mode = PUNCH },
+		{ CALL_UNLINK, .a = "a" }, { CALL_CLOSE, .a = "" } } },
 	/* attributes, durability, mappings */
 	ONE("attributes", CALL_ATTRIBUTES, .a = "a", .offset = 0600, .bytes = 77),
 	ONE("attributes-dir", CALL_ATTRIBUTES, .a = "d", .offset = 0700, .bytes = 78),
@@ -89,6 +128,14 @@ const struct operation operations[] = {
 		{ CALL_CLOSE, .a = "" } } },
 	{ "write-unlinked", { { CALL_OPEN, .a = "a" }, { CALL_UNLINK, .a = "a" },
 		{ CALL_FILE_WRITE, .a = "", .offset = 4000, .bytes = 6000 }, { CALL_CLOSE, .a = "" } } },
+	{ "nameless", { { CALL_NAMELESS, .a = "d" }, { CALL_FILE_WRITE, .a = "", .bytes = 6000 },
+		{ CALL_CLOSE, .a = "" } } },
+	{ "create-nameless", { { CALL_NAMELESS, .a = "" }, { CALL_FILE_WRITE, .a = "", .bytes = 5000 },
+		{ CALL_FILE_LINK, .a = "n" }, { CALL_CLOSE, .a = "" } } },
+	{ "create-nameless-first", { { CALL_NAMELESS, .a = "" }, { CALL_FILE_LINK, .a = "m/n" },
+		{ CALL_FILE_WRITE, .a = "", .bytes = 100 }, { CALL_CLOSE, .a = "" } } },
+	{ "link-open", { { CALL_OPEN, .a = "a" }, { CALL_FILE_LINK, .a = "d/n" }, { CALL_UNLINK, .a = "a" },
+		{ CALL_CLOSE, .a = "" } } },
 	{ "rename-over-open", { { CALL_OPEN, .a = "b" }, { CALL_RENAME, .a = "a", .b = "b" },
 		{ CALL_FILE_WRITE, .a = "", .offset = 0, .bytes = 200 }, { CALL_CLOSE, .a = "" } } },
 	/* extended attributes */

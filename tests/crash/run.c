@@ -54,7 +54,8 @@ static bool call_one(struct run *run, uint32_t client, const struct call *call)
 		return true;
 	}
 	const struct outcome *dry = &run->dry[number];
-	const bool writes = call->kind == CALL_WRITE || call->kind == CALL_APPEND || call->kind == CALL_FILE_WRITE;
+	const bool writes = call->kind == CALL_WRITE || call->kind == CALL_APPEND || call->kind == CALL_FILE_WRITE ||
+			call->kind == CALL_COPY;
 	const bool full = run->sequence->base->may_be_full && (dry->err == ERR_NO_SPACE ||
 			(writes && dry->err == OK && dry->done < call->bytes));
 	promise_begin(&run->promise, client, &call_now[client], full, full ? dry->done : 0);
@@ -92,11 +93,13 @@ static void client_run(uint32_t client)
 static bool running_matches(struct run *run)
 {
 	static struct finding found;
-	char why[300];
+	char why[400];
 
 	if (!finding_make(run->fs, &run->promise.candidate[0].model, &found, why) ||
 			!promise_matches(&run->promise, &found, why))
 		return run_failed(run, "the running file system is wrong", OK, why);
+	if (!fs_sound(run->fs, why))
+		return run_failed(run, "the running file system is not sound", OK, why);
 	return true;
 }
 

@@ -24,7 +24,7 @@ static void say(void *context, const char *line)
 		snprintf(why, 300, "check: %s", line);
 }
 
-static bool sound(struct pmfs *fs, char why[400])
+bool fs_sound(struct pmfs *fs, char why[400])
 {
 	char line[300] = "";
 
@@ -207,13 +207,13 @@ static bool image_use(const struct verify *v, struct pmfs **fs, char why[400])
 	const struct model *m = &v->promise->candidate[0].model;
 
 	count(&counts->uses, 1);
-	if (!sound(*fs, why) || !finding_make(*fs, m, &found, why) || !promise_matches(v->promise, &found, why))
+	if (!fs_sound(*fs, why) || !finding_make(*fs, m, &found, why) || !promise_matches(v->promise, &found, why))
 		return false;
 	if (!use_files(v, *fs, more, why) || !use_names(v, *fs, why) || !read_back(*fs, m, more, why))
 		return false;
-	if ((v->seed & 7) == 1 && !sound(*fs, why))
+	if ((v->seed & 7) == 1 && !fs_sound(*fs, why))
 		return false;
-	if (!delete_all(*fs, m, why) || !sound(*fs, why))
+	if (!delete_all(*fs, m, why) || !fs_sound(*fs, why))
 		return false;
 	return (v->seed & 15) != 2 || remount(v, fs, why);
 }

@@ -187,6 +187,56 @@ static err_t model_truncate(struct model *m, uint32_t name, uint32_t size)
 	return OK;
 }
 
+/* Modes in turn; `bytes` at `offset`, in blocks for those that want them. */
+static const uint32_t allocate_modes[] = { 0, FS_ALLOCATE_KEEP_SIZE, FS_ALLOCATE_PUNCH_HOLE | FS_ALLOCATE_KEEP_SIZE,
+	FS_ALLOCATE_ZERO_RANGE, FS_ALLOCATE_COLLAPSE_RANGE, FS_ALLOCATE_INSERT_RANGE };
+
+static err_t model_allocate(struct model *m, uint32_t name, uint32_t mode, uint32_t offset, uint32_t bytes)
+{
+	const uint32_t end = offset + bytes;
+
+	if (!model_parent_there(m, name) || m->name[name].type == 0)
+		return ERR_NOT_FOUND;
+	if (m->name[name].type == FS_TYPE_DIRECTORY)
+		return ERR_IS_DIR;
+	struct model_file *file = &m->file[m->name[name].file];
+	if (bytes == 0)
+		return ERR_ARGS;
+	if (mode == FS_ALLOCATE_COLLAPSE_RANGE) {
+		if (end >= file->size)
+			return ERR_ARGS;
+		memmove(file->data + offset, file->data + end, FILE_MAX - end);
+		memset(file->data + FILE_MAX - bytes, 0, bytes);
+		file->size -= bytes;
+	} else if (mode == FS_ALLOCATE_INSERT_RANGE) {
+		if (offset >= file->size)
+			return ERR_ARGS;
+		if (file->size + bytes > FILE_MAX)
+			return ERR_UNSUPPORTED; /* more than the model holds */
+		memmove(file->data + end, file->data + offset, file->size - offset);
+		memset(file->data + offset, 0, bytes);
+		file->size += bytes;
+	} else {
+		if (mode & (FS_ALLOCATE_PUNCH_HOLE | FS_ALLOCATE_ZERO_RANGE))
+			memset(file->data + offset, 0, bytes);
+		if (!(mode & FS_ALLOCATE_KEEP_SIZE) && end > file->size)
+			file->size = end;
+	}
+	return OK;
+}
+
+static err_t fs_allocate_at(struct pmfs *fs, const char *path, uint32_t mode, uint32_t offset, uint32_t bytes)
+{
+	struct inode *inode;
+	err_t err = pmfs_open(fs, path, FS_OPEN_WRITE, 0, &inode);
+
+	if (err != OK)
+		return err;
+	err = pmfs_allocate(fs, inode, mode, offset, bytes);
+	pmfs_close(fs, inode);
+	return err;
+}
+
 static err_t model_rename(struct model *m, uint32_t from, uint32_t to)
 {
 	if (!model_parent_there(m, from) || m->name[from].type == 0 || !model_parent_there(m, to))
@@ -238,6 +288,9 @@ static err_t model_remove(struct model *m, uint32_t name)
 	return OK;
 }
 
+#define KIND_ALLOCATE 16u
+#define KINDS (KIND_ALLOCATE + sizeof(allocate_modes) / sizeof(allocate_modes[0]))
+
 struct operation {
 	uint32_t kind;
 	uint32_t a, b;
@@ -249,7 +302,7 @@ static uint8_t payload[FILE_MAX];
 static void operation_choose(struct operation *o, uint64_t *seed)
 {
 	*o = (struct operation) {
-		.kind = (uint32_t)(random_next(seed) >> 33) % 16,
+		.kind = (uint32_t)(random_next(seed) >> 33) % KINDS,
 		.a = (uint32_t)(random_next(seed) >> 33) % NAMES,
 		.b = (uint32_t)(random_next(seed) >> 33) % NAMES,
 		.offset = (uint32_t)(random_next(seed) >> 33) % (FILE_MAX / 2),
@@ -257,8 +310,12 @@ static void operation_choose(struct operation *o, uint64_t *seed)
 	};
 	if (random_next(seed) >> 62 == 0)
 		o->bytes %= 100;
-	if (o->kind < 6 && o->a < 6)
+	if ((o->kind < 6 || o->kind >= KIND_ALLOCATE) && o->a < 6)
 		o->a += 18;
+	if (o->kind >= KIND_ALLOCATE + 4) { /* what moves, moves by blocks */
+		o->offset &= ~4095u;
+		o->bytes &= ~4095u;
+	}
 	for (uint32_t i = 0; i < o->bytes; i++)
 		payload[i] = (uint8_t)(random_next(seed) >> 40 | 1);
 }
@@ -278,6 +335,8 @@ static err_t operation_model(const struct operation *o, struct model *m)
 	case 10: case 11:
 		return model_remove(m, o->a);
 	}
+	if (o->kind >= KIND_ALLOCATE)
+		return model_allocate(m, o->a, allocate_modes[o->kind - KIND_ALLOCATE], o->offset, o->bytes);
 	if (m->name[o->a % 6].type != 0)
 		return ERR_EXISTS;
 	m->name[o->a % 6].type = FS_TYPE_DIRECTORY;
@@ -302,6 +361,8 @@ static err_t operation_fs(const struct operation *o, struct pmfs *fs, const stru
 	case 10: case 11:
 		return before->name[o->a].type == FS_TYPE_DIRECTORY ? pmfs_rmdir(fs, a) : pmfs_unlink(fs, a);
 	}
+	if (o->kind >= KIND_ALLOCATE)
+		return fs_allocate_at(fs, a, allocate_modes[o->kind - KIND_ALLOCATE], o->offset, o->bytes);
 	path_of(o->a % 6, a);
 	return pmfs_mkdir(fs, a, 0755);
 }
@@ -336,7 +397,7 @@ static void image_verify(struct cutter *cut, const struct operation *o, const st
 {
 	char reason[PMFS_REASON_BYTES], why[200] = "", why2[200] = "";
 	struct device d = { .base = cut->image, .bytes = DEVICE_BYTES };
-	const bool writes = o->kind < 6;
+	const bool writes = o->kind < 6 || (o->kind >= KIND_ALLOCATE && o->kind < KIND_ALLOCATE + 4);
 	err_t err = device_try(&d, false, reason);
 
 	if (err != OK)

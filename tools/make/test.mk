@@ -57,6 +57,12 @@ door-kills: doctor-run ## KILLS=10000 clients and servers killed at every step o
 	$(Q)$(MAKE) all
 	$(Q)tools/run $(RUN_WORDS) SCRIPT='run -c /boot/bin/deaths $(SEED) $(KILLS) $(STEP)'
 
+SECONDS ?= 60
+
+fsx: doctor-run ## SECONDS=60 of random operations on files by several processes, against a model, from SEED=number
+	$(Q)$(MAKE) all
+	$(Q)tools/run $(RUN_WORDS) SCRIPT='run -c /boot/bin/fsx $(SEED) $(SECONDS)'
+
 -include $(wildcard $(OBJ)/unit/*/*.d $(OBJ)/unit/*/*/*.d $(OBJ)/unit/*/*/*/*.d)
 
-.PHONY: unit-tests fuzz door-kills model test test-unit test-python test-guest test-system test-model
+.PHONY: unit-tests fuzz door-kills fsx model test test-unit test-python test-guest test-system test-model

@@ -63,11 +63,8 @@ err_t change_free(struct change *c, struct inode *inode, uint64_t start, uint64_
 	return OK;
 }
 
-err_t change_fresh(struct change *c, struct inode *inode, struct fresh **out)
+static err_t fresh_add(struct change *c, const struct inode *inode, uint64_t block)
 {
-	uint64_t block;
-	uint32_t count;
-
 	if (c->fresh_count == c->fresh_room) {
 		uint32_t room = c->fresh_room * 2 + 4;
 		struct fresh *fresh = realloc(c->fresh, room * sizeof(*fresh));
@@ -79,14 +76,32 @@ err_t change_fresh(struct change *c, struct inode *inode, struct fresh **out)
 	void *data = calloc(1, PMFS_BLOCK);
 	if (data == NULL)
 		return ERR_NO_MEMORY;
-	err_t err = change_alloc(c, inode, 0, 1, &block, &count);
-	if (err != OK) {
-		free(data);
-		return err;
-	}
-	*out = &c->fresh[c->fresh_count++];
-	**out = (struct fresh) { .block = block, .owner = inode->number, .data = data };
+	c->fresh[c->fresh_count++] = (struct fresh) { .block = block, .owner = inode->number, .data = data };
 	return OK;
+}
+
+err_t change_fresh_many(struct change *c, struct inode *inode, uint32_t count)
+{
+	while (count != 0) {
+		uint64_t start;
+		uint32_t n;
+		err_t err = change_alloc(c, inode, 0, count, &start, &n);
+		for (uint32_t i = 0; err == OK && i < n; i++)
+			err = fresh_add(c, inode, start + i);
+		if (err != OK)
+			return err;
+		count -= n;
+	}
+	return OK;
+}
+
+err_t change_fresh(struct change *c, struct inode *inode, struct fresh **out)
+{
+	err_t err = change_fresh_many(c, inode, 1);
+
+	if (err == OK)
+		*out = &c->fresh[c->fresh_count - 1];
+	return err;
 }
 
 struct fresh *change_find_fresh(struct change *c, uint64_t block)

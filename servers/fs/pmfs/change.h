@@ -89,6 +89,8 @@ MUST_USE err_t change_free(struct change *c, struct inode *inode, uint64_t start
 
 /* A block for a node or leaf, in DRAM, zeroed. The pointer is good until the next call. */
 MUST_USE err_t change_fresh(struct change *c, struct inode *inode, struct fresh **out);
+/* The same, `count` of them: they are the last ones of c->fresh. */
+MUST_USE err_t change_fresh_many(struct change *c, struct inode *inode, uint32_t count);
 /* The DRAM version of that block, NULL if it is not new in this change. */
 struct fresh *change_find_fresh(struct change *c, uint64_t block);
 /* A node or leaf goes away: new ones at once, others after the commit. */

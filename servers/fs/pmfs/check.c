@@ -88,24 +88,37 @@ static const struct pmfs_inode *inode_read(struct check *check, const char *path
 	return &slot->copy[copy];
 }
 
+struct past {
+	const struct pmfs *fs;
+	uint64_t size;
+	bool dirty;
+};
+
+static err_t visit_past(void *context, const struct pmfs_extent *what, bool leaf)
+{
+	struct past *past = context;
+	const uint64_t from = (uint64_t)what->logical << PMFS_BLOCK_SHIFT;
+	const uint64_t bytes = (uint64_t)what->count << PMFS_BLOCK_SHIFT;
+	const uint64_t skip = past->size > from ? past->size - from : 0;
+
+	if (leaf && skip < bytes)
+		past->dirty |= !pm_is_zero((const uint8_t *)block_at(past->fs, what->physical) + skip, bytes - skip);
+	return OK;
+}
+
 static void check_tail(struct check *check, const char *path, uint64_t number, const struct pmfs_inode *inode)
 {
-	const uint32_t into = (uint32_t)(inode->size % PMFS_BLOCK), last = (uint32_t)(inode->size / PMFS_BLOCK);
+	const uint64_t blocks = (inode->size + PMFS_BLOCK - 1) / PMFS_BLOCK;
 	struct tree_hit hit;
 
 	if (inode->type != PMFS_FILE || tree_lookup(check->fs, NULL, number, inode, UINT32_MAX, &hit) != OK || !hit.has_at)
 		return;
-	if ((uint64_t)hit.at.logical + hit.at.count > (uint64_t)last + (into != 0))
+	if ((uint64_t)hit.at.logical + hit.at.count > blocks && !(inode->flags & PMFS_INODE_KEPT))
 		finding(check, path, "blocks past the end of the file");
-	if (into == 0 || last < hit.at.logical || last - hit.at.logical >= hit.at.count)
-		return;
-	const uint8_t *tail = (const uint8_t *)block_at(check->fs, hit.at.physical + last - hit.at.logical);
-	for (uint32_t i = into; i < PMFS_BLOCK; i++) {
-		if (tail[i] != 0) {
-			finding(check, path, "bytes past the end of the file are not zero");
-			return;
-		}
-	}
+	struct past past = { check->fs, inode->size, false };
+	struct tree_visitor visitor = { .visit = visit_past, .context = &past };
+	if (tree_walk(check->fs, number, inode, &visitor) == OK && past.dirty)
+		finding(check, path, "bytes past the end of the file are not zero");
 }
 
 static void check_inode(struct check *check, const char *path, uint64_t number, const struct pmfs_inode *inode);

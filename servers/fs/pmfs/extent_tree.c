@@ -317,26 +317,44 @@ err_t tree_map(struct change *c, struct inode *inode, uint32_t logical, uint64_t
 	return tree_insert(c, inode, &(struct pmfs_extent) { logical, count, physical });
 }
 
-/* Free the last entry, or its part from `from` on. *done: nothing is left there. */
-static err_t drop_last(struct change *c, struct inode *inode, uint32_t from, bool *done)
+/* Free the last entry that reaches into [from, to), or its part in there. *done: nothing is left in there. */
+static err_t cut_last(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done)
 {
 	struct tree_hit hit;
-	err_t err = tree_lookup(c->fs, c, inode->number, change_inode(c, inode), UINT32_MAX, &hit);
+	err_t err = tree_lookup(c->fs, c, inode->number, change_inode(c, inode), (uint32_t)(to - 1), &hit);
 
 	if (err != OK)
 		return err;
-	*done = !hit.has_at || (uint64_t)hit.at.logical + hit.at.count <= from;
+	const struct pmfs_extent old = hit.at;
+	const uint64_t end = hit.has_at ? (uint64_t)old.logical + old.count : 0;
+	*done = end <= from;
 	if (*done)
 		return OK;
-	const uint32_t key = hit.at.logical;
-	if (key >= from) {
-		err = change_free(c, inode, hit.at.physical, hit.at.count);
-		return err == OK ? tree_remove(c, inode, key) : err;
-	}
-	const uint32_t keep = from - key;
-	err = change_free(c, inode, hit.at.physical + keep, hit.at.count - keep);
-	hit.at.count = keep;
-	return err == OK ? tree_update(c, inode, key, &hit.at) : err;
+	const uint64_t cut = old.logical > from ? old.logical : from, cut_end = end < to ? end : to;
+	const struct pmfs_extent head = { old.logical, (uint32_t)(cut - old.logical), old.physical };
+	const struct pmfs_extent tail = { (uint32_t)cut_end, (uint32_t)(end - cut_end),
+		old.physical + (cut_end - old.logical) };
+	err = change_free(c, inode, old.physical + head.count, cut_end - cut);
+	if (err == OK && head.count == 0 && tail.count == 0)
+		return tree_remove(c, inode, old.logical);
+	if (err == OK)
+		err = tree_update(c, inode, old.logical, head.count != 0 ? &head : &tail);
+	return err == OK && head.count != 0 && tail.count != 0 ? tree_insert(c, inode, &tail) : err;
+}
+
+/* The last entry, or its part from `from` on. */
+static err_t drop_last(struct change *c, struct inode *inode, uint32_t from, bool *done)
+{
+	return cut_last(c, inode, from, 1ull << 32, done);
+}
+
+err_t tree_cut_some(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done)
+{
+	err_t err = OK;
+
+	for (*done = false; err == OK && !*done && !change_is_full(c);)
+		err = cut_last(c, inode, from, to, done);
+	return err;
 }
 
 err_t tree_drop_some(struct change *c, struct inode *inode, uint32_t from, bool *done)

@@ -40,6 +40,25 @@ MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
 
 /* The same, as much as goes into one change; *done: that was all. */
 MUST_USE err_t tree_drop_some(struct change *c, struct inode *inode, uint32_t from, bool *done);
+/* Make [from, to) a hole, from its end, as much as goes into one change; *done: that was all. Needs a block only for
+ * nodes. */
+MUST_USE err_t tree_cut_some(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done);
+
+/* What the tree of an inode let go of in a change: free once that is committed (extent_shift.c). */
+struct tree_gone {
+	uint32_t count;
+	uint32_t room;
+	struct change_run *run;
+};
+/* All from `from` on moves up by `count` blocks; what is in between is a hole. ERR_TOO_BIG: there is no place for the
+ * last. *gone is to be ended in any case. */
+MUST_USE err_t tree_move_up(struct change *c, struct inode *inode, uint32_t from, uint32_t count,
+		struct tree_gone *gone);
+/* [from, from + count) goes, and what lies behind takes its place. */
+MUST_USE err_t tree_move_down(struct change *c, struct inode *inode, uint32_t from, uint32_t count,
+		struct tree_gone *gone);
+/* `free_blocks`: the change is committed, and not given up. */
+void tree_gone_end(struct tree_gone *gone, struct pmfs *fs, bool free_blocks);
 
 /* An inode is free on media: the blocks of its last version, nodes and all, are free in DRAM. Needs
  * no block and cannot fail. */

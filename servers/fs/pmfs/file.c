@@ -6,34 +6,24 @@
  * F2  Data of a new block, or past the old size, is durable before the size or the tree lets anybody see it.
  * F3  No block lies past the size's last block (a crash in a truncate may leave some; mount frees them).
  * F4  Clients that hold a lease reach blocks of this file inside its size, and no others: before a block goes away it
- * is taken from them, and none is given while the inode is locked for writing. */
+ * is taken from them, and none is given while the inode is locked for writing.
+ * F5  But F3 does not hold of a file with the flag PMFS_INODE_KEPT: its blocks past the size were asked for
+ * (allocate.c). They are zero, on media too (a crash in a write may leave some data there; mount clears it). */
+#include "file.h"
+
 #include "access.h"
-#include "change.h"
-#include "extent_tree.h"
 
 #include <string.h>
 
 #define WRITE_RUN_BLOCKS_MAX 65536u /* asked for in one go */
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint32_t block_of(uint64_t offset)
-{
-	return (uint32_t)(offset >> PMFS_BLOCK_SHIFT);
-}
-
-static void revoke(struct inode *inode, uint64_t offset, uint64_t bytes)
+void file_revoke(struct inode *inode, uint64_t offset, uint64_t bytes)
 {
 	if (inode->lease != NULL && inode->fs->options.revoke != NULL && bytes != 0)
 		inode->fs->options.revoke(inode->lease, offset, bytes);
 }
 
-/* What lies at `offset`: a run of data (*at is its place on the device) or a hole (*at = 0), and
- * its length. */
-static err_t run_at(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
+err_t file_run_at(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
 		uint64_t *at, uint64_t *bytes)
 {
 	const uint32_t block = block_of(offset);
@@ -53,7 +43,7 @@ static err_t run_at(struct inode *inode, struct change *c, const struct pmfs_ino
 	return OK;
 }
 
-static err_t file_check(const struct inode *inode)
+err_t file_check(const struct inode *inode)
 {
 	return inode->type == PMFS_FILE ? OK : inode->type == PMFS_DIRECTORY ? ERR_IS_DIR : ERR_UNSUPPORTED;
 }
@@ -69,7 +59,7 @@ err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *dat
 	const uint64_t end = offset < inode->now.size ? min_u64(inode->now.size - offset, bytes) : 0;
 	while (copied < end) {
 		uint64_t at, run;
-		err = run_at(inode, NULL, &inode->now, offset + copied, &at, &run);
+		err = file_run_at(inode, NULL, &inode->now, offset + copied, &at, &run);
 		if (err != OK)
 			break;
 		run = min_u64(run, end - copied);
@@ -85,8 +75,8 @@ err_t pmfs_read(struct pmfs *fs, struct inode *inode, uint64_t offset, void *dat
 	return err;
 }
 
-/* F1: clear [from, to) of the block in which `from` lies, where it is mapped; with `c`, before that is committed. */
-static err_t tail_clear(struct inode *inode, struct change *c, uint64_t from, uint64_t to)
+/* With `c`, before that is committed. */
+err_t file_tail_clear(struct inode *inode, struct change *c, uint64_t from, uint64_t to)
 {
 	const uint64_t block_end = (from + PMFS_BLOCK - 1) & ~(uint64_t)(PMFS_BLOCK - 1);
 	uint64_t at, run;
@@ -94,7 +84,7 @@ static err_t tail_clear(struct inode *inode, struct change *c, uint64_t from, ui
 	to = min_u64(to, block_end);
 	if (from >= to)
 		return OK;
-	err_t err = run_at(inode, NULL, &inode->now, from, &at, &run);
+	err_t err = file_run_at(inode, NULL, &inode->now, from, &at, &run);
 	if (err != OK || at == 0)
 		return err;
 	pm_zero_nt(&inode->fs->pm, inode->fs->pm.base + at, to - from);
@@ -113,7 +103,7 @@ static err_t stores_write_back(struct inode *inode)
 
 	for (uint64_t offset = 0; err == OK && offset < inode->now.size;) {
 		uint64_t at, run;
-		err = run_at(inode, NULL, &inode->now, offset, &at, &run);
+		err = file_run_at(inode, NULL, &inode->now, offset, &at, &run);
 		if (err == OK && at != 0)
 			pm_write_back(pm, pm->base + at, min_u64(run, inode->now.size - offset));
 		offset += run;
@@ -140,7 +130,7 @@ err_t pmfs_lease_end(struct inode *inode)
 		err = stores_write_back(inode);
 	inode->stores = false;
 	if (err == OK && inode->type == PMFS_FILE)
-		err = tail_clear(inode, NULL, inode->now.size, UINT64_MAX);
+		err = file_tail_clear(inode, NULL, inode->now.size, UINT64_MAX);
 	inode_unlock(inode);
 	return err;
 }
@@ -156,9 +146,7 @@ static void data_stored(struct inode *inode, struct change *c, uint64_t offset, 
 		change_vouch(c, to, data, (uint32_t)bytes);
 }
 
-/* New blocks for the hole at `offset`, as far as one run goes; the parts of them that `data` does
- * not fill are zeroed. *wrote is how much of the data they took. */
-static err_t hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
+err_t file_hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
 		uint64_t hole, uint64_t *wrote)
 {
 	struct pmfs *fs = inode->fs;
@@ -194,7 +182,7 @@ static err_t hole_fill(struct inode *inode, struct change *c, uint64_t offset, c
 	else
 		c->wrote = true;
 	*wrote = n;
-	revoke(inode, (uint64_t)first << PMFS_BLOCK_SHIFT, whole); /* zero pages that stood for the hole */
+	file_revoke(inode, (uint64_t)first << PMFS_BLOCK_SHIFT, whole); /* zero pages that stood for the hole */
 	return tree_map(c, inode, first, start, count);
 }
 
@@ -207,7 +195,7 @@ static err_t write_some(struct inode *inode, struct change *c, uint64_t offset, 
 	*done = 0;
 	while (*done < bytes && !change_is_full(c)) {
 		uint64_t at, run, n;
-		err_t err = run_at(inode, c, change_inode(c, inode), offset + *done, &at, &run);
+		err_t err = file_run_at(inode, c, change_inode(c, inode), offset + *done, &at, &run);
 		if (err != OK)
 			return err;
 		if (at != 0) {
@@ -217,7 +205,7 @@ static err_t write_some(struct inode *inode, struct change *c, uint64_t offset, 
 			pm_store_nt(&fs->pm, fs->pm.base + at, data + *done, n);
 			data_stored(inode, c, offset + *done, fs->pm.base + at, data + *done, n);
 		} else {
-			err = hole_fill(inode, c, offset + *done, data + *done, bytes - *done, run, &n);
+			err = file_hole_fill(inode, c, offset + *done, data + *done, bytes - *done, run, &n);
 			if (err != OK)
 				return err;
 		}
@@ -226,41 +214,76 @@ static err_t write_some(struct inode *inode, struct change *c, uint64_t offset, 
 	return OK;
 }
 
-static bool change_has_news(struct change *c, const struct inode *inode)
+/* F5. */
+err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 {
-	return c->allocated_count != 0 || change_next(c, 0)->size != inode->now.size;
+	struct pmem *pm = &inode->fs->pm;
+	uint64_t offset = inode->now.size;
+
+	while (offset < FILE_BYTES_MAX) {
+		uint64_t at, run;
+		err_t err = file_run_at(inode, NULL, &inode->now, offset, &at, &run);
+		if (err != OK)
+			return err;
+		for (const uint64_t end = offset + run; at != 0 && offset < end;) {
+			const uint64_t n = min_u64(block_up(offset + 1), end) - offset;
+			if (!pm_is_zero(pm->base + at, n)) {
+				pm_zero_nt(pm, pm->base + at, n);
+				++*cleared;
+			}
+			at += n;
+			offset += n;
+			run -= n;
+		}
+		offset += run;
+	}
+	return OK;
+}
+
+void file_change_end(struct change *c, struct inode *inode)
+{
+	struct pmfs_inode *next = change_inode(c, inode);
+
+	next->mtime = next->ctime = pmfs_now_ns(inode->fs);
+	if (c->allocated_count != 0 || c->freed_count != 0 || next->size != inode->now.size ||
+			next->flags != inode->now.flags) {
+		change_commit(c);
+		return;
+	}
+	pm_fence(&inode->fs->pm);
+	inode->now.mtime = inode->now.ctime = next->mtime;
+	inode->times_dirty = true;
+	change_abort(c);
+	inode_publish(inode);
+}
+
+void file_change_abort(struct change *c, struct inode *inode)
+{
+	pm_fence(&inode->fs->pm);
+	change_abort(c);
+	inode_publish(inode);
 }
 
 /* One change's worth, all of it or nothing; with ERR_NO_SPACE, *done is what could have been. An
  * overwrite inside the file changes no metadata but the time, which is written later. */
 static err_t write_try(struct inode *inode, uint64_t offset, const uint8_t *data, uint64_t bytes, uint64_t *done)
 {
-	struct pmfs *fs = inode->fs;
+	uint64_t cleared = 0;
 	struct change c;
 
-	change_begin(&c, fs, false);
+	change_begin(&c, inode->fs, false);
 	struct pmfs_inode *next = change_inode(&c, inode);
-	err_t err = offset > next->size ? tail_clear(inode, &c, next->size, offset) : OK;
+	err_t err = offset > next->size ? file_tail_clear(inode, &c, next->size, offset) : OK;
 	if (err == OK)
 		err = write_some(inode, &c, offset, data, bytes, done);
 	if (err != OK) { /* the tree may be half changed: none of it counts */
-		pm_fence(&fs->pm);
-		change_abort(&c);
-		inode_publish(inode);
-		return err;
+		const err_t kept = next->flags & PMFS_INODE_KEPT ? file_past_clear(inode, &cleared) : OK; /* F5 */
+		file_change_abort(&c, inode);
+		return kept != OK ? kept : err;
 	}
-	next->mtime = next->ctime = pmfs_now_ns(fs);
 	if (offset + *done > next->size)
 		next->size = offset + *done;
-	if (change_has_news(&c, inode)) {
-		change_commit(&c);
-	} else {
-		pm_fence(&fs->pm);
-		inode->now.mtime = inode->now.ctime = next->mtime;
-		inode->times_dirty = true;
-		change_abort(&c);
-		inode_publish(inode);
-	}
+	file_change_end(&c, inode);
 	return OK;
 }
 
@@ -284,8 +307,7 @@ static uint32_t blocks_of_size(uint64_t size)
 	return (uint32_t)((size + PMFS_BLOCK - 1) >> PMFS_BLOCK_SHIFT);
 }
 
-/* F3, before the size may grow. */
-static err_t rags_cut(struct inode *inode)
+err_t file_rags_cut(struct inode *inode)
 {
 	err_t err = inode->ragged ? tree_drop_from(inode, blocks_of_size(inode->now.size)) : OK;
 
@@ -294,8 +316,22 @@ static err_t rags_cut(struct inode *inode)
 	return err;
 }
 
-err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool append, const void *data, size_t bytes,
-		uint64_t *done, uint64_t *end)
+err_t file_write(struct inode *inode, uint64_t offset, const uint8_t *data, uint64_t bytes, uint64_t *written)
+{
+	err_t err = file_rags_cut(inode);
+
+	*written = 0;
+	while (err == OK && *written < bytes) {
+		uint64_t n = 0;
+		err = write_step(inode, offset + *written, data + *written, bytes - *written, &n);
+		*written += n;
+	}
+	return err;
+}
+
+/* Flat: what others may call is part of it all the same. */
+__attribute__((flatten)) err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool append,
+		const void *data, size_t bytes, uint64_t *done, uint64_t *end)
 {
 	err_t err = file_check(inode);
 	uint64_t written = 0;
@@ -309,12 +345,7 @@ err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset, bool app
 	if (offset > FILE_BYTES_MAX || bytes > FILE_BYTES_MAX - offset)
 		err = ERR_TOO_BIG;
 	if (err == OK)
-		err = rags_cut(inode);
-	while (err == OK && written < bytes) {
-		uint64_t n = 0;
-		err = write_step(inode, offset + written, (const uint8_t *)data + written, bytes - written, &n);
-		written += n;
-	}
+		err = file_write(inode, offset, data, bytes, &written);
 	if (written != 0)
 		inode_changed(inode, FS_EVENT_MODIFY, NULL, 0);
 	inode_unlock(inode);
@@ -339,7 +370,7 @@ static err_t file_grow(struct inode *inode, uint64_t size)
 
 	change_begin(&c, inode->fs, true);
 	resize_to(&c, inode, size);
-	err_t err = tail_clear(inode, &c, inode->now.size, size);
+	err_t err = file_tail_clear(inode, &c, inode->now.size, size);
 	if (err == OK)
 		change_commit(&c);
 	else
@@ -356,7 +387,7 @@ static err_t file_shrink(struct inode *inode, uint64_t size)
 	struct change c;
 	bool done = false;
 
-	revoke(inode, size & ~(uint64_t)(PMFS_BLOCK - 1), old - (size & ~(uint64_t)(PMFS_BLOCK - 1)));
+	file_revoke(inode, block_down(size), old - block_down(size));
 	change_begin(&c, inode->fs, true);
 	err_t err = tree_drop_some(&c, inode, blocks_of_size(size), &done);
 	if (err != OK) {
@@ -367,14 +398,14 @@ static err_t file_shrink(struct inode *inode, uint64_t size)
 	c.by_record = size % PMFS_BLOCK != 0;
 	change_commit(&c);
 	inode->ragged = err != OK || !done;
-	err = tail_clear(inode, NULL, size, old);
-	return err == OK ? rags_cut(inode) : err;
+	err = file_tail_clear(inode, NULL, size, old);
+	return err == OK ? file_rags_cut(inode) : err;
 }
 
 /* Locked for writing. */
-static err_t file_resize(struct inode *inode, uint64_t size)
+err_t file_resize(struct inode *inode, uint64_t size)
 {
-	err_t err = size > FILE_BYTES_MAX ? ERR_TOO_BIG : rags_cut(inode);
+	err_t err = size > FILE_BYTES_MAX ? ERR_TOO_BIG : file_rags_cut(inode);
 
 	if (err != OK)
 		return err;
@@ -404,6 +435,17 @@ static err_t attributes_set(struct inode *inode, const struct fs_setattr *attr)
 	return OK;
 }
 
+/* F5: a file that is about to be cut gives up the blocks past its size too: they are rags now. */
+static void kept_give_up(struct inode *inode)
+{
+	struct change c;
+
+	change_begin(&c, inode->fs, true);
+	change_inode(&c, inode)->flags &= (uint16_t)~PMFS_INODE_KEPT;
+	change_commit(&c);
+	inode->ragged = true;
+}
+
 err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr *wanted)
 {
 	struct fs_setattr allowed = *wanted, *attr = &allowed;
@@ -420,6 +462,8 @@ err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr
 	}
 	inode_lock_write(inode);
 	err = access_setattr(inode, attr);
+	if (err == OK && attr->set & FS_SET_SIZE && inode->now.flags & PMFS_INODE_KEPT && attr->size <= inode->now.size)
+		kept_give_up(inode);
 	if (err == OK && attr->set & FS_SET_SIZE)
 		err = file_resize(inode, attr->size);
 	if (err == OK)
@@ -499,7 +543,7 @@ err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t 
 		err = ERR_NOT_FOUND;
 	while (err == OK && offset < size) {
 		uint64_t at, run;
-		err = run_at(inode, NULL, &inode->now, offset, &at, &run);
+		err = file_run_at(inode, NULL, &inode->now, offset, &at, &run);
 		if (err != OK || (at != 0) == (what == FS_SEEK_DATA))
 			break;
 		offset += run;
@@ -520,7 +564,7 @@ static err_t hole_back(struct inode *inode, uint64_t offset)
 	uint64_t wrote;
 
 	change_begin(&c, inode->fs, false);
-	err_t err = hole_fill(inode, &c, offset & ~(uint64_t)(PMFS_BLOCK - 1), NULL, PMFS_BLOCK, PMFS_BLOCK, &wrote);
+	err_t err = file_hole_fill(inode, &c, offset & ~(uint64_t)(PMFS_BLOCK - 1), NULL, PMFS_BLOCK, PMFS_BLOCK, &wrote);
 	if (err == OK) {
 		change_commit(&c);
 	} else {
@@ -537,7 +581,7 @@ static err_t locate_locked(struct inode *inode, uint64_t offset, bool allocate, 
 	offset &= ~(uint64_t)(PMFS_BLOCK - 1);
 	if (offset >= inode->now.size)
 		return ERR_ARGS;
-	err_t err = run_at(inode, NULL, &inode->now, offset, &at, &run);
+	err_t err = file_run_at(inode, NULL, &inode->now, offset, &at, &run);
 	if (err == OK && at == 0 && !allocate) {
 		*out = (struct pmfs_run) { .offset = offset, .bytes = PMFS_BLOCK };
 		return OK;

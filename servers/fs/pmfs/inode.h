@@ -30,6 +30,7 @@ struct inode {
 	uint8_t copy;                /* [i] which of the two on media it is */
 	bool times_dirty;            /* [i] */
 	bool ragged;                 /* [i] blocks past the size could not be freed; before the size grows they must go */
+	bool linkable;               /* [i] it has never had a name, and may get one */
 	uint32_t refs;               /* [b] */
 	struct inode *next;          /* [b] */
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */

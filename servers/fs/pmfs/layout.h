@@ -87,6 +87,7 @@ struct pmfs_extent {
 enum pmfs_type { PMFS_FREE = 0, PMFS_FILE = 1, PMFS_DIRECTORY = 2, PMFS_SYMLINK = 3,
 	PMFS_ATTRIBUTES = 4 /* a file's extended attributes; no name leads to it */ };
 #define PMFS_INODE_INLINE 0x1u /* flags: the symbolic link's target is in the inode */
+#define PMFS_INODE_KEPT 0x2u   /* a file's blocks past its size, if it has any, are its own: zeroes, for later */
 
 /* One version of an inode. All zero: never used. */
 struct pmfs_inode {

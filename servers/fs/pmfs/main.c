@@ -434,6 +434,18 @@ static err_t op_lock(struct kit_call *call, uint64_t file, uint32_t flags, uint6
 	return err;
 }
 
+static err_t op_allocate(struct kit_call *call, uint64_t file, uint32_t mode, uint64_t offset, uint64_t bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_WRITE, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_allocate(fs, open->inode, mode, offset, bytes);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
 static err_t op_lock_test(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t first, uint64_t last,
 		uint32_t *type, uint64_t *held_first, uint64_t *held_last, uint32_t *holder)
 {
@@ -508,10 +520,39 @@ static err_t op_attribute_remove(struct kit_call *call, uint64_t file, const cha
 	return err;
 }
 
+static err_t op_copy(struct kit_call *call, uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
+		uint64_t bytes, uint64_t *done)
+{
+	struct open_file *source, *target;
+	err_t err = file_take(call, from, FS_OPEN_READ, &source);
+
+	if (err != OK)
+		return err;
+	err = file_take(call, to, FS_OPEN_WRITE, &target);
+	if (err == OK) {
+		err = pmfs_copy(fs, source->inode, from_offset, target->inode, to_offset, bytes, done);
+		kit_file_put(&files, call->badge, to);
+	}
+	kit_file_put(&files, call->badge, from);
+	return err;
+}
+
 static err_t op_link(struct kit_call *call, const char *from, const char *to)
 {
 	(void)call;
 	return pmfs_link(fs, from, to);
+}
+
+static err_t op_link_file(struct kit_call *call, uint64_t file, const char *to)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_link_file(fs, open->inode, to);
+	kit_file_put(&files, call->badge, file);
+	return err;
 }
 
 static err_t op_symlink(struct kit_call *call, const char *target, const char *name)
@@ -565,6 +606,7 @@ static const struct fs_ops ops = {
 	.lock_test = op_lock_test, .attribute_get = op_attribute_get, .attribute_set = op_attribute_set,
 	.attribute_list = op_attribute_list, .attribute_remove = op_attribute_remove, .connect_as = op_connect_as,
 	.identity = op_identity, .access = op_access, .watch = op_watch, .watch_read = op_watch_read,
+	.allocate = op_allocate, .link_file = op_link_file, .copy = op_copy,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)

@@ -8,8 +8,7 @@
  *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1).
  * A copy of the superblock that is not the accepted one is made like it, after any end.
  * M4  The state word says "in use" before anything else is written, "clean" after everything else. */
-#include "change.h"
-#include "extent_tree.h"
+#include "file.h"
 #include "name_cache.h"
 #include "summary.h"
 #include "super.h"
@@ -191,7 +190,7 @@ static void slot_mend(struct scan *scan, struct pmfs_inode_slot *slot, uint64_t 
 	scan->mended++;
 }
 
-/* F1 and F3 of a file, or the end of one that has no name. */
+/* F1, F3 and F5 of a file, or the end of one that has no name. */
 static err_t inode_mend(struct scan *scan, uint64_t number, const struct pmfs_inode *now, uint8_t copy)
 {
 	struct pmfs *fs = scan->fs;
@@ -206,6 +205,8 @@ static err_t inode_mend(struct scan *scan, uint64_t number, const struct pmfs_in
 	}
 	if (now->type != PMFS_FILE)
 		return OK;
+	if (now->flags & PMFS_INODE_KEPT)
+		return file_past_clear(&inode, &scan->mended);
 	err_t err = tree_drop_from(&inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));
 	if (err != OK || into == 0)
 		return err;

@@ -29,6 +29,7 @@ struct fresh_inode {
 	uint8_t type;
 	uint32_t mode;
 	const char *target; /* PMFS_SYMLINK */
+	bool nameless;
 };
 
 static err_t inode_begin(struct change *c, struct inode *inode, struct inode *parent, const struct fresh_inode *what,
@@ -42,7 +43,7 @@ static err_t inode_begin(struct change *c, struct inode *inode, struct inode *pa
 		.version = next->version,
 		.type = what->type,
 		.mode = (uint16_t)(what->mode & 07777),
-		.links = what->type == PMFS_DIRECTORY ? 2 : 1,
+		.links = what->nameless ? 0 : what->type == PMFS_DIRECTORY ? 2 : 1,
 		.parent = what->type == PMFS_DIRECTORY ? (uint32_t)parent->number : 0,
 		.mtime = now,
 		.ctime = now,
@@ -50,6 +51,7 @@ static err_t inode_begin(struct change *c, struct inode *inode, struct inode *pa
 	};
 	access_begin(next, parent);
 	inode->ragged = false;
+	inode->linkable = false;
 	if (what->target == NULL)
 		return OK;
 	next->size = strlen(what->target);
@@ -210,6 +212,39 @@ static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
 	return OK;
 }
 
+/* A file that no name leads to: on media it is one that was unlinked while open, which the next mount frees. */
+static err_t nameless_make(struct walk *at, uint32_t flags, uint32_t mode, struct inode **out)
+{
+	const struct fresh_inode what = { .type = PMFS_FILE, .mode = mode, .nameless = true };
+	struct pmfs *fs = at->fs;
+	struct inode *inode;
+	struct change c;
+
+	if (!(flags & FS_OPEN_WRITE))
+		return ERR_ARGS;
+	if (at->inode == NULL || pmfs_is_unlinked(at->inode))
+		return ERR_NOT_FOUND;
+	if (at->inode->type != PMFS_DIRECTORY)
+		return ERR_NOT_DIR;
+	err_t err = access_check_unlocked(at->inode, ACCESS_WRITE | ACCESS_SEARCH);
+	if (err == OK)
+		err = inode_take_free(fs, &inode);
+	if (err != OK)
+		return err;
+	change_begin(&c, fs, false);
+	err = inode_begin(&c, inode, at->inode, &what, pmfs_now_ns(fs));
+	if (err != OK) {
+		change_abort(&c);
+		inode_put(inode);
+		return err;
+	}
+	change_commit(&c);
+	inode->linkable = !(flags & FS_OPEN_EXCLUSIVE);
+	atomic_fetch_add(&fs->inodes_used, 1);
+	*out = inode;
+	return OK;
+}
+
 static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out)
 {
 	const bool exclusive = (flags & FS_OPEN_CREATE) && (flags & FS_OPEN_EXCLUSIVE);
@@ -218,7 +253,9 @@ static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32
 
 	if (err != OK)
 		return err;
-	if (at.inode != NULL) {
+	if (flags & FS_OPEN_NAMELESS) {
+		err = nameless_make(&at, flags, mode, out);
+	} else if (at.inode != NULL) {
 		err = open_check(fs, at.inode, flags);
 		if (err == OK)
 			*out = walk_take(&at);
@@ -344,7 +381,7 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 
 	if (err == OK)
 		err = access_check(dir, ACCESS_WRITE | ACCESS_SEARCH);
-	if (err == OK && inode->now.links == 0)
+	if (err == OK && inode->now.links == 0 && !inode->linkable)
 		err = ERR_NOT_FOUND;
 	if (err == OK && inode->now.links == UINT32_MAX)
 		err = ERR_TOO_BIG;
@@ -359,11 +396,40 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 	err = dir_add(&c, dir, &to->name, inode->number, inode->type);
 	if (err == OK) {
 		change_commit(&c);
+		inode->linkable = false;
 		inode_changed(dir, FS_EVENT_CREATE, to->name.text, to->name.bytes);
 		inode_changed(inode, FS_EVENT_ATTRIBUTES, NULL, 0);
 	} else {
 		change_abort(&c);
 	}
+	return err;
+}
+
+static err_t link_inode(struct inode *inode, struct walk *to)
+{
+	if (inode->type == PMFS_DIRECTORY)
+		return ERR_DENIED;
+	if (to->inode != NULL)
+		return ERR_EXISTS;
+	if (to->wants_directory)
+		return ERR_NOT_FOUND;
+	inode_lock_write(to->parent);
+	inode_lock_write(inode);
+	err_t err = link_locked(to, inode);
+	inode_unlock(inode);
+	inode_unlock(to->parent);
+	return err;
+}
+
+err_t pmfs_link_file(struct pmfs *fs, struct inode *inode, const char *to)
+{
+	struct walk at;
+	err_t err = walk_path(fs, to, false, &at);
+
+	if (err != OK)
+		return err;
+	err = link_inode(inode, &at);
+	walk_end(&at);
 	return err;
 }
 
@@ -379,21 +445,7 @@ err_t pmfs_link(struct pmfs *fs, const char *from, const char *to)
 		walk_end(&source);
 		return err;
 	}
-	if (source.inode == NULL)
-		err = ERR_NOT_FOUND;
-	else if (source.inode->type == PMFS_DIRECTORY)
-		err = ERR_DENIED;
-	else if (at.inode != NULL)
-		err = ERR_EXISTS;
-	else if (at.wants_directory)
-		err = ERR_NOT_FOUND;
-	if (err == OK) {
-		inode_lock_write(at.parent);
-		inode_lock_write(source.inode);
-		err = link_locked(&at, source.inode);
-		inode_unlock(source.inode);
-		inode_unlock(at.parent);
-	}
+	err = source.inode == NULL ? ERR_NOT_FOUND : link_inode(source.inode, &at);
 	walk_end(&at);
 	walk_end(&source);
 	return err;

@@ -21,13 +21,28 @@ struct pmem {
 
 void pm_init(struct pmem *pm, void *base, uint64_t bytes);
 
-/* [to, to + bytes) lies in the device; `from` does not. */
+/* [to, to + bytes) lies in the device, and `from` does not lie in that. */
 void pm_store(struct pmem *pm, void *to, const void *from, size_t bytes);
 void pm_store_u64(struct pmem *pm, uint64_t *to, uint64_t value); /* aligned: atomic */
 void pm_store_nt(struct pmem *pm, void *to, const void *from, size_t bytes);
 void pm_zero_nt(struct pmem *pm, void *to, size_t bytes);
 void pm_write_back(struct pmem *pm, const void *at, size_t bytes);
 void pm_fence(struct pmem *pm);
+
+/* Reads. */
+static inline bool pm_is_zero(const uint8_t *at, uint64_t bytes)
+{
+	for (; bytes >= 8; bytes -= 8, at += 8) {
+		uint64_t word;
+		__builtin_memcpy(&word, at, 8);
+		if (word != 0)
+			return false;
+	}
+	while (bytes-- != 0)
+		if (*at++ != 0)
+			return false;
+	return true;
+}
 
 /* The kind of write-back in use, for the log. */
 const char *pm_describe(void);

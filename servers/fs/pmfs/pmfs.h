@@ -93,6 +93,11 @@ MUST_USE err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct f
 MUST_USE err_t pmfs_sync(struct pmfs *fs, struct inode *inode);
 MUST_USE err_t pmfs_sync_all(struct pmfs *fs);
 MUST_USE err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t what, uint64_t *found);
+/* mode: enum fs_allocate. Where there is not enough space, what it could fill stays. */
+MUST_USE err_t pmfs_allocate(struct pmfs *fs, struct inode *inode, uint32_t mode, uint64_t offset, uint64_t bytes);
+/* Less than `bytes` at the source's end, or where there was space for some of it. */
+MUST_USE err_t pmfs_copy(struct pmfs *fs, struct inode *from, uint64_t from_offset, struct inode *to,
+		uint64_t to_offset, uint64_t bytes, uint64_t *done);
 MUST_USE err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *entries, size_t room,
 		uint64_t *bytes, uint64_t *next);
 
@@ -117,6 +122,7 @@ MUST_USE err_t pmfs_mkdir(struct pmfs *fs, const char *path, uint32_t mode);
 MUST_USE err_t pmfs_rmdir(struct pmfs *fs, const char *path);
 MUST_USE err_t pmfs_rename(struct pmfs *fs, const char *from, const char *to, bool exclusive);
 MUST_USE err_t pmfs_link(struct pmfs *fs, const char *from, const char *to);
+MUST_USE err_t pmfs_link_file(struct pmfs *fs, struct inode *inode, const char *to);
 MUST_USE err_t pmfs_symlink(struct pmfs *fs, const char *target, const char *path);
 MUST_USE err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room, uint64_t *bytes);
 

@@ -17,20 +17,6 @@ static uint32_t super_crc(const struct pmfs_super *super)
 	return crc32c(0, &copy, sizeof(copy));
 }
 
-static bool all_zero(const uint8_t *at, uint64_t bytes)
-{
-	for (; bytes >= 8; bytes -= 8, at += 8) {
-		uint64_t word;
-		memcpy(&word, at, 8);
-		if (word != 0)
-			return false;
-	}
-	while (bytes-- != 0)
-		if (*at++ != 0)
-			return false;
-	return true;
-}
-
 /* What a checked superblock may still have wrong. */
 static err_t super_check(const struct pmfs_super *s, uint64_t bytes, char reason[PMFS_REASON_BYTES])
 {
@@ -82,7 +68,7 @@ enum super_verdict super_examine(const void *base, uint64_t bytes, struct pmfs_s
 		return *error == OK ? SUPER_GOOD : SUPER_BAD;
 	}
 	memcpy(&first, base, 8);
-	if (!ours && (first == PMFS_FORMATTING || all_zero(base, bytes < BLANK_BYTES ? bytes : BLANK_BYTES)))
+	if (!ours && (first == PMFS_FORMATTING || pm_is_zero(base, bytes < BLANK_BYTES ? bytes : BLANK_BYTES)))
 		return SUPER_BLANK;
 	*error = ours ? ERR_CORRUPT : ERR_BAD_FORMAT;
 	snprintf(reason, PMFS_REASON_BYTES, ours ? "both superblocks are damaged (checksum)"

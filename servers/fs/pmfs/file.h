@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* file.h - what file.c, allocate.c and copy.c share: the data of one inode, which is locked for writing unless a
+ * function says otherwise. The rules (F1 to F5) are at the top of file.c. */
+#pragma once
+
+#include "change.h"
+#include "extent_tree.h"
+
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint32_t block_of(uint64_t offset)
+{
+	return (uint32_t)(offset >> PMFS_BLOCK_SHIFT);
+}
+
+static inline uint64_t block_down(uint64_t offset)
+{
+	return offset & ~(uint64_t)(PMFS_BLOCK - 1);
+}
+
+static inline uint64_t block_up(uint64_t offset)
+{
+	return block_down(offset + PMFS_BLOCK - 1);
+}
+
+/* Is it a regular file? IS_DIR, UNSUPPORTED. No lock. */
+MUST_USE err_t file_check(const struct inode *inode);
+
+/* F4: before blocks go away, or others take their places in the file. */
+void file_revoke(struct inode *inode, uint64_t offset, uint64_t bytes);
+
+/* What lies at `offset` in that version: a run of data (*at is its place on the device) or a hole (*at = 0), and its
+ * length. Locked for reading. */
+MUST_USE err_t file_run_at(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
+		uint64_t *at, uint64_t *bytes);
+
+/* F3, before anything that could bring them into the file again. */
+MUST_USE err_t file_rags_cut(struct inode *inode);
+
+/* F1: clear [from, to) of the block in which `from` lies, where it is mapped. */
+MUST_USE err_t file_tail_clear(struct inode *inode, struct change *c, uint64_t from, uint64_t to);
+
+/* F5: clear everything past the size. *cleared counts blocks that were not zero. Not fenced. */
+MUST_USE err_t file_past_clear(struct inode *inode, uint64_t *cleared);
+
+/* New blocks for the hole of `hole` bytes at `offset`, as far as one run goes; the parts of them that `data` does
+ * not fill are zeroed, all if it is NULL. *wrote is how much of the data they took. */
+MUST_USE err_t file_hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data,
+		uint64_t bytes, uint64_t hole, uint64_t *wrote);
+
+/* Commits what the change has; if that is nothing but data in place, the time is written later. */
+void file_change_end(struct change *c, struct inode *inode);
+/* Gives it up: what was stored is durable, and clients see the inode as it is. */
+void file_change_abort(struct change *c, struct inode *inode);
+
+/* All of it, or as much as there is space for and ERR_NO_SPACE; *written in any case. */
+MUST_USE err_t file_write(struct inode *inode, uint64_t offset, const uint8_t *data, uint64_t bytes, uint64_t *written);
+MUST_USE err_t file_resize(struct inode *inode, uint64_t size);
+/* [offset, end) is a hole, or zero in blocks of which it fills but a part (allocate.c, A3). */
+MUST_USE err_t file_punch(struct inode *inode, uint64_t offset, uint64_t end);
