@@ -152,6 +152,7 @@ struct thread *thread_create_idle(uint32_t cpu)
 	thread->state = THREAD_RUNNING;
 	thread->on_cpu = true;
 	thread->kstack_top = (void *)cpu_this()->kstack_top;
+	thread->context.fpu = NULL; /* it has no such state: nothing is saved for it, nor loaded */
 	return thread;
 }
 
