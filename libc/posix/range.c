@@ -23,7 +23,7 @@ static int allocate(int fd, uint32_t mode, off_t offset, off_t bytes)
 	struct file *file = file_get_regular(fd, O_WRONLY);
 
 	if (file == NULL)
-		return errno == EISDIR ? ENODEV : errno;
+		return errno;
 	err_t error = offset < 0 || bytes <= 0
 					  ? ERR_ARGS
 					  : fs_allocate(file->session, file->number, mode, (uint64_t)offset, (uint64_t)bytes);
