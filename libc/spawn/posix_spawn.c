@@ -74,8 +74,9 @@ int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict action
 {
 	if (fd < 0 || fd >= FD_MAX)
 		return EBADF;
-	return add_action(actions, &(const struct spawn_action){ .kind = ACTION_OPEN, .fd = fd, .flags = flags, .mode = mode },
-					  path);
+	const struct spawn_action action = { .kind = ACTION_OPEN, .fd = fd, .flags = flags, .mode = mode };
+
+	return add_action(actions, &action, path);
 }
 
 int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int fd)
@@ -89,7 +90,8 @@ int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd
 {
 	if (fd < 0 || fd >= FD_MAX || new_fd < 0 || new_fd >= FD_MAX)
 		return EBADF;
-	return add_action(actions, &(const struct spawn_action){ .kind = ACTION_DUP2, .fd = fd, .new_fd = new_fd }, "");
+	return add_action(actions,
+					&(const struct spawn_action){ .kind = ACTION_DUP2, .fd = fd, .new_fd = new_fd }, "");
 }
 
 int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *restrict actions, const char *restrict path)

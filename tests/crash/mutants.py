@@ -80,7 +80,7 @@ MUTANTS = {
     "walk-believed": ("name.c", "if (err != OK || likely(dir->now.version == at->version))", "if (true)"),
     "old-tail-shows": ("file.c", "err_t err = file_tail_clear(inode, &c, inode->now.size, size);", "err_t err = OK;"),
     "old-tail-stays": ("file.c", "err = file_tail_clear(inode, NULL, size, old);", "err = OK;"),
-    "blocks-past-the-end": ("file.c", "err_t err = tree_drop_some(&c, inode, blocks_of_size(size), &done);",
+    "blocks-past-the-end": ("file.c", "err_t err = tree_cut_some(&c, inode, blocks_of_size(size), TREE_KEYS_END, &done);",
                             "err_t err = OK;\n\tdone = true;"),
     "tail-after-mapping": ("file.c", "err = file_tail_clear(inode, NULL, inode->now.size, UINT64_MAX);", "{}"),
     "fill-without-zeroes": ("file.c", "pm_zero_nt(&fs->pm, to + into, n);\n\tif (into + n < whole)", "{}\n\tif (into + n < whole)"),

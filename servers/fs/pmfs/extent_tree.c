@@ -342,27 +342,12 @@ static err_t cut_last(struct change *c, struct inode *inode, uint64_t from, uint
 	return err == OK && head.count != 0 && tail.count != 0 ? tree_insert(c, inode, &tail) : err;
 }
 
-/* The last entry, or its part from `from` on. */
-static err_t drop_last(struct change *c, struct inode *inode, uint32_t from, bool *done)
-{
-	return cut_last(c, inode, from, 1ull << 32, done);
-}
-
 err_t tree_cut_some(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done)
 {
 	err_t err = OK;
 
 	for (*done = false; err == OK && !*done && !change_is_full(c);)
 		err = cut_last(c, inode, from, to, done);
-	return err;
-}
-
-err_t tree_drop_some(struct change *c, struct inode *inode, uint32_t from, bool *done)
-{
-	err_t err = OK;
-
-	for (*done = false; err == OK && !*done && !change_is_full(c);)
-		err = drop_last(c, inode, from, done);
 	return err;
 }
 
@@ -373,7 +358,7 @@ err_t tree_drop_from(struct inode *inode, uint32_t from)
 
 	while (!done) {
 		change_begin(&c, inode->fs, true);
-		err_t err = tree_drop_some(&c, inode, from, &done);
+		err_t err = tree_cut_some(&c, inode, from, TREE_KEYS_END, &done);
 		if (err != OK || (c.freed_count == 0 && done)) {
 			change_abort(&c);
 			return err;

@@ -38,8 +38,7 @@ MUST_USE err_t tree_map(struct change *c, struct inode *inode, uint32_t logical,
  * free blocks. */
 MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
 
-/* The same, as much as goes into one change; *done: that was all. */
-MUST_USE err_t tree_drop_some(struct change *c, struct inode *inode, uint32_t from, bool *done);
+#define TREE_KEYS_END (1ull << 32) /* behind the last key */
 /* Make [from, to) a hole, from its end, as much as goes into one change; *done: that was all. Needs a block only for
  * nodes. */
 MUST_USE err_t tree_cut_some(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done);

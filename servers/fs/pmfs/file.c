@@ -389,7 +389,7 @@ static err_t file_shrink(struct inode *inode, uint64_t size)
 
 	file_revoke(inode, block_down(size), old - block_down(size));
 	change_begin(&c, inode->fs, true);
-	err_t err = tree_drop_some(&c, inode, blocks_of_size(size), &done);
+	err_t err = tree_cut_some(&c, inode, blocks_of_size(size), TREE_KEYS_END, &done);
 	if (err != OK) {
 		change_abort(&c);
 		change_begin(&c, inode->fs, true);

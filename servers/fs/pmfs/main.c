@@ -79,8 +79,8 @@ static err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, s
 	return ERR_DENIED;
 }
 
-/* Whose a session is: set before its handle is given out. A call whose session has ended may still be under way when the
- * place gets another one; so the badge is looked at before and after. */
+/* Whose a session is: set before its handle is given out. A call whose session has ended may still be under way when
+ * the place gets another one; so the badge is looked at before and after. */
 static bool session_user(uint64_t badge, struct pmfs_user *out)
 {
 	struct session_user *place = &users[badge % KIT_SESSIONS_MAX]; /* the index in files.c's table */
