@@ -95,6 +95,8 @@ MUTANTS = {
     "words-not-replayed": ("journal.c", "pm_store_u64(pm, at, word->value);\n\t\t\tpm_write_back(pm, at, 8);", ""),
     "replay-not-written-back": ("journal.c", "pm_store_nt(&fs->pm, to, inode, sizeof(*to));",
                                 "pm_store(&fs->pm, to, inode, sizeof(*to));"),
+    "records-replayed-at-once": ("journal.c", "if (newer)\n\t\t\tpm_fence(&fs->pm); /* C6:", "if (i + 1 == count)\n\t\t\tpm_fence(&fs->pm); /* C6:"),
+    "forgotten-before-settled": ("journal.c", "if (newer)\n\t\t\tpm_fence(&fs->pm); /* C6:", "/* C6:"),
     "torn-copy-taken": ("inode.c", ": copy->crc == inode_crc(number, copy);", ": true;"),
     "mending-not-fenced": ("mount.c", "\tpm_fence(&fs->pm);\n\treturn OK;", "\treturn OK;"),
     "torn-copy-kept": ("mount.c", "slot_mend(scan, slot, number);", ""),

@@ -19,7 +19,8 @@
  *       - anything that the record vouches for is stored to;
  *       - the record is overwritten.
  *     The fence of the next record does it, on the CPU that has written them back; another CPU writes them back
- * again first. Who has no record of his own (C4, data in place, a lease) fences (inode_settle).
+ * again first. Who has no record of his own (C4, data in place, a lease) fences (inode_settle). Replay keeps to it
+ * as well, record by record: the power can be cut again in the middle of it.
  *
  * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
 #pragma once
