@@ -147,6 +147,9 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 	case CALL_ATTRIBUTES:
 		return pmfs_setattr_path(fs, c->a, &(struct fs_setattr) { .set = FS_SET_MODE | FS_SET_MTIME,
 				.mode = c->offset, .mtime = c->bytes });
+	case CALL_OTHER_CPU:
+		media_client = !media_client;
+		return OK;
 	case CALL_SYNC_ALL:
 		return pmfs_sync_all(fs);
 	case CALL_OPEN:

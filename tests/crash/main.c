@@ -108,14 +108,15 @@ static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest
 	*s = (struct sequence) { .seed = seed };
 	s->base = &bases[random_next(&r) % 8 < 5 ? 0 : random_next(&r) % bases_count];
 	s->clients = random_next(&r) % 2 == 0 || options.clients == 2 ? 2 : 1;
-	if (s->base->cpus < s->clients)
-		s->base = &bases[0];
+	if (s->clients > 1 && (s->base->cpus < s->clients || s->base->may_be_full))
+		s->base = &bases[0]; /* what of two finds no room cannot be said beforehand */
 	for (uint32_t c = 0; c < s->clients; c++) {
 		s->length[c] = shortest + (uint32_t)(random_next(&r) % (s->clients > 1 ? 2 : 4));
 		for (uint32_t i = 0; i < s->length[c]; i++)
-			do { /* stores through a mapping are ordered with the other client's writes by nobody */
+			do { /* stores through a mapping are ordered with the other client's writes by nobody; each has its CPU */
 				s->operation[c][i] = choose(s->base, &r);
-			} while (s->clients > 1 && strstr(s->operation[c][i]->name, "mapped") != NULL);
+			} while (s->clients > 1 && (strstr(s->operation[c][i]->name, "mapped") != NULL ||
+					strstr(s->operation[c][i]->name, "cpu") != NULL));
 	}
 	s->first = s->clients == 1 && s->length[0] > 2 ? s->length[0] - 2 : 0;
 }

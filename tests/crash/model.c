@@ -469,6 +469,8 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 		return rename_name(m, c);
 	case CALL_ATTRIBUTES:
 		return apply_attributes(m, c);
+	case CALL_OTHER_CPU:
+		return OK;
 	case CALL_SYNC_ALL:
 		for (uint32_t i = 0; i < MODEL_NODES; i++)
 			m->node[i].late = false;

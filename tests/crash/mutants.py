@@ -49,6 +49,7 @@ MUTANTS = {
     "freed-too-early": ("change.c", "change_inode(c, inode)->blocks -= count;",
                         "change_inode(c, inode)->blocks -= count;\n\tc->freed_count--;\n"
                         "\tspace_free(&c->fs->space, start, count);"),
+    "leaf-freed-unsettled": ("change.c", "if (unlikely(c->leaf_goes))\n\t\t\tpm_fence(pm); /* C3 */", ""),
     "append-not-vouched-for": ("file.c", "change_vouch(c, to, data, (uint32_t)bytes);", "(void)to, (void)data;"),
     "mapped-append-vouched-for": ("file.c", "offset < inode->now.size || inode->lease != NULL ||", "offset < inode->now.size ||"),
     "overwrite-vouched-for": ("file.c", "offset < inode->now.size || inode->lease", "inode->lease"),

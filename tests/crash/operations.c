@@ -91,6 +91,9 @@ const struct operation operations[] = {
 		{ CALL_FILE_WRITE, .a = "", .offset = 4000, .bytes = 6000 }, { CALL_CLOSE, .a = "" } } },
 	{ "rename-over-open", { { CALL_OPEN, .a = "b" }, { CALL_RENAME, .a = "a", .b = "b" },
 		{ CALL_FILE_WRITE, .a = "", .offset = 0, .bytes = 200 }, { CALL_CLOSE, .a = "" } } },
+	/* a leaf that has a word in a record is let go of, and used again on another CPU: where it is one of the last */
+	{ "leaf-to-other-cpu", { { CALL_CREATE, .a = "m/n" }, { CALL_UNLINK, .a = "m/n" }, { CALL_RMDIR, .a = "m" },
+		{ CALL_OTHER_CPU, .a = "" }, { CALL_APPEND, .a = "e", .bytes = 3 * 4096 } } },
 	{ "replace", { { CALL_CREATE, .a = "n" }, { CALL_WRITE, .a = "n", .bytes = 900 },
 		{ CALL_RENAME, .a = "n", .b = "a" } } },
 };

@@ -95,6 +95,7 @@ static bool run_once(struct run *run, const struct model *m, uint64_t base_hash)
 	const size_t mark = media_mark();
 
 	clock_set(START_NS);
+	media_client = 0;
 	memset(run->calls, 0, sizeof(run->calls));
 	run->point = 0;
 	run->recorder.durable = (struct media_hash) { base_hash, 0 };
