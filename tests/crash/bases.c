@@ -124,7 +124,7 @@ static bool meets_trees(const struct operation *o)
 
 const struct base bases[] = {
 	{ .name = "small", .cpus = 2, .build = build_small },
-	{ .name = "full", .cpus = 1, .may_be_full = true, .build = build_full },
+	{ .name = "full", .cpus = 2, .may_be_full = true, .build = build_full },
 	{ .name = "deep", .cpus = 1, .wants = meets_trees, .slow = true, .build = build_deep },
 	{ .name = "table", .cpus = 2, .wants = makes_inodes, .slow = true, .build = build_table },
 };

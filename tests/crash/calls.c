@@ -184,6 +184,9 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 				.mode = c->offset, .mtime = c->bytes });
 	case CALL_XATTR_SET: case CALL_XATTR_REMOVE:
 		return xattr_call(fs, c);
+	case CALL_OTHER_CPU:
+		media_client = !media_client;
+		return OK;
 	case CALL_SYNC_ALL:
 		return pmfs_sync_all(fs);
 	case CALL_OPEN:

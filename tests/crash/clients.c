@@ -110,6 +110,11 @@ int __wrap_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
 	return 0;
 }
 
+uint64_t clock_get(void)
+{
+	return clock_ns;
+}
+
 void clock_set(uint64_t ns)
 {
 	clock_ns = ns;

@@ -13,4 +13,5 @@ void clients_run(void (*client)(uint32_t number), uint64_t seed);
 /* A place where the turn may pass. Nothing happens while only one runs. */
 void clients_pass(void);
 
+uint64_t clock_get(void);
 void clock_set(uint64_t ns);

@@ -103,6 +103,7 @@ struct sequence {
 	const struct operation *operation[CLIENTS][SEQUENCE_MAX];
 	uint64_t seed;      /* of the interleaving, and of states chosen at random */
 	uint32_t first;     /* operations before that one are only carried out (client 0) */
+	bool cut_again;     /* each state, in the middle of its recovery */
 };
 
 struct run {
@@ -124,7 +125,15 @@ struct run {
 };
 /* False: something is wrong; told on stderr. */
 bool sequence_run(struct run *run, const struct sequence *s, const struct model *base_model, uint64_t base_hash);
+
+/* --- sequences as text (sequences.c) --- */
+
 void sequence_name(const struct sequence *s, char out[800]);
+/* False: there is none of that name. `seed`: if the text has none. */
+bool sequence_parse(const char *text, uint64_t seed, struct sequence *s);
+/* Every run begins with them, and cuts each of their states again. */
+extern const char *const sequences_cut_again[];
+extern const uint32_t sequences_cut_again_count;
 
 /* --- counts that all processes share (counts.c) --- */
 

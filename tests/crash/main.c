@@ -108,16 +108,17 @@ static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest
 	*s = (struct sequence) { .seed = seed };
 	s->base = &bases[random_next(&r) % 8 < 5 ? 0 : random_next(&r) % bases_count];
 	s->clients = random_next(&r) % 2 == 0 || options.clients == 2 ? 2 : 1;
-	if (s->base->cpus < s->clients)
-		s->base = &bases[0];
+	if (s->clients > 1 && (s->base->cpus < s->clients || s->base->may_be_full))
+		s->base = &bases[0]; /* what of two finds no room cannot be said beforehand */
 	for (uint32_t c = 0; c < s->clients; c++) {
 		s->length[c] = shortest + (uint32_t)(random_next(&r) % (s->clients > 1 ? 2 : 4));
 		for (uint32_t i = 0; i < s->length[c]; i++)
 			do { /* stores through a mapping are ordered with the other client's writes by nobody, copies with those of
-			      * what they copy by pieces */
+			      * what they copy by pieces; and each client has its CPU */
 				s->operation[c][i] = choose(s->base, &r);
 			} while (s->clients > 1 && (strstr(s->operation[c][i]->name, "mapped") != NULL ||
-					strncmp(s->operation[c][i]->name, "copy", 4) == 0));
+					strncmp(s->operation[c][i]->name, "copy", 4) == 0 ||
+					strstr(s->operation[c][i]->name, "cpu") != NULL));
 	}
 	s->first = s->clients == 1 && s->length[0] > 2 ? s->length[0] - 2 : 0;
 }
@@ -146,6 +147,20 @@ static bool short_sequence(struct sequence *s, const struct base *base, uint64_t
 static uint64_t short_count(void)
 {
 	return 1 + operations_count + (uint64_t)operations_count * operations_count;
+}
+
+static bool run_cut_again(uint64_t job)
+{
+	struct sequence s;
+
+	for (uint64_t i = job; i < sequences_cut_again_count; i += options.jobs) {
+		if (!sequence_parse(sequences_cut_again[i], options.seed, &s))
+			abort();
+		s.cut_again = true;
+		if (!one(&s))
+			return false;
+	}
+	return true;
 }
 
 /* First those of length 0 and 1 on every base, then the pairs. */
@@ -212,6 +227,8 @@ static void tell(const char *what)
 static int job_main(uint64_t job)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!run_cut_again(job))
+		return 1;
 	if (options.slice != 0)
 		return !run_slice(job);
 	return !((options.clients == 2 || run_all_short(job)) && run_random(job));
@@ -255,52 +272,16 @@ static bool jobs_run(void)
 
 /* --- replay --- */
 
-static const struct operation *operation_named(const char *name, size_t bytes)
-{
-	for (uint32_t i = 0; i < operations_count; i++)
-		if (strlen(operations[i].name) == bytes && strncmp(operations[i].name, name, bytes) == 0)
-			return &operations[i];
-	return NULL;
-}
-
-/* BASE[:operation+operation][|operation+operation][@seed] */
-static bool sequence_parse(const char *text, struct sequence *s)
-{
-	const size_t base = strcspn(text, ":@");
-
-	*s = (struct sequence) { .clients = 1 };
-	for (uint32_t i = 0; i < bases_count; i++)
-		if (strlen(bases[i].name) == base && strncmp(bases[i].name, text, base) == 0)
-			s->base = &bases[i];
-	text += base;
-	while (s->base != NULL && *text != 0 && *text != '@') {
-		if (*text == '|')
-			s->clients++;
-		const size_t n = strcspn(++text, "+|@");
-		uint32_t *length = &s->length[s->clients - 1];
-		if (s->clients > CLIENTS || *length == SEQUENCE_MAX)
-			return false;
-		s->operation[s->clients - 1][*length] = operation_named(text, n);
-		if (s->operation[s->clients - 1][(*length)++] == NULL)
-			return false;
-		text += n;
-	}
-	s->seed = *text == '@' ? strtoull(text + 1, NULL, 10) : options.seed;
-	return s->base != NULL;
-}
-
 static int replay(void)
 {
 	struct sequence s;
 
-	if (!sequence_parse(options.replay, &s)) {
+	if (!sequence_parse(options.replay, options.seed, &s)) {
 		fprintf(stderr, "crash: there is no such sequence\n");
 		return 2;
 	}
 	run.only_point = options.moment;
 	run.only_state = options.state;
-	/* every operation is tried; moments are counted as when the sequence was found */
-	s.first = s.clients > 1 ? 0 : s.length[0] == 2 ? 1 : s.length[0] > 2 ? s.length[0] - 2 : 0;
 	const bool good = one(&s);
 	tell(good ? "no failure: " : "");
 	return !good;

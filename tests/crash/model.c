@@ -657,6 +657,8 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 		return apply_attributes(m, c);
 	case CALL_XATTR_SET: case CALL_XATTR_REMOVE:
 		return apply_xattr(m, c);
+	case CALL_OTHER_CPU:
+		return OK;
 	case CALL_SYNC_ALL:
 		for (uint32_t i = 0; i < MODEL_NODES; i++)
 			m->node[i].late = false;

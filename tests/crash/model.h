@@ -19,6 +19,7 @@ enum call_kind {
 	CALL_CREATE, CALL_MKDIR, CALL_UNLINK, CALL_RMDIR, CALL_LINK, CALL_SYMLINK, CALL_RENAME, CALL_WRITE, CALL_APPEND,
 	CALL_RESIZE, CALL_ALLOCATE, CALL_COPY, CALL_ATTRIBUTES, CALL_RESIZE_AND_MODE, CALL_OPEN_TRUNCATE,
 	CALL_MAPPED_STORE, CALL_SYNC_ALL,
+	CALL_OTHER_CPU, /* the only client goes on there, whose fences settle nothing that was written back here */
 	/* on the client's one open file: */
 	CALL_OPEN, CALL_NAMELESS, CALL_FILE_WRITE, CALL_FILE_SYNC, CALL_FILE_LINK, CALL_CLOSE,
 	/* extended attributes of a name: */

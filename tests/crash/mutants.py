@@ -49,6 +49,7 @@ MUTANTS = {
     "freed-too-early": ("change.c", "change_inode(c, inode)->blocks -= count;",
                         "change_inode(c, inode)->blocks -= count;\n\tc->freed_count--;\n"
                         "\tspace_free(&c->fs->space, start, count);"),
+    "leaf-freed-unsettled": ("change.c", "if (unlikely(c->leaf_goes))\n\t\t\tpm_fence(pm); /* C3 */", ""),
     "append-not-vouched-for": ("file.c", "change_vouch(c, to, data, (uint32_t)bytes);", "(void)to, (void)data;"),
     "mapped-append-vouched-for": ("file.c", "offset < inode->now.size || inode->lease != NULL ||", "offset < inode->now.size ||"),
     "overwrite-vouched-for": ("file.c", "offset < inode->now.size || inode->lease", "inode->lease"),
@@ -57,7 +58,8 @@ MUTANTS = {
     "data-through-the-cache": ("file.c", "pm_store_nt(&fs->pm, fs->pm.base + at, data", "pm_store(&fs->pm, fs->pm.base + at, data"),
     "no-fence-after-overwrite": ("file.c", "pm_fence(&inode->fs->pm);\n\tinode->now.mtime", "inode->now.mtime"),
     "target-not-durable": ("name.c", "change_vouch(c, to, what->target, (uint32_t)next->size);", ""),
-    "sync-forgets-mappings": ("file.c", "pm_write_back(pm, pm->base + at, min_u64(run, inode->now.size - offset));", "{}"),
+    "sync-forgets-mappings": ("file.c", "pm_write_back(pm, pm->base + at, min_u64(run, inode->now.size - offset));",
+                              "{}"),
     "times-lost-at-close": ("inode.c", "(inode->now.links != 0 && !inode->times_dirty)", "inode->now.links != 0"),
     "links-before-name": ("name.c", "err = dir_remove(&c, dir, &at->name, inode->number);",
                           "change_commit(&c);\n\tchange_begin(&c, dir->fs, true);\n\tchange_inode(&c, dir);\n"
@@ -109,6 +111,8 @@ MUTANTS = {
     "words-not-replayed": ("journal.c", "pm_store_u64(pm, at, word->value);\n\t\t\tpm_write_back(pm, at, 8);", ""),
     "replay-not-written-back": ("journal.c", "pm_store_nt(&fs->pm, to, inode, sizeof(*to));",
                                 "pm_store(&fs->pm, to, inode, sizeof(*to));"),
+    "records-replayed-at-once": ("journal.c", "if (newer)\n\t\t\tpm_fence(&fs->pm); /* C6:", "if (i + 1 == count)\n\t\t\tpm_fence(&fs->pm); /* C6:"),
+    "forgotten-before-settled": ("journal.c", "if (newer)\n\t\t\tpm_fence(&fs->pm); /* C6:", "/* C6:"),
     "torn-copy-taken": ("inode.c", ": copy->crc == inode_crc(number, copy);", ": true;"),
     "mending-not-fenced": ("mount.c", "\tpm_fence(&fs->pm);\n\treturn OK;", "\treturn OK;"),
     "torn-copy-kept": ("mount.c", "slot_mend(scan, slot, number);", ""),

@@ -157,6 +157,9 @@ const struct operation operations[] = {
 		{ CALL_XATTR_SET, .a = "a", .b = "x", .bytes = 300 }, { CALL_RENAME, .a = "a", .b = "e" } } },
 	{ "xattr-open", { { CALL_OPEN, .a = "a" }, { CALL_XATTR_SET, .a = "a", .b = "x", .bytes = 10 },
 		{ CALL_UNLINK, .a = "a" }, { CALL_CLOSE, .a = "" } } },
+	/* a leaf that has a word in a record is let go of, and used again on another CPU: where it is one of the last */
+	{ "leaf-to-other-cpu", { { CALL_CREATE, .a = "m/n" }, { CALL_UNLINK, .a = "m/n" }, { CALL_RMDIR, .a = "m" },
+		{ CALL_OTHER_CPU, .a = "" }, { CALL_APPEND, .a = "e", .bytes = 3 * 4096 } } },
 	{ "replace", { { CALL_CREATE, .a = "n" }, { CALL_WRITE, .a = "n", .bytes = 900 },
 		{ CALL_RENAME, .a = "n", .b = "a" } } },
 };

@@ -12,18 +12,6 @@
 static struct run *current;
 static struct call call_now[CLIENTS];
 
-void sequence_name(const struct sequence *s, char out[800])
-{
-	size_t at = (size_t)snprintf(out, 800, "%s", s->base->name);
-
-	for (uint32_t c = 0; c < s->clients; c++)
-		for (uint32_t i = 0; i < s->length[c] && at < 800; i++)
-			at += (size_t)snprintf(out + at, 800 - at, "%c%s", i != 0 ? '+' : c == 0 ? ':' : '|',
-					s->operation[c][i]->name);
-	if (at < 800)
-		snprintf(out + at, 800 - at, "@%llu", (unsigned long long)s->seed);
-}
-
 static bool run_failed(struct run *run, const char *what, err_t got, const char *more)
 {
 	char name[800];
@@ -110,6 +98,7 @@ static bool run_once(struct run *run, const struct model *m, uint64_t base_hash)
 	const size_t mark = media_mark();
 
 	clock_set(START_NS);
+	media_client = 0;
 	memset(run->calls, 0, sizeof(run->calls));
 	run->point = 0;
 	run->recorder.durable = (struct media_hash) { base_hash, 0 };

@@ -73,7 +73,7 @@ static void state_offer(struct states *s)
 		return;
 	s->verify.image = s->hash.data;
 	s->verify.seed = mix64(key);
-	s->verify.cut_again = s->verify.seed % CUT_AGAIN == 0 || s->run->only_state != 0;
+	s->verify.cut_again = s->verify.seed % CUT_AGAIN == 0 || s->run->sequence->cut_again || s->run->only_state != 0;
 	if (!image_verify(&s->verify, why))
 		state_failed(s, key, why);
 }

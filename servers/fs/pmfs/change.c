@@ -13,6 +13,7 @@ void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
 	c->use_reserve = use_reserve;
 	c->by_record = false;
 	c->wrote = false;
+	c->leaf_goes = false;
 	c->inodes = 0;
 	c->words = 0;
 	c->vouched = 0;
@@ -242,6 +243,8 @@ void change_commit(struct change *c)
 		pm_fence(pm);
 	if (by_journal) {
 		journal_write(c, version);
+		if (unlikely(c->leaf_goes))
+			pm_fence(pm); /* C3 */
 	} else {
 		journal_inode_write(c, 0);
 		pm_fence(pm);

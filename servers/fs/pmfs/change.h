@@ -4,7 +4,8 @@
  *
  * C1  Until the commit nothing that the media reaches is written, but for free slots of directory leaves.
  * C2  New nodes and leaves are in DRAM (struct fresh) until the commit, and are written before it.
- * C3  Blocks that the change lets go of are free only after the commit is durable.
+ * C3  Blocks that the change lets go of are free only after the commit is durable; a directory's leaf, when the
+ * change is settled (C6): else an older record's word could be replayed into what another CPU has put there.
  * C4  One inode, no word, nothing vouched for: its other copy is written, one 128-byte record with a checksum. New
  * nodes and data (wrote) are durable before. Else: the journal.
  * C5  All inodes of a change get the version 1 + the highest of theirs: versions order changes
@@ -19,7 +20,8 @@
  *       - anything that the record vouches for is stored to;
  *       - the record is overwritten.
  *     The fence of the next record does it, on the CPU that has written them back; another CPU writes them back
- * again first. Who has no record of his own (C4, data in place, a lease) fences (inode_settle).
+ * again first. Who has no record of his own (C4, data in place, a lease) fences (inode_settle). Replay keeps to it
+ * as well, record by record: the power can be cut again in the middle of it.
  *
  * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
 #pragma once
@@ -58,6 +60,7 @@ struct change {
 	bool use_reserve;   /* the change frees: it may take the last blocks */
 	bool by_record;     /* in any case (C4) */
 	bool wrote;         /* something was stored that must be durable before the commit */
+	bool leaf_goes;     /* it lets go of a directory's leaf (C3) */
 	uint32_t inodes;
 	struct inode *inode[PMFS_JOURNAL_INODES];
 	struct change_record record; /* its inodes are what ours will be */

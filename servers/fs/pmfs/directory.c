@@ -396,6 +396,7 @@ static err_t leaf_split(struct change *c, struct inode *dir, const struct leaf_p
 	const struct pmfs_extent high = { high_key, 1, fresh->block };
 	change_word_forget(c, &at->leaf->used);
 	change_inode(c, dir)->size -= PMFS_BLOCK;
+	c->leaf_goes = true;
 	err = change_drop_block(c, dir, at->block);
 	if (err == OK)
 		err = tree_update(c, dir, at->low, &low);
@@ -460,6 +461,7 @@ err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uin
 	if (will == 0 && at.low != 0) { /* the leaf before takes over its range */
 		change_word_forget(c, &at.leaf->used);
 		change_inode(c, dir)->size -= PMFS_BLOCK;
+		c->leaf_goes = true;
 		err = change_drop_block(c, dir, at.block);
 		return err == OK ? tree_remove(c, dir, at.low) : err;
 	}

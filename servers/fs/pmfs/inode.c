@@ -349,6 +349,7 @@ void inode_free_in(struct change *c, struct inode *inode)
 {
 	struct pmfs_inode *next = change_inode(c, inode);
 
+	c->leaf_goes |= next->type == PMFS_DIRECTORY && next->blocks != 0;
 	*next = (struct pmfs_inode) { .version = next->version };
 }
 

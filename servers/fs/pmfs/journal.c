@@ -288,8 +288,9 @@ err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
 		if (err != OK)
 			return err;
 		*replayed += newer;
+		if (newer)
+			pm_fence(&fs->pm); /* C6: before a later version is stored to; and before the record is forgotten */
 	}
-	pm_fence(&fs->pm);
 	if (fs->options.damage == NULL)
 		records_forget(fs);
 	pm_fence(&fs->pm);

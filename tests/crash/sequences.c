@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sequences.c - sequences as text, and those that every run begins with.
+ *     BASE[:operation+operation][|operation+operation][@seed] */
+#include "engine.h"
+#include "clients.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two records share an inode, and a power cut can leave both without their places: a recovery that is cut must not
+ * have made the later one's durable before the earlier one's. By one client in one journal, and by two in two.
+ * And a leaf that is used again before the record that lets go of it has reached its places. */
+const char *const sequences_cut_again[] = {
+	"small:rename-across-over+rename-dir-over",
+	"small:rename-across-over|rename-dir-over@280364429433339",
+	"full:leaf-to-other-cpu",
+};
+const uint32_t sequences_cut_again_count = sizeof(sequences_cut_again) / sizeof(sequences_cut_again[0]);
+
+void sequence_name(const struct sequence *s, char out[800])
+{
+	size_t at = (size_t)snprintf(out, 800, "%s", s->base->name);
+
+	for (uint32_t c = 0; c < s->clients; c++)
+		for (uint32_t i = 0; i < s->length[c] && at < 800; i++)
+			at += (size_t)snprintf(out + at, 800 - at, "%c%s", i != 0 ? '+' : c == 0 ? ':' : '|',
+					s->operation[c][i]->name);
+	if (at < 800)
+		snprintf(out + at, 800 - at, "@%llu", (unsigned long long)s->seed);
+}
+
+static const struct operation *operation_named(const char *name, size_t bytes)
+{
+	for (uint32_t i = 0; i < operations_count; i++)
+		if (strlen(operations[i].name) == bytes && strncmp(operations[i].name, name, bytes) == 0)
+			return &operations[i];
+	return NULL;
+}
+
+bool sequence_parse(const char *text, uint64_t seed, struct sequence *s)
+{
+	const size_t base = strcspn(text, ":@");
+
+	*s = (struct sequence) { .clients = 1 };
+	for (uint32_t i = 0; i < bases_count; i++)
+		if (strlen(bases[i].name) == base && strncmp(bases[i].name, text, base) == 0)
+			s->base = &bases[i];
+	text += base;
+	while (s->base != NULL && *text != 0 && *text != '@') {
+		if (*text == '|')
+			s->clients++;
+		const size_t n = strcspn(++text, "+|@");
+		uint32_t *length = &s->length[s->clients - 1];
+		if (s->clients > CLIENTS || *length == SEQUENCE_MAX)
+			return false;
+		s->operation[s->clients - 1][*length] = operation_named(text, n);
+		if (s->operation[s->clients - 1][(*length)++] == NULL)
+			return false;
+		text += n;
+	}
+	s->seed = *text == '@' ? strtoull(text + 1, NULL, 10) : seed;
+	/* moments are counted as when the sequence was found */
+	s->first = s->clients > 1 ? 0 : s->length[0] == 2 ? 1 : s->length[0] > 2 ? s->length[0] - 2 : 0;
+	return s->base != NULL;
+}
