@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* activation.c - the stacks that a server has donated, per CPU: free lists and the FIFO of callers that found none.
- * This is the long way; call_fast.S takes from and gives to the free list by itself.
+ * This is the long way; call_fast_path.h takes from and gives to the free list by itself.
  *
  * I1  An activation is on its CPU's free list exactly while its thread is NULL, `special` 0 and the server not sealed
  *     there; donated by another CPU it waits in `donated` until somebody finds the free list empty.
@@ -98,7 +98,7 @@ err_t activation_donate(struct serving *serving, uint32_t cpu, uint64_t stack, u
 	activation->cpu = cpu;
 	activation->stack = stack;
 	activation->tls = tls;
-	__atomic_store_n(&activation->cell->used, 1, __ATOMIC_SEQ_CST); /* call_fast.S does not say so when it enters */
+	__atomic_store_n(&activation->cell->used, 1, __ATOMIC_SEQ_CST); /* call_fast_path.h does not say so */
 
 	state = spin_lock_irq(&there->starved.lock);
 	if (there->activations == ACTIVATIONS_PER_CPU_MAX) {
@@ -178,8 +178,8 @@ void activation_give(struct activation *activation)
 
 /* ---- the server ends ---- */
 
-/* On each CPU, interrupts off: no call_fast.S is under way here. From now on nobody gets in by the short way, and who
- * is inside leaves by the long one. Threads in activations cannot end, so that a reference can be taken. */
+/* On each CPU, interrupts off: no short way is under way here. From now on nobody gets in by it, and who is inside
+ * leaves by the long one. Threads in activations cannot end, so that a reference can be taken. */
 static void seal_here(void *argument)
 {
 	struct serving *serving = argument;

@@ -62,7 +62,7 @@ void arch_ipi_reschedule(uint32_t cpu); /* makes that CPU pass through sched_int
 /* runs tlb_round_handle() there; the round itself is kernel/round.c's */
 void arch_ipi_round(struct cpu_set targets);
 void arch_ipi_halt_others(void);        /* panic */
-void arch_calls_short(bool allowed); /* this CPU: may calls take the short way (call_fast.S), which leaves no trace? */
+void arch_calls_short(bool allowed); /* this CPU: may calls take the short way, which leaves no trace? */
 
 /* Device interrupts: line `gsi` -> interrupt_arrived(gsi) (kernel/interrupt.c), on the boot CPU,
  * EOI done by arch. */

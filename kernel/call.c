@@ -29,7 +29,7 @@
  *
  * This is the long way: the one that handles everything, and the reference. Calls and returns without handles, windows
  * and deadlines, through a door that is found at once, into a server that lives and has a free activation, take the
- * short way, arch/x86_64/call_fast.S, which does the same in a few dozen instructions or, before it has changed
+ * short way, arch/x86_64/call_fast_path.h, which does the same in a few dozen instructions or, before it has changed
  * anything, comes here. */
 #include "kernel/cpu.h"
 #include "kernel/door.h"

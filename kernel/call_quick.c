@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* call_quick.c - the windows of call_fast.S. Interrupts off; the activation is not yet, or no more, on the free list.
- * */
+/* call_quick.c - the windows of call_fast_path.h. Interrupts off; the activation is still on the free list when they
+ * are mapped, and its server's root is still loaded when they are closed. */
 #include "kernel/cpu.h"
 #include "kernel/door.h"
 
@@ -13,7 +13,7 @@ bool call_quick_map(struct activation *activation, struct trap_frame *frame)
 	uint64_t base0 = 0, base1 = 0;
 
 	for (uint32_t i = 0; i < DOOR_WINDOWS; i++)
-		if (activation->window[i].state != WINDOW_CLOSED) /* call_fast.S has shown it, and found more to do */
+		if (activation->window[i].state != WINDOW_CLOSED) /* call_fast_path.h has shown it, and found more to do */
 			window_hide(&activation->window[i]);
 	if (thread_current()->depth == DOOR_DEPTH_MAX)
 		return false;

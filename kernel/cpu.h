@@ -40,7 +40,6 @@ struct cpu {
 	uint64_t pcid_root[PCIDS_MAX];
 	uint32_t apic_id;         /* [I] */
 	uint32_t node;            /* [I] */
-	uint64_t root;            /* CR3 as loaded, address part */
 	bool online;              /* [a] */
 	uint32_t locks_held;      /* debug builds: number of spin locks, and the highest ranks */
 	struct spinlock *lock_stack[16];

@@ -44,7 +44,7 @@ struct saved_state {
 	uint64_t address; /* what was touched, for the message if the pager fails */
 };
 
-/* Why a return cannot take the short way (call_fast.S). */
+/* Why a return cannot take the short way (call_fast_path.h). */
 enum activation_special {
 	SPECIAL_KIND = 1u << 0,    /* not RETURN_CALL */
 	SPECIAL_ORPHAN = 1u << 1,  /* there is one: the call has a deadline */
@@ -53,7 +53,7 @@ enum activation_special {
 	SPECIAL_CLOSING = 1u << 4, /* the door's last handle is gone: say so when the call is over (retire.c) */
 };
 
-struct activation { /* call_fast.S knows the members up to the windows by their offsets */
+struct activation { /* call_fast_path.h knows the members up to the windows by their offsets */
 	struct activation *next_free; /* [c] */
 	struct serving_cpu *here;   /* [I] */
 	struct process *server;     /* [I] whose it is */
@@ -79,7 +79,7 @@ struct activation { /* call_fast.S knows the members up to the windows by their 
 	struct thread *orphan;      /* [o] made ready beforehand: carries the server's side on if the deadline passes */
 } ALIGNED(64);
 
-struct serving_cpu { /* call_fast.S knows the members up to `sealed` by their offsets */
+struct serving_cpu { /* call_fast_path.h knows the members up to `sealed` by their offsets */
 	struct activation *free;     /* [c] last returned first */
 	uint64_t arrived;            /* [c] calls to this server, ... */
 	uint64_t left;               /* [c] ... and how many are over; the others are inside, or on their way in */

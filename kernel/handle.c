@@ -305,22 +305,6 @@ err_t handle_take(struct handle_table *table, const handle_t *handles, uint32_t 
 	return err;
 }
 
-err_t handle_put(struct handle_table *table, const struct handle_moved *moved, uint32_t count, handle_t *out)
-{
-	uint32_t wanted = 0;
-	err_t err;
-
-	for (uint32_t i = 0; i < count; i++)
-		if (moved[i].object != NULL)
-			wanted++;
-	spin_lock(&table->lock);
-	err = reserve(table, wanted);
-	for (uint32_t i = 0; err == OK && i < count; i++)
-		out[i] = moved[i].object == NULL ? HANDLE_NONE : fill(table, moved[i].object, moved[i].rights);
-	spin_unlock(&table->lock);
-	return err;
-}
-
 void handle_drop(const struct handle_moved *moved, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)

@@ -16,8 +16,8 @@ struct handle_slot {
 };
 _Static_assert(sizeof(struct handle_slot) == 16, "four slots a cache line");
 
-/* Beside each slot, in a page like the slot's: its door, for call_fast.S, which looks it up without the lock. Neither
- * moves, and their pages stay until the process ends.
+/* Beside each slot, in a page like the slot's: its door, for call_fast_path.h, which looks it up without the lock.
+ * Neither moves, and their pages stay until the process ends.
  * L1  `handle` is the slot's while that is a door that may be called, else HANDLE_NONE. Filling: door, then handle.
  *     Emptying: handle. So between two looks that find the handle, `door` is the one that it was given with.
  * L2  a door is freed only after every CPU has taken a round since its last handle went (retire.c), and who reads
@@ -73,13 +73,11 @@ MUST_USE err_t handle_look(struct handle_table *table, handle_t handle, uint32_t
 MUST_USE err_t handle_narrow(uint32_t have, uint32_t wanted, uint32_t *out);
 
 /* Move (doors): take checks the RIGHT_TRANSFER of up to DOOR_HANDLES handles and removes them all or none; *out holds
- * the handle's own reference and count, which put hands on (or drops with handle_drop). */
+ * the handle's own reference and count, which handle_drop drops. */
 struct handle_moved {
 	struct object *object; /* NULL: none */
 	uint32_t rights;
 };
 MUST_USE err_t handle_take(struct handle_table *table, const handle_t *handles, uint32_t count,
 			   struct handle_moved *out);
-MUST_USE err_t handle_put(struct handle_table *table, const struct handle_moved *moved, uint32_t count,
-			  handle_t *out); /* all or none */
 void handle_drop(const struct handle_moved *moved, uint32_t count);

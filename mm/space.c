@@ -180,11 +180,6 @@ bool space_enter(struct space *space, uint32_t cpu)
 	return true;
 }
 
-void space_leave(struct space *space, uint32_t cpu)
-{
-	space_cell_leave(&space->cpu[cpu]);
-}
-
 void space_drain(struct space *space)
 {
 	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {

@@ -40,7 +40,7 @@ struct space_cpu {            /* one line a CPU; written by its CPU, by others o
 	uint64_t root;            /* [a] root page of this CPU: the master until the space serves */
 	uint32_t active;          /* [a] S3: not 0 */
 	uint32_t ending;          /* the kernel's: nobody may come back here by the short way (kernel/process.c) */
-	void *doors;              /* the kernel's: where call_fast.S finds the doors of our handles (kernel/handle.h) */
+	void *doors;              /* the kernel's: where the short way finds the doors of our handles (kernel/handle.h) */
 	struct window *windows;   /* [a] on this CPU, that show our pages or remember them (window.h) */
 	uint32_t used;            /* [a] it was active at some time: entries under a PCID may have stayed */
 	uint32_t stale;           /* [a] set by others: flush when it enters next */
@@ -84,7 +84,6 @@ static inline void space_cell_leave(struct space_cpu *cell)
 {
 	__atomic_store_n(&cell->active, 0, __ATOMIC_RELEASE);
 }
-void space_leave(struct space *space, uint32_t cpu);
 
 /* Map [offset, +bytes) of `vmo` (bytes rounded up; the range must lie inside it) at `hint` with
  * SPACE_FIXED, else at or near it, or anywhere (hint 0). `max_rights` is what the handle allows;

@@ -12,7 +12,7 @@
  *
  * A window that was whole when it was closed remembers: its entries stay where they are, without
  * PTE_PRESENT, and the same buffer of the same client is shown again by setting that bit (in
- * kernel/arch/x86_64/call_fast.S: a few dozen instructions). An open window is whole while each of
+ * kernel/arch/x86_64/call_fast_path.h: a few dozen instructions). An open window is whole while each of
  * its entries is there, side by side in one table; what is swept and comes back page by page is
  * mended, and forgotten when it is closed.
  *
@@ -51,7 +51,7 @@ enum window_state {
 	WINDOW_MENDED = 2, /* or too large to be whole */
 };
 
-struct window { /* call_fast.S knows the members up to `state` by their offsets */
+struct window { /* call_fast_path.h knows the members up to `state` by their offsets */
 	struct space_cpu *shows; /* [c] the client's cell on this CPU, in whose list it is. NULL: in none */
 	uint64_t client_limit;     /* [c] client_base + bytes */
 	uint64_t bytes;          /* [c] page multiple */

@@ -2,7 +2,7 @@
 /* window_quick.c - windows that will be whole, in one go and with interrupts off: a buffer within 2 MiB, or one of
  * large pages and aligned like them, all of which are there, in one table of the client, shown through a table that
  * the window has had since an earlier call. Everything else returns false and takes window.c's way, to the same end.
- * Of these, what a window remembers does not even come here: call_fast.S shows it by itself. */
+ * Of these, what a window remembers does not even come here: call_fast_path.h shows it by itself. */
 #include "mm/window.h"
 
 #include <lintel/door.h>

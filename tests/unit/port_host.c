@@ -337,7 +337,7 @@ static void root_load(struct space *space, uint64_t root, bool flush)
 	else if (flush)
 		tlb_drop(cpu, root, 0, true);
 	if (old && old != space)
-		space_leave(old, this_cpu);
+		space_cell_leave(&old->cpu[this_cpu]);
 }
 
 void host_enter(struct space *space)

@@ -220,14 +220,16 @@ void arch_idle(void)
 	}
 	arch_irq_enable();
 }
+static uint64_t roots[CPUS_MAX]; /* of each CPU */
+
 uint32_t arch_load_root(uint64_t root)
 {
-	cpu_this()->root = root;
+	roots[cpu_this()->index] = root;
 	return 0;
 }
 uint64_t root_current(void)
 {
-	return cpu_this()->root;
+	return roots[cpu_this()->index];
 }
 void doors_retire(void)
 {
@@ -337,11 +339,6 @@ bool space_enter(struct space *space, uint32_t cpu)
 	(void)space;
 	(void)cpu;
 	return false;
-}
-void space_leave(struct space *space, uint32_t cpu)
-{
-	(void)space;
-	(void)cpu;
 }
 void door_unwind(struct trap_frame *frame)
 {

@@ -531,7 +531,6 @@ int main(void)
 		VMO_TEST(limits_are_errors),
 		VMO_TEST(supplied_pages_are_the_source),
 		VMO_TEST(a_dead_pager_leaves_nothing_behind),
-		VMO_TEST(a_dead_pager_leaves_nothing_behind),
 		VMO_TEST(revoked_pages_cannot_be_reached),
 		VMO_TEST(pagers_refuse_nonsense),
 	};

@@ -15,7 +15,7 @@ _Static_assert(SYSCALL_null == NUMBER_NULL && SYSCALL_door_call == NUMBER_DOOR_C
 	       "call_fast.h");
 _Static_assert(DOOR_DEPTH_MAX == DEPTH_MAX, "call_fast.h");
 _Static_assert(HANDLE_SLOTS_PER_PAGE == 256 && HANDLE_INDEX_BITS == 16 && sizeof(struct handle_door) == 16,
-	       "call_fast.S takes a handle apart");
+	       "call_fast_path.h takes a handle apart");
 _Static_assert((int)SPECIAL_WINDOWS == SPECIAL_IS_WINDOWS, "call_fast.h");
 AT(trap_frame, r15, FRAME_R15);
 AT(trap_frame, r14, FRAME_R14);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* call_fast.h - what entry.S and call_fast.S know of the kernel's structures. Plain numbers; call_fast.c asserts
+/* call_fast.h - what entry.S and call_fast_path.h know of the kernel's structures. Plain numbers; call_fast.c asserts
  * each. */
 #pragma once
 
@@ -13,7 +13,7 @@
 #define CPU_INDEX 36
 #define CPU_CELL 40
 #define CPU_PCID_ROOT 48
-#define CPU_SYSTEM_CALLS 920
+#define CPU_SYSTEM_CALLS 912
 
 /* struct thread, struct process */
 #define THREAD_ACTIVATION 136

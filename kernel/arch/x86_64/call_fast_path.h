@@ -117,6 +117,22 @@
 	addq	\window + WINDOW_SHIFT(%r11), \address
 .endm
 
+/* The server's, or the caller's, user mode. `zero` is 0: GS base, so that it carries nothing. */
+.macro USER_MODE zero
+	swapgs
+	wrgsbase \zero
+	sysretq
+.endm
+
+/* The server's rip, badge, stack and flags; eax is 0. In: r11 activation, which is not known any more. */
+.macro START door
+	movq	DOOR_ENTRY(\door), %rcx
+	movq	DOOR_BADGE(\door), %rdi
+	movq	ACTIVATION_STACK(%r11), %rsp
+	movl	$USER_FLAGS, %r11d
+	xorl	%eax, %eax
+.endm
+
 	.text
 	.globl	ENTRY
 	.balign	64
@@ -144,16 +160,10 @@ call_enter:
 	SWITCH	%r14
 call_leave_kernel:
 	CLEAR_FPU
-	movq	DOOR_ENTRY(%rbx), %rcx
-	movq	DOOR_BADGE(%rbx), %rdi
-	movq	ACTIVATION_STACK(%r11), %rsp
-	movl	$USER_FLAGS, %r11d
-	xorl	%eax, %eax
+	START	%rbx
 	xorl	%ebx, %ebx
 	xorl	%r14d, %r14d
-	swapgs
-	wrgsbase %rax
-	sysretq
+	USER_MODE %rax
 
 call_uncommon:
 	movq	ACTIVATION_RIP(%r11), %rcx
@@ -194,15 +204,9 @@ call_windows_shown:
 	SWITCH	%rcx
 call_windows_leave_kernel:
 	CLEAR_FPU
-	movq	DOOR_ENTRY(%r13), %rcx
-	movq	DOOR_BADGE(%r13), %rdi
-	movq	ACTIVATION_STACK(%r11), %rsp
-	movl	$USER_FLAGS, %r11d
-	xorl	%eax, %eax
+	START	%r13
 	xorl	%r13d, %r13d
-	swapgs
-	wrgsbase %rax
-	sysretq
+	USER_MODE %rax
 
 call_no_window_0:
 	xorl	%ebx, %ebx
@@ -272,9 +276,7 @@ call_window_miss:	/* C maps them, on the kernel's stack and with a whole frame, 
 	movl	$USER_FLAGS, %r11d
 	xorl	%eax, %eax
 	xorl	%r13d, %r13d
-	swapgs
-	wrgsbase %rax
-	sysretq
+	USER_MODE %rax
 call_more_uncommon:
 	movq	ACTIVATION_RIP(%r11), %rcx
 call_more_long:
@@ -330,9 +332,7 @@ return_leave_kernel:
 	xorl	%ebp, %ebp
 	xorl	%r14d, %r14d
 	xorl	%r15d, %r15d
-	swapgs
-	wrgsbase %rdi
-	sysretq
+	USER_MODE %rdi
 
 return_special:
 	cmpl	$SPECIAL_IS_WINDOWS, %eax
@@ -363,6 +363,4 @@ not_return:
 	xorl	%r8d, %r8d
 	xorl	%r9d, %r9d
 	xorl	%r10d, %r10d
-	swapgs
-	wrgsbase %rdi
-	sysretq
+	USER_MODE %rdi

@@ -34,7 +34,7 @@
 syscall_entry:
 	swapgs
 	.globl	syscall_entry_long
-syscall_entry_long:			/* from call_fast.S, after its swapgs */
+syscall_entry_long:			/* from call_fast_path.h, after its swapgs */
 	movq	%rsp, %gs:CPU_USER_RSP
 	movq	%gs:CPU_KSTACK_TOP, %rsp
 	pushq	$USER_SS
@@ -47,7 +47,7 @@ syscall_entry_long:			/* from call_fast.S, after its swapgs */
 	SAVE_REGISTERS
 	movq	%rsp, %rdi
 	.globl	syscall_entry_framed
-syscall_entry_framed:			/* from call_fast.S: rdi and rsp at the frame */
+syscall_entry_framed:			/* from call_fast_path.h: rdi and rsp at the frame */
 	xorl	%ebp, %ebp		/* ends the kernel's chain of frames */
 	sti
 	call	syscall_dispatch

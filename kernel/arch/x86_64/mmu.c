@@ -23,7 +23,6 @@ void mmu_load(void)
 		cr4_write(cr4_read() | CR4_PCIDE);
 	for (uint32_t pcid = 0; pcid < PCIDS_MAX; pcid++)
 		cpu_this()->pcid_root[pcid] = 0;
-	cpu_this()->root = cr3_read() & CR3_ADDRESS;
 }
 
 static uint32_t load_tagged(struct cpu *cpu, uint64_t root)
@@ -52,7 +51,6 @@ uint32_t arch_load_root(uint64_t root)
 	struct cpu *cpu = cpu_this();
 	uint32_t pcid = 0;
 
-	cpu->root = root;
 	cpu->counters.root_switches++;
 	if (arch_features & CPU_PCID)
 		pcid = load_tagged(cpu, root);
