@@ -3,7 +3,7 @@
  * A file that has been used a few times asks its server for a lease: a VMO that holds the contents and, in its last
  * page, the attributes. From then on lease_code.S does the work, and whatever it cannot do -
  * growing, a server that takes pages back or is gone - goes the way of calls as if there were no lease. The rules are
- * told at servers/fs/pmfs/lease.h.
+ * told at servers/fs/pmfs/server/lease.h.
  * What the server says is not trusted: sizes are checked against the mapping, and a page that is not there is a result.
  * Owner: the file; leases it has outgrown stay mapped, as other threads may be reading there, until the file goes. */
 #pragma once

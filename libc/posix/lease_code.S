@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lease_code.S - reading and writing a leased file without a call. The rules of the lease page are L1 to L4 of
- * servers/fs/pmfs/lease.h, those of holding a file H1 and H2 of posix/hold.h. The offsets here are checked in
+ * servers/fs/pmfs/server/lease.h, those of holding a file H1 and H2 of posix/hold.h. The offsets here are checked in
  * posix/lease.c.
  *
  *   ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
