@@ -20,9 +20,15 @@ struct lintel_dir {
 	struct lock lock;
 	uint64_t position; /* under lock: of the next entry */
 	size_t at, end;    /* under lock: in the buffer */
-	struct dirent entry;
-	char buffer[DIR_BUFFER_BYTES] ALIGNED(8);
+	char buffer[DIR_BUFFER_BYTES + sizeof(struct dirent)] ALIGNED(8); /* room behind, for who copies whole entries */
 };
+
+_Static_assert(offsetof(struct dirent, d_ino) == offsetof(struct fs_dirent, inode), "entries are handed out in place");
+_Static_assert(offsetof(struct dirent, d_off) == offsetof(struct fs_dirent, cookie), "the same");
+_Static_assert(offsetof(struct dirent, d_reclen) == offsetof(struct fs_dirent, record_bytes), "the same");
+_Static_assert(offsetof(struct dirent, d_namlen) == offsetof(struct fs_dirent, name_bytes), "the same");
+_Static_assert(offsetof(struct dirent, d_type) == offsetof(struct fs_dirent, type), "the same");
+_Static_assert(offsetof(struct dirent, d_name) == sizeof(struct fs_dirent), "the same");
 
 DIR *fdopendir(int fd)
 {
@@ -40,7 +46,10 @@ DIR *fdopendir(int fd)
 		file_drop(file);
 		return NULL;
 	}
-	*dir = (DIR){ .fd = fd, .file = file };
+	dir->fd = fd;
+	dir->file = file;
+	dir->lock = (struct lock){ 0 };
+	dir->position = dir->at = dir->end = 0;
 	return dir;
 }
 
@@ -85,93 +94,92 @@ static err_t fill(DIR *dir)
 {
 	uint64_t bytes = 0, next = 0;
 	err_t error = fs_readdir(dir->file->session, dir->file->number, dir->position, dir->buffer,
-							 sizeof(dir->buffer), &bytes, &next);
+							 DIR_BUFFER_BYTES, &bytes, &next);
 
 	if (error != OK)
 		return error;
-	if (bytes > sizeof(dir->buffer))
+	if (bytes > DIR_BUFFER_BYTES)
 		return ERR_IO;
 	dir->at = 0;
 	dir->end = bytes;
 	return OK;
 }
 
-/* Copies the name and looks that it has neither a NUL nor a slash: 8 bytes at a time, of which the record, filled up to
- * whole words, has all. */
-static bool name_take(char *to, const char *from, size_t bytes)
+/* Is there neither a NUL nor a slash in the name? Looks at 8 bytes at a time, of which the record, filled up to whole
+ * words, has all. */
+static inline bool name_is_good(const char *name, size_t bytes)
 {
 	const uint64_t ones = 0x0101010101010101ull, slashes = ones * '/';
-	uint64_t bad = 0;
+	uint64_t bad = 0, word;
 
-	if (bytes % sizeof(ones) == 0)
-		to[bytes] = 0; /* else the last word brings its own */
-	for (; bytes != 0; bytes -= bytes < 8 ? bytes : 8, from += 8, to += 8) {
-		const uint64_t beyond = bytes < 8 ? UINT64_MAX << 8 * bytes : 0;
-		uint64_t word;
-		memcpy(&word, from, sizeof(word));
-		const uint64_t text = word | beyond, unlike = text ^ slashes;
-		bad |= ((text - ones) & ~text) | ((unlike - ones) & ~unlike);
-		word &= ~beyond;
-		memcpy(to, &word, sizeof(word));
+	for (; bytes > sizeof(word); bytes -= sizeof(word), name += sizeof(word)) {
+		memcpy(&word, name, sizeof(word));
+		const uint64_t unlike = word ^ slashes;
+		bad |= ((word - ones) & ~word) | ((unlike - ones) & ~unlike);
 	}
+	memcpy(&word, name, sizeof(word));
+	word |= bytes < sizeof(word) ? UINT64_MAX << 8 * bytes : 0; /* what lies beyond does not count */
+	const uint64_t unlike = word ^ slashes;
+	bad |= ((word - ones) & ~word) | ((unlike - ones) & ~unlike);
 	return (bad & ones << 7) == 0;
 }
 
-/* The next record of the buffer into dir->entry; ERR_IO if it is not well-formed. */
-static err_t take_record(DIR *dir)
+/* The next record of the buffer, as the entry that it is, but for the type; NULL if it is not well-formed. */
+static struct dirent *take_record(DIR *dir)
 {
-	struct fs_dirent record;
-	size_t left = dir->end - dir->at;
+	struct dirent *entry = (struct dirent *)(void *)(dir->buffer + dir->at);
+	const struct fs_dirent *record = (const struct fs_dirent *)(const void *)entry;
+	const size_t left = dir->end - dir->at, record_bytes = record->record_bytes, name_bytes = record->name_bytes;
 
-	if (left < sizeof(record))
-		return ERR_IO;
-	memcpy(&record, dir->buffer + dir->at, sizeof(record));
-	const size_t padded = (record.name_bytes + 7u) & ~(size_t)7;
-	if (record.record_bytes % 8 != 0 || record.record_bytes > left || record.name_bytes == 0 ||
-		record.name_bytes > NAME_BYTES_MAX || sizeof(record) + padded > record.record_bytes)
-		return ERR_IO;
-	if (!name_take(dir->entry.d_name, dir->buffer + dir->at + sizeof(record), record.name_bytes))
-		return ERR_IO;
-	dir->entry.d_ino = record.inode;
-	dir->entry.d_off = (off_t)record.cookie;
-	dir->entry.d_reclen = sizeof(struct dirent);
-	dir->entry.d_type = entry_type(record.type);
-	dir->at += record.record_bytes;
-	dir->position = record.cookie;
-	return OK;
+	if (left < sizeof(*record) || record_bytes % 8 != 0 || record_bytes > left ||
+		name_bytes - 1 >= NAME_BYTES_MAX || sizeof(*record) + name_bytes >= record_bytes ||
+		!name_is_good(entry->d_name, name_bytes))
+		return NULL;
+	entry->d_name[name_bytes] = 0;
+	entry->d_type = entry_type(record->type);
+	dir->at += record_bytes;
+	dir->position = (uint64_t)entry->d_off;
+	return entry;
 }
 
-static err_t read_namespace(DIR *dir, bool *more)
+static struct dirent *read_namespace(DIR *dir)
 {
-	dir->entry = (struct dirent){ .d_reclen = sizeof(struct dirent), .d_type = DT_DIR };
-	*more = mount_child_name(dir->file->path, (uint32_t)dir->position, dir->entry.d_name);
-	if (*more) {
-		dir->entry.d_ino = 2 + dir->position;
-		dir->entry.d_off = (off_t)++dir->position;
-	}
-	return OK;
+	struct dirent *entry = (struct dirent *)(void *)dir->buffer;
+
+	*entry = (struct dirent){ .d_reclen = sizeof(struct dirent), .d_type = DT_DIR };
+	if (!mount_child_name(dir->file->path, (uint32_t)dir->position, entry->d_name))
+		return NULL;
+	entry->d_namlen = (unsigned short)strlen(entry->d_name);
+	entry->d_ino = 2 + dir->position;
+	entry->d_off = (off_t)++dir->position;
+	return entry;
 }
 
-static err_t read_server(DIR *dir, bool *more)
+/* The buffer is empty. NULL at the end, or with errno. */
+static struct dirent *read_server(DIR *dir)
 {
-	err_t error = OK;
+	err_t error = fill(dir);
 
-	if (dir->at == dir->end)
-		error = fill(dir);
-	*more = dir->at != dir->end;
-	return error != OK || !*more ? error : take_record(dir);
+	if (error != OK)
+		fail(error);
+	return error == OK && dir->at != dir->end ? take_record(dir) : NULL;
 }
 
 struct dirent *readdir(DIR *dir)
 {
-	bool more = false;
+	struct dirent *entry;
 
 	lock_acquire(&dir->lock);
-	err_t error = dir->file->kind == FILE_NAMESPACE ? read_namespace(dir, &more) : read_server(dir, &more);
+	const bool waits = dir->at != dir->end;
+	if (likely(waits))
+		entry = take_record(dir);
+	else
+		entry = dir->file->kind == FILE_NAMESPACE ? read_namespace(dir) : read_server(dir);
+	const bool bad = entry == NULL && dir->at != dir->end;
 	lock_release(&dir->lock);
-	if (error != OK)
-		fail(error);
-	return error == OK && more ? &dir->entry : NULL;
+	if (unlikely(bad))
+		fail(ERR_IO);
+	return entry;
 }
 
 void seekdir(DIR *dir, long position)

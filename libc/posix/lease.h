@@ -35,8 +35,9 @@ ssize_t lease_write(const struct lease *lease, const void *buffer, size_t bytes,
 int64_t lease_size(const struct lease *lease);
 int64_t lease_flags(const struct lease *lease); /* enum fs_lease_flag */
 
-/* After a call that did what a lease would have done, and moved `bytes`: time to ask for one, or for a larger one? */
-void lease_consider(struct file *file, size_t bytes);
+/* After a call that did what a lease would have done, and moved `bytes`: time to ask for one, or for a larger one?
+ * lease_consider in file.h asks only where there may be one. */
+void lease_reconsider(struct file *file, size_t bytes);
 /* O_APPEND has come or gone: such writes are the server's. */
 void lease_flags_changed(struct file *file);
 /* The file goes: nobody uses its leases any more. */

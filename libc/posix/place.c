@@ -33,7 +33,6 @@ static err_t place_enter(struct place *out)
 			out->renewed = true;
 			error = mount_renew(out->mount);
 		}
-		mount_drop(out->mount);
 		out->mount = NULL;
 		if (error != OK)
 			return error;
@@ -63,15 +62,10 @@ err_t place_find(const char *path, struct place *out)
 		return ERR_FAULT;
 	out->path = path;
 	out->directory = false;
-	if (unlikely(path_plain_bytes(path) == 0))
+	out->path_bytes = path_plain_bytes(path);
+	if (unlikely(out->path_bytes == 0))
 		error = place_normalise(path, out);
 	return error == OK ? place_enter(out) : error;
-}
-
-void place_drop(struct place *place)
-{
-	mount_drop(place->mount);
-	place->mount = NULL;
 }
 
 /* ---- Links, one name after the other ---- */
@@ -105,7 +99,6 @@ static err_t link_read(struct walk *walk, bool *is_link)
 			error = ERR_IO;
 		walk->target[error == OK ? bytes : 0] = 0;
 	}
-	mount_drop(mount);
 	return error == ERR_NOT_FOUND ? OK : error; /* whoever uses the path will be told, or makes it */
 }
 
@@ -175,10 +168,10 @@ static err_t path_resolve(char path[PATH_BYTES_MAX + 1], bool follow)
 
 static err_t place_resolve(struct place *place, bool follow)
 {
-	place_drop(place);
 	if (place->path != place->own)
 		strcpy(place->own, place->path);
 	place->path = place->own;
+	place->path_bytes = 0;
 	err_t error = path_resolve(place->own, follow || place->directory);
 	return error == OK ? place_enter(place) : error;
 }
@@ -187,10 +180,13 @@ static err_t place_renew(struct place *place)
 {
 	place->renewed = true;
 	err_t error = mount_renew(place->mount);
-	if (error != OK)
-		return error;
-	place_drop(place);
-	return place_enter(place);
+	return error == OK ? place_enter(place) : error;
+}
+
+/* Did the call fail because the mount's server has died, or the mount gone meanwhile (mount.c, M2)? */
+static bool place_is_lost(const struct place *place, err_t error)
+{
+	return error == ERR_PEER_DIED || (error == ERR_BAD_HANDLE && mount_is_over(place->mount));
 }
 
 bool place_failed(struct place *place, bool follow, err_t *error)
@@ -201,7 +197,7 @@ bool place_failed(struct place *place, bool follow, err_t *error)
 		*error = place->resolved++ < RESOLVED_MAX ? place_resolve(place, follow) : ERR_TOO_DEEP;
 		return *error == OK;
 	}
-	if (*error != ERR_PEER_DIED || place->renewed)
+	if (place->renewed || !place_is_lost(place, *error))
 		return false;
 	*error = place_renew(place);
 	return *error == OK;
@@ -217,7 +213,7 @@ bool places_again(struct place *a, struct place *b, err_t *error)
 			*error = place_resolve(b, false);
 		return *error == OK;
 	}
-	if (*error != ERR_PEER_DIED || a->renewed)
+	if (a->renewed || !(place_is_lost(a, *error) || place_is_lost(b, *error)))
 		return false;
 	*error = place_renew(a);
 	if (*error == OK)

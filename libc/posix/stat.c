@@ -89,7 +89,6 @@ static int stat_path(const char *path, uint32_t flags, struct stat *out)
 	do
 		error = stat_place(&place, flags, out);
 	while (place_again(&place, !(flags & FS_OPEN_NO_FOLLOW), &error));
-	place_drop(&place);
 	return error == OK ? 0 : fail(error);
 }
 
@@ -136,7 +135,6 @@ static int set_path(const char *path, const struct fs_setattr *attr)
 	do
 		error = place.mount == NULL ? ERR_READ_ONLY : fs_setattr_path(place.session, place.rest, attr);
 	while (place_again(&place, true, &error));
-	place_drop(&place);
 	return error == OK ? 0 : fail(error);
 }
 
@@ -269,7 +267,6 @@ int statvfs(const char *restrict path, struct statvfs *restrict out)
 	while (place_again(&place, true, &error));
 	if (error == OK)
 		statvfs_from_fs(&st, place.mount, out);
-	place_drop(&place);
 	return error == OK ? 0 : fail(error);
 }
 
@@ -300,7 +297,6 @@ static err_t access_ask(const char *path, uint32_t want)
 	do
 		error = place.mount == NULL ? ERR_UNSUPPORTED : fs_access(place.session, want, place.rest);
 	while (place_again(&place, true, &error));
-	place_drop(&place);
 	return error;
 }
 

@@ -464,7 +464,7 @@ struct packer {
 static bool pack_entry(void *context, const struct pmfs_dirent *entry, uint64_t cookie)
 {
 	struct packer *p = context;
-	const size_t name_bytes = entry->name_bytes, bytes = (sizeof(struct fs_dirent) + name_bytes + 7) & ~(size_t)7;
+	const size_t name_bytes = entry->name_bytes, bytes = (sizeof(struct fs_dirent) + name_bytes + 8) & ~(size_t)7;
 	uint8_t *out = (uint8_t *)p->entries + p->used;
 
 	if (p->room - p->used < bytes) {
@@ -474,7 +474,7 @@ static bool pack_entry(void *context, const struct pmfs_dirent *entry, uint64_t 
 	const struct fs_dirent record = { entry->inode, cookie, (uint16_t)bytes, (uint16_t)name_bytes, entry->type };
 	memcpy(out, &record, sizeof(record));
 	out += sizeof(record);
-	for (size_t at = 0; at < name_bytes; at += 8, out += 8) {
+	for (size_t at = 0; at <= name_bytes; at += 8, out += 8) { /* the last word has a NUL at least */
 		const uint64_t word = text_word(entry->name + at, name_bytes - at);
 		memcpy(out, &word, sizeof(word));
 	}
