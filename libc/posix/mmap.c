@@ -228,8 +228,8 @@ int mprotect(void *address, size_t length, int protection)
 	return -1;
 }
 
-/* Stores to a shared mapping are in the file at once; what is left is to make them durable, out of the CPU's caches, and
- * to tell the file system that there were some. Where the caches are not for us to write back, it does that too. */
+/* Stores to a shared mapping are in the file at once; what is left is to make them durable, out of the CPU's caches,
+ * and to tell the file system that there were some. What cannot be written back from here, it writes back. */
 static err_t sync_range(uintptr_t start, uintptr_t end)
 {
 	err_t result = OK;
