@@ -35,6 +35,10 @@ ssize_t lease_write(const struct lease *lease, const void *buffer, size_t bytes,
 int64_t lease_size(const struct lease *lease);
 int64_t lease_flags(const struct lease *lease); /* enum fs_lease_flag */
 
+/* [from, from + bytes): out of the caches; on persistent memory it is durable then. Pages that are not there (the file
+ * has become shorter) are left out. False: it cannot be done from here. */
+bool lease_write_back(const void *from, size_t bytes);
+
 /* After a call that did what a lease would have done, and moved `bytes`: time to ask for one, or for a larger one?
  * lease_consider in file.h asks only where there may be one. */
 void lease_reconsider(struct file *file, size_t bytes);

@@ -116,15 +116,17 @@ err_t op_setattr(struct kit_call *call, uint64_t file, const struct fs_setattr *
 	return err;
 }
 
-err_t op_sync(struct kit_call *call, uint64_t file, uint32_t data_only)
+err_t op_sync(struct kit_call *call, uint64_t file, uint32_t flags)
 {
+	const bool stored = flags & FS_SYNC_STORED;
 	struct open_file *open;
-	err_t err = file_take(call, file, 0, &open);
 
-	(void)data_only;
+	if (flags & ~(uint32_t)(FS_SYNC_DATA_ONLY | FS_SYNC_STORED))
+		return ERR_ARGS;
+	err_t err = file_take(call, file, stored ? FS_OPEN_WRITE : 0, &open);
 	if (err != OK)
 		return err;
-	err = pmfs_sync(fs, open->inode);
+	err = stored ? pmfs_stored(fs, open->inode) : pmfs_sync(fs, open->inode);
 	kit_file_put(&files, call->badge, file);
 	return err;
 }

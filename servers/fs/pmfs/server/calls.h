@@ -45,7 +45,7 @@ err_t op_write(struct kit_call *call, uint64_t file, uint64_t offset, uint32_t f
 		uint64_t *done, uint64_t *end);
 err_t op_fstat(struct kit_call *call, uint64_t file, struct fs_stat *st);
 err_t op_setattr(struct kit_call *call, uint64_t file, const struct fs_setattr *attr);
-err_t op_sync(struct kit_call *call, uint64_t file, uint32_t data_only);
+err_t op_sync(struct kit_call *call, uint64_t file, uint32_t flags);
 err_t op_readdir(struct kit_call *call, uint64_t file, uint64_t cookie, void *entries, size_t room, uint64_t *bytes,
 		uint64_t *next);
 err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *vmo, uint64_t *size);
