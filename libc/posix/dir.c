@@ -125,7 +125,7 @@ static inline bool name_is_good(const char *name, size_t bytes)
 }
 
 /* The next record of the buffer, as the entry that it is, but for the type; NULL if it is not well-formed. */
-static struct dirent *take_record(DIR *dir)
+static ALWAYS_INLINE struct dirent *take_record(DIR *dir)
 {
 	struct dirent *entry = (struct dirent *)(void *)(dir->buffer + dir->at);
 	const struct fs_dirent *record = (const struct fs_dirent *)(const void *)entry;
@@ -155,29 +155,35 @@ static struct dirent *read_namespace(DIR *dir)
 	return entry;
 }
 
-/* The buffer is empty. NULL at the end, or with errno. */
 static struct dirent *read_server(DIR *dir)
 {
 	err_t error = fill(dir);
 
-	if (error != OK)
+	if (error != OK) {
 		fail(error);
-	return error == OK && dir->at != dir->end ? take_record(dir) : NULL;
+		return NULL;
+	}
+	if (dir->at == dir->end)
+		return NULL;
+	struct dirent *entry = take_record(dir);
+	if (entry == NULL)
+		fail(ERR_IO);
+	return entry;
+}
+
+/* The buffer is empty. NULL at the end, or with errno. */
+static COLD struct dirent *read_more(DIR *dir)
+{
+	return dir->file->kind == FILE_NAMESPACE ? read_namespace(dir) : read_server(dir);
 }
 
 struct dirent *readdir(DIR *dir)
 {
-	struct dirent *entry;
-
 	lock_acquire(&dir->lock);
-	const bool waits = dir->at != dir->end;
-	if (likely(waits))
-		entry = take_record(dir);
-	else
-		entry = dir->file->kind == FILE_NAMESPACE ? read_namespace(dir) : read_server(dir);
-	const bool bad = entry == NULL && dir->at != dir->end;
+	const bool buffered = likely(dir->at != dir->end);
+	struct dirent *entry = buffered ? take_record(dir) : read_more(dir);
 	lock_release(&dir->lock);
-	if (unlikely(bad))
+	if (unlikely(entry == NULL && buffered))
 		fail(ERR_IO);
 	return entry;
 }

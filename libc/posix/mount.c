@@ -110,37 +110,52 @@ static void table_put(uint32_t at, struct mount *mount) TA_EXCL(table_lock)
 	__atomic_store_n(&table[at], mount, __ATOMIC_RELEASE);
 }
 
-/* The first mount of the table that serves `path`, whose first bytes are `start`. */
-static struct mount *table_find(const char *path, uint64_t start, const char **rest)
+/* The first mount of the table from `at` on that serves `path`. */
+static COLD struct mount *table_find(const char *path, uint32_t at, const char **rest)
 {
 	const uint32_t count = __atomic_load_n(&table_count, __ATOMIC_ACQUIRE);
+
+	for (; at < count; at++) {
+		struct mount *mount = __atomic_load_n(&table[at], __ATOMIC_ACQUIRE);
+		if (path_below(path, mount->prefix, mount->prefix_bytes, rest))
+			return mount;
+	}
+	return NULL;
+}
+
+static COLD struct mount *mount_of_locked(const char *path, const char **rest)
+{
+	lock_acquire(&table_lock);
+	struct mount *found = table_find(path, 0, rest);
+	lock_release(&table_lock);
+	return found;
+}
+
+/* Most prefixes are short, and most paths go on behind them: the first bytes tell. */
+struct mount *mount_of(const char *path, const char **rest)
+{
+	const uint64_t start = door_text_word(path);
+	const uint32_t before = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
+	const uint32_t count = __atomic_load_n(&table_count, __ATOMIC_ACQUIRE);
+	struct mount *found = NULL;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct mount *mount = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
 		if (((start ^ mount->start) & mount->start_mask) != 0)
 			continue;
-		if (mount->prefix_bytes > 1 && mount->prefix_bytes <= sizeof(start) && path[mount->prefix_bytes] == '/')
-			*rest = path + mount->prefix_bytes + 1;
-		else if (!path_below(path, mount->prefix, mount->prefix_bytes, rest))
-			continue;
-		return mount;
+		const size_t bytes = mount->prefix_bytes;
+		if (likely(bytes > 1 && bytes <= sizeof(start) && path[bytes] == '/')) {
+			*rest = path + bytes + 1;
+			found = mount;
+		} else {
+			found = table_find(path, i, rest);
+		}
+		break;
 	}
-	return NULL;
-}
-
-struct mount *mount_of(const char *path, const char **rest)
-{
-	const uint64_t start = door_text_word(path);
-
-	for (;;) {
-		const uint32_t before = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
-		struct mount *found = table_find(path, start, rest);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (likely((before & 1) == 0 && __atomic_load_n(&changes, __ATOMIC_RELAXED) == before))
-			return found;
-		lock_acquire(&table_lock); /* the change takes a few instructions: wait for its end */
-		lock_release(&table_lock);
-	}
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (likely((before & 1) == 0 && __atomic_load_n(&changes, __ATOMIC_RELAXED) == before))
+		return found;
+	return mount_of_locked(path, rest);
 }
 
 static bool seen_before(const char *path, uint32_t index, const char *name, size_t bytes)

@@ -17,8 +17,8 @@ static bool namespace_has(const char *path)
 	return strcmp(path, "/") == 0 || mount_child_name(path, 0, name);
 }
 
-/* Mount and session for out->path. */
-static err_t place_enter(struct place *out)
+/* Mount and session for out->path, where it takes more than a look. */
+static COLD err_t place_enter_slowly(struct place *out)
 {
 	err_t error;
 
@@ -37,6 +37,17 @@ static err_t place_enter(struct place *out)
 		if (error != OK)
 			return error;
 	}
+}
+
+static ALWAYS_INLINE err_t place_enter(struct place *out)
+{
+	out->mount = mount_of(out->path, &out->rest);
+	if (likely(out->mount != NULL)) {
+		out->session = __atomic_load_n(&out->mount->session, __ATOMIC_ACQUIRE);
+		if (likely(out->session != HANDLE_NONE))
+			return OK;
+	}
+	return place_enter_slowly(out);
 }
 
 /* A path that is not plain as it is. */

@@ -74,9 +74,29 @@ static struct inode_bucket *inode_bucket(struct pmfs *fs, uint64_t number)
 	return &fs->bucket[number % INODE_BUCKETS];
 }
 
+/* Zeroed but for the lock, which the caller has for writing. The bucket is locked. */
+static struct inode *inode_memory(struct inode_bucket *bucket)
+{
+	const size_t before = offsetof(struct inode, lock), after = before + sizeof(pthread_rwlock_t);
+	struct inode *inode = bucket->spare;
+
+	if (inode != NULL && pthread_rwlock_trywrlock(&inode->lock) == 0) { /* else somebody is looking whose it is */
+		bucket->spare = inode->next;
+		memset(inode, 0, before);
+		memset((char *)inode + after, 0, sizeof(*inode) - after);
+		return inode;
+	}
+	inode = calloc(1, sizeof(*inode));
+	if (inode == NULL)
+		return NULL;
+	pthread_rwlock_init(&inode->lock, NULL);
+	inode_lock_write(inode);
+	return inode;
+}
+
 static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_inode_slot *slot, uint8_t copy)
 {
-	struct inode *inode = calloc(1, sizeof(*inode));
+	struct inode *inode = inode_memory(inode_bucket(fs, number));
 
 	if (inode == NULL)
 		return NULL;
@@ -86,14 +106,18 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_ino
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
-	pthread_rwlock_init(&inode->lock, NULL);
+	inode_unlock(inode);
 	return inode;
 }
 
-static void inode_delete(struct inode *inode)
+static void inodes_delete(struct inode **list)
 {
-	pthread_rwlock_destroy(&inode->lock);
-	free(inode);
+	while (*list != NULL) {
+		struct inode *inode = *list;
+		*list = inode->next;
+		pthread_rwlock_destroy(&inode->lock);
+		free(inode);
+	}
 }
 
 /* Reads it from media and puts it into its bucket, which is locked; idle. */
@@ -117,6 +141,7 @@ static err_t inode_load(struct pmfs *fs, uint64_t number, struct inode **out)
 	inode->next = bucket->first;
 	bucket->first = inode;
 	bucket->idle++;
+	inode_lately_put(inode);
 	*out = inode;
 	return OK;
 }
@@ -196,20 +221,25 @@ err_t inode_flush_times(struct inode *inode)
 	return OK;
 }
 
-/* Too many idle ones: the one that was read first goes. The bucket is locked. */
-static struct inode *idle_take_out(struct inode_bucket *bucket)
+/* Too many idle ones: the one that was read first goes, before it can be read again: nobody would know any more what
+ * is still late. The bucket is locked. */
+static void idle_take_out(struct inode_bucket *bucket)
 {
 	struct inode **link, **last = NULL;
 
 	for (link = &bucket->first; *link != NULL; link = &(*link)->next)
 		if ((*link)->refs == 0)
 			last = link;
-	if (last == NULL)
-		return NULL;
+	if (last == NULL || pthread_rwlock_trywrlock(&(*last)->lock) != 0)
+		return; /* somebody is looking whose it is: another time */
 	struct inode *inode = *last;
 	*last = inode->next;
 	bucket->idle--;
-	return inode;
+	inode_settle(inode);
+	inode->number = 0;
+	inode_unlock(inode);
+	inode->next = bucket->spare;
+	bucket->spare = inode;
 }
 
 /* Drop a reference unless it is the last and there is something to write first: false. *freed: the
@@ -217,7 +247,6 @@ static struct inode *idle_take_out(struct inode_bucket *bucket)
 static bool inode_drop(struct inode *inode, bool *freed)
 {
 	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
-	struct inode *out = NULL;
 	bool done = true;
 
 	pthread_mutex_lock(&bucket->lock);
@@ -227,15 +256,11 @@ static bool inode_drop(struct inode *inode, bool *freed)
 		*freed = inode->type == PMFS_FREE;
 		inode->refs = 0;
 		if (++bucket->idle > INODE_IDLE_MAX)
-			out = idle_take_out(bucket);
-		if (out != NULL)
-			inode_settle(out); /* before it can be read again: nobody would know any more */
+			idle_take_out(bucket);
 	} else {
 		done = false;
 	}
 	pthread_mutex_unlock(&bucket->lock);
-	if (out != NULL)
-		inode_delete(out);
 	return done;
 }
 
@@ -281,11 +306,8 @@ bool inode_any_open(struct pmfs *fs)
 void inode_forget_all(struct pmfs *fs)
 {
 	for (uint32_t i = 0; i < INODE_BUCKETS; i++) {
-		while (fs->bucket[i].first != NULL) {
-			struct inode *inode = fs->bucket[i].first;
-			fs->bucket[i].first = inode->next;
-			inode_delete(inode);
-		}
+		inodes_delete(&fs->bucket[i].first);
+		inodes_delete(&fs->bucket[i].spare);
 	}
 }
 

@@ -5,8 +5,10 @@
 #include "access.h"
 #include "directory.h"
 #include "extent_tree.h"
+#include "file.h"
 #include "name_cache.h"
 #include "text.h"
+#include "trail.h"
 #include "kit/fs.h"
 
 #include <string.h>
@@ -245,10 +247,26 @@ static err_t nameless_make(struct walk *at, uint32_t flags, uint32_t mode, struc
 	return OK;
 }
 
+/* What the path leads to, if that is known at once; else NULL. */
+static struct inode *open_quickly(struct pmfs *fs, const char *path, uint32_t flags)
+{
+	return flags & (FS_OPEN_NAMELESS | FS_OPEN_CREATE) ? NULL : trail_get(fs, path, !(flags & FS_OPEN_NO_FOLLOW));
+}
+
 static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out)
 {
 	const bool exclusive = (flags & FS_OPEN_CREATE) && (flags & FS_OPEN_EXCLUSIVE);
+	struct inode *known = open_quickly(fs, path, flags);
 	struct walk at;
+
+	if (likely(known != NULL)) {
+		err_t refused = open_check(fs, known, flags);
+		if (refused != OK)
+			inode_put(known);
+		else
+			*out = known;
+		return refused;
+	}
 	err_t err = walk_path(fs, path, !(flags & FS_OPEN_NO_FOLLOW) && !exclusive, &at);
 
 	if (err != OK)
@@ -520,12 +538,20 @@ err_t pmfs_find(struct pmfs *fs, const char *path, bool follow, struct inode **o
 
 err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)
 {
+	struct inode *inode = trail_lock(fs, path, follow);
 	struct walk at;
-	err_t err = walk_path(fs, path, follow, &at);
 
+	if (likely(inode != NULL)) {
+		stat_fill(inode, out);
+		inode_unlock(inode);
+		return OK;
+	}
+	err_t err = walk_path(fs, path, follow, &at);
 	if (err != OK)
 		return err;
 	err = at.inode == NULL ? ERR_NOT_FOUND : pmfs_fstat(fs, at.inode, out);
+	if (err == OK)
+		inode_lately_put(at.inode);
 	walk_end(&at);
 	return err;
 }

@@ -7,18 +7,105 @@
  * least for reading, and a name that goes away is dropped before the lock for writing is released.
  * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd
  * meanwhile. Who finds it odd goes away. That is right also for a drop: an entry is only taken to be
- * put, or to be dropped by who has seen it to be his; either way the name that was there is gone. */
+ * put, or to be dropped by who has seen it to be his; either way the name that was there is gone.
+ * N3  Whoever does not hold the directory's lock looks at the entry again after he has used what he found (trail.h). */
 #pragma once
 
 #include "directory.h"
+#include "text.h"
+
+struct cached_name {
+	_Atomic uint64_t sequence;         /* odd: being written */
+	_Atomic uint64_t key;              /* directory << 32 | length; 0: nobody */
+	_Atomic uint64_t value;            /* inode << 32 | type */
+	_Atomic uint64_t hash;             /* the name's, on media */
+	_Atomic uint64_t word[DIR_NAME_WORDS]; /* the name, which has no more */
+} ALIGNED(64);
+_Static_assert(sizeof(struct cached_name) == 64, "an entry is a line");
+
+/* An entry, and when it said what was found there. */
+struct cached_look {
+	const struct cached_name *entry;
+	uint64_t sequence;
+};
 
 MUST_USE err_t name_cache_init(struct pmfs *fs);
 void name_cache_destroy(struct pmfs *fs);
 
 /* Fills `name`, which then can be looked for in any directory. */
-void name_cache_prepare(struct dir_name *name, const char *text, size_t bytes);
+static inline void name_cache_prepare(struct dir_name *name, const char *text, size_t bytes)
+{
+	uint64_t mix = bytes;
+	uint32_t i = 0;
 
-/* Tells the name's hash on media, too. */
+	name->text = text;
+	name->bytes = (uint32_t)bytes;
+	name->hashed = false;
+	do {
+		const uint64_t word = text_word(text, bytes);
+		name->word[i++] = word;
+		mix = (mix ^ word) * 0x9e3779b97f4a7c15ull;
+		mix ^= mix >> 32;
+		text += 8;
+		bytes = bytes > 8 ? bytes - 8 : 0;
+	} while (bytes != 0 && i < DIR_NAME_WORDS);
+	name->mix = mix;
+}
+
+/* The name's place; NULL if it is too long to have one. */
+static inline struct cached_name *name_cache_place(const struct pmfs *fs, uint64_t dir, const struct dir_name *name)
+{
+	if (unlikely(name->bytes > DIR_NAME_WORDS * 8))
+		return NULL;
+	return &fs->names[(name->mix ^ dir * 0x9e3779b1u) & fs->names_mask];
+}
+
+static inline uint64_t name_cache_key(uint64_t dir, const struct dir_name *name)
+{
+	return dir << 32 | name->bytes;
+}
+
+static inline bool name_cache_is(struct cached_name *entry, uint64_t dir, const struct dir_name *name)
+{
+	if (atomic_load_explicit(&entry->key, memory_order_relaxed) != name_cache_key(dir, name))
+		return false;
+	for (uint32_t i = 0; i * 8 < name->bytes; i++)
+		if (atomic_load_explicit(&entry->word[i], memory_order_relaxed) != name->word[i])
+			return false;
+	return true;
+}
+
+/* No lock (N3). What was found holds as long as name_cache_still says so. Tells the name's hash on media, too. */
+static inline bool name_cache_look(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct cached_look *look,
+		struct dir_hit *out)
+{
+	struct cached_name *entry = name_cache_place(fs, dir, name);
+
+	if (entry == NULL)
+		return false;
+	const uint64_t sequence = atomic_load_explicit(&entry->sequence, memory_order_acquire);
+	if ((sequence & 1) || !name_cache_is(entry, dir, name))
+		return false;
+	const uint64_t value = atomic_load_explicit(&entry->value, memory_order_relaxed);
+	const uint64_t hash = atomic_load_explicit(&entry->hash, memory_order_relaxed);
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&entry->sequence, memory_order_relaxed) != sequence)
+		return false;
+	*look = (struct cached_look) { entry, sequence };
+	out->inode = value >> 32;
+	out->type = (uint8_t)value;
+	name->hash = (uint32_t)hash;
+	name->hashed = true;
+	return true;
+}
+
+/* Whatever was read before it, was read while the entry said so. */
+static inline bool name_cache_still(const struct cached_look *look)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&look->entry->sequence, memory_order_relaxed) == look->sequence;
+}
+
 bool name_cache_find(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct dir_hit *out);
 void name_cache_put(const struct pmfs *fs, uint64_t dir, const struct dir_name *name, const struct dir_hit *what);
 void name_cache_drop(const struct pmfs *fs, uint64_t dir, const struct dir_name *name);

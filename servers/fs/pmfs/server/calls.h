@@ -14,9 +14,6 @@
 struct open_file {
 	struct inode *inode;
 	uint32_t flags;
-	uint64_t session; /* for its locks */
-	uint64_t number;
-	bool added;       /* the session has it */
 	_Atomic bool watched;
 };
 
@@ -36,7 +33,7 @@ err_t op_identity(struct kit_call *call, uint32_t *user, uint32_t *group);
 
 /* by_file.c. file_take: the file, opened with one of these flags (0: any); the caller puts it back (kit_file_put). */
 MUST_USE err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct open_file **out);
-void file_close(void *file);
+void file_close(void *file, uint64_t badge, uint64_t number);
 err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
 		uint64_t *size, uint32_t *type, uint64_t *inode);
 err_t op_close(struct kit_call *call, uint64_t file);

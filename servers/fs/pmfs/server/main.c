@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 	locks_init(&locks);
 	if (kit_prepare(&server) != OK || mount_zone(format, &zone) != OK)
 		return 1;
-	err_t err = kit_files_init(&files, file_close);
+	err_t err = kit_files_init(&files, sizeof(struct open_file), file_close);
 	if (err == OK)
 		err = lease_init(fs, zone);
 	notify_init(fs, &notify_ops);

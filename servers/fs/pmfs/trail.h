@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* trail.h - paths that the name cache knows in full: followed without a lock, a reference, or a line that another CPU
+ * writes. Most calls by name are like that. Whatever is out of the ordinary (a name that is not there, a symbolic link,
+ * dots, a directory that may not be searched) is walk.c's.
+ *
+ * T1  A trail is what was found in the cache for each name, and when. As long as no entry has changed since, every name
+ *     still leads where it led (N1), all at one time; no inode on the way has got another number's memory or meaning.
+ * T2  So who has got hold of the inode (its lock, or a reference) looks at the whole trail once more, and then has what the
+ *     path leads to. Its number alone may have become another file's meanwhile. */
+#pragma once
+
+#include "inode.h"
+#include "name_cache.h"
+
+/* What the path leads to, locked for reading: inode_unlock. NULL: use walk_path. */
+struct inode *trail_lock(struct pmfs *fs, const char *path, bool follow);
+/* The same with a reference, not locked: inode_put. */
+struct inode *trail_get(struct pmfs *fs, const char *path, bool follow);
