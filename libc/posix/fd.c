@@ -63,10 +63,15 @@ static void file_memory_free(struct file *file)
 /* Paths are short: word by word. */
 static inline void path_copy(char *to, const char *from, size_t bytes)
 {
+	const size_t word = sizeof(uint64_t);
 	size_t at = 0;
 
-	for (; at + sizeof(uint64_t) <= bytes; at += sizeof(uint64_t))
-		memcpy(to + at, from + at, sizeof(uint64_t));
+	if (bytes >= word) {
+		for (; at + word < bytes; at += word)
+			memcpy(to + at, from + at, word);
+		memcpy(to + bytes - word, from + bytes - word, word);
+		at = bytes;
+	}
 	for (; at < bytes; at++)
 		to[at] = from[at];
 	to[at] = 0;
@@ -79,8 +84,18 @@ struct file *file_new(enum file_kind kind, int flags, handle_t session, uint64_t
 
 	if (file == NULL)
 		return NULL;
-	*file = (struct file){ .references = 1, .kind = kind, .flags = flags, .session = session, .number = number,
-						   .mount = mount, .path_room = file->path_room };
+	file->references = 1;
+	file->kind = kind;
+	file->flags = flags;
+	file->session = session;
+	file->own_session = false;
+	file->number = number;
+	file->mount = mount;
+	file->lock = file->lease_lock = (struct lock){ 0 };
+	file->offset = 0;
+	file->lease = file->write_lease = file->leases = NULL;
+	file->calls = 0;
+	file->lease_refused = false;
 	path_copy(file->path, path, path_bytes);
 	return file;
 }

@@ -9,11 +9,6 @@
 
 _Thread_local const struct pmfs_user *access_user;
 
-void pmfs_act_as(const struct pmfs_user *user)
-{
-	access_user = user == NULL || user->user == 0 ? NULL : user;
-}
-
 static bool in_group(uint32_t group)
 {
 	if (access_user->group == group)

@@ -13,8 +13,6 @@
 #define ACCESS_WRITE 2u
 #define ACCESS_SEARCH 1u
 
-extern _Thread_local const struct pmfs_user *access_user;
-
 MUST_USE err_t access_check_slow(const struct inode *inode, uint32_t want);
 MUST_USE err_t access_remove_slow(const struct inode *dir, const struct inode *inode);
 

@@ -13,6 +13,7 @@
 
 #include "directory.h"
 #include "text.h"
+#include "kit/fs.h"
 
 struct cached_name {
 	_Atomic uint64_t sequence;         /* odd: being written */
@@ -32,6 +33,12 @@ struct cached_look {
 MUST_USE err_t name_cache_init(struct pmfs *fs);
 void name_cache_destroy(struct pmfs *fs);
 
+static inline uint64_t name_cache_mix(uint64_t mix, uint64_t word)
+{
+	mix = (mix ^ word) * 0x9e3779b97f4a7c15ull;
+	return mix ^ mix >> 32;
+}
+
 /* Fills `name`, which then can be looked for in any directory. */
 static inline void name_cache_prepare(struct dir_name *name, const char *text, size_t bytes)
 {
@@ -44,11 +51,39 @@ static inline void name_cache_prepare(struct dir_name *name, const char *text, s
 	do {
 		const uint64_t word = text_word(text, bytes);
 		name->word[i++] = word;
-		mix = (mix ^ word) * 0x9e3779b97f4a7c15ull;
-		mix ^= mix >> 32;
+		mix = name_cache_mix(mix, word);
 		text += 8;
 		bytes = bytes > 8 ? bytes - 8 : 0;
 	} while (bytes != 0 && i < DIR_NAME_WORDS);
+	name->mix = mix;
+}
+
+/* The same for the name that starts at `text` and ends before a slash or a NUL. Of 1 to 15 bytes all is done at once, if
+ * they lie in one page with the 16 that are read. */
+__attribute__((no_sanitize("address"))) static ALWAYS_INLINE void name_cache_take(struct dir_name *name, const char *text)
+{
+	const bool near = likely(((uintptr_t)text & PAGE_MASK) <= PAGE_SIZE - 16);
+	const __m128i raw = near ? _mm_loadu_si128((const __m128i *)(const void *)text) : _mm_setzero_si128();
+	const uint32_t ends = kit_name_ends(raw);
+
+	if (unlikely(ends == 0 || (ends & 1))) {
+		name_cache_prepare(name, text, kit_name_bytes(text));
+		return;
+	}
+	const uint32_t bytes = (uint32_t)__builtin_ctz(ends);
+	uint64_t low = (uint64_t)_mm_cvtsi128_si64(raw), mix;
+	if (bytes <= 8) {
+		low &= UINT64_MAX >> (64 - 8 * bytes);
+		mix = name_cache_mix(bytes, low);
+	} else {
+		const uint64_t high = (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(raw, raw)) & UINT64_MAX >> (128 - 8 * bytes);
+		name->word[1] = high;
+		mix = name_cache_mix(name_cache_mix(bytes, low), high);
+	}
+	name->word[0] = low;
+	name->text = text;
+	name->bytes = bytes;
+	name->hashed = false;
 	name->mix = mix;
 }
 

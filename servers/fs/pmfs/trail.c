@@ -49,16 +49,15 @@ static ALWAYS_INLINE bool trail_follow(struct pmfs *fs, const char *path, bool f
 	while (*path == '/')
 		path++;
 	while (*path != 0) {
-		const uint32_t bytes = kit_name_bytes(path);
 		const uint64_t dir = at.inode;
-		if (unlikely(at.type != PMFS_DIRECTORY || out->names == TRAIL_NAMES_MAX || is_dots(path, bytes)))
+		name_cache_take(&name, path);
+		if (unlikely(at.type != PMFS_DIRECTORY || out->names == TRAIL_NAMES_MAX || is_dots(path, name.bytes)))
 			return false;
 		if (unlikely(access_user != NULL && !may_search(fs, dir)))
 			return false;
-		name_cache_prepare(&name, path, bytes);
 		if (!name_cache_look(fs, dir, &name, &out->name[out->names++], &at))
 			return false;
-		path += bytes;
+		path += name.bytes;
 		if (*path == '/' && unlikely(at.type != PMFS_DIRECTORY))
 			return false;
 		while (*path == '/')
