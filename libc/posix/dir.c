@@ -2,6 +2,7 @@
 /* dir.c - directory streams. A position is the server's cookie of the entry before; in the name space itself, the
  * number of entries passed. What the server sends is checked before it is believed. */
 #include <dirent.h>
+#include <emmintrin.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -79,15 +80,13 @@ int dirfd(DIR *dir)
 	return dir->fd;
 }
 
-static unsigned char entry_type(uint32_t type)
+static ALWAYS_INLINE unsigned char entry_type(uint32_t type)
 {
-	switch ((enum fs_type)type) {
-	case FS_TYPE_FILE: return DT_REG;
-	case FS_TYPE_DIRECTORY: return DT_DIR;
-	case FS_TYPE_SYMLINK: return DT_LNK;
-	case FS_TYPE_DEVICE: return DT_CHR;
-	}
-	return DT_UNKNOWN;
+	static const unsigned char types[] = {
+		[FS_TYPE_FILE] = DT_REG, [FS_TYPE_DIRECTORY] = DT_DIR, [FS_TYPE_SYMLINK] = DT_LNK, [FS_TYPE_DEVICE] = DT_CHR,
+	};
+
+	return type < sizeof(types) ? types[type] : DT_UNKNOWN; /* 0 is DT_UNKNOWN, too */
 }
 
 static err_t fill(DIR *dir)
@@ -105,23 +104,21 @@ static err_t fill(DIR *dir)
 	return OK;
 }
 
-/* Is there neither a NUL nor a slash in the name? Looks at 8 bytes at a time, of which the record, filled up to whole
- * words, has all. */
-static inline bool name_is_good(const char *name, size_t bytes)
+/* Is there neither a NUL nor a slash in the name? Looks at 16 bytes at a time: there is room behind the buffer. */
+static ALWAYS_INLINE bool name_is_good(const char *name, size_t bytes)
 {
-	const uint64_t ones = 0x0101010101010101ull, slashes = ones * '/';
-	uint64_t bad = 0, word;
-
-	for (; bytes > sizeof(word); bytes -= sizeof(word), name += sizeof(word)) {
-		memcpy(&word, name, sizeof(word));
-		const uint64_t unlike = word ^ slashes;
-		bad |= ((word - ones) & ~word) | ((unlike - ones) & ~unlike);
+	for (;;) {
+		const __m128i text = _mm_loadu_si128((const __m128i *)(const void *)name);
+		const __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('/')),
+										 _mm_cmpeq_epi8(text, _mm_setzero_si128()));
+		const uint32_t where = (uint32_t)_mm_movemask_epi8(bad);
+		if (likely(bytes <= 16))
+			return (where & ((1u << bytes) - 1)) == 0;
+		if (where != 0)
+			return false;
+		name += 16;
+		bytes -= 16;
 	}
-	memcpy(&word, name, sizeof(word));
-	word |= bytes < sizeof(word) ? UINT64_MAX << 8 * bytes : 0; /* what lies beyond does not count */
-	const uint64_t unlike = word ^ slashes;
-	bad |= ((word - ones) & ~word) | ((unlike - ones) & ~unlike);
-	return (bad & ones << 7) == 0;
 }
 
 /* The next record of the buffer, as the entry that it is, but for the type; NULL if it is not well-formed. */

@@ -536,17 +536,11 @@ err_t pmfs_find(struct pmfs *fs, const char *path, bool follow, struct inode **o
 	return err;
 }
 
-err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)
+static COLD err_t stat_walk(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)
 {
-	struct inode *inode = trail_lock(fs, path, follow);
 	struct walk at;
-
-	if (likely(inode != NULL)) {
-		stat_fill(inode, out);
-		inode_unlock(inode);
-		return OK;
-	}
 	err_t err = walk_path(fs, path, follow, &at);
+
 	if (err != OK)
 		return err;
 	err = at.inode == NULL ? ERR_NOT_FOUND : pmfs_fstat(fs, at.inode, out);
@@ -554,6 +548,17 @@ err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *
 		inode_lately_put(at.inode);
 	walk_end(&at);
 	return err;
+}
+
+err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)
+{
+	struct inode *inode = trail_lock(fs, path, follow);
+
+	if (unlikely(inode == NULL))
+		return stat_walk(fs, path, follow, out);
+	stat_fill(inode, out);
+	inode_unlock(inode);
+	return OK;
 }
 
 err_t pmfs_access(struct pmfs *fs, const char *path, uint32_t want)

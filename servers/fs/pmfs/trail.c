@@ -64,7 +64,7 @@ static ALWAYS_INLINE bool trail_follow(struct pmfs *fs, const char *path, bool f
 			path++;
 	}
 	out->inode = at.inode;
-	return likely(at.type != PMFS_SYMLINK || !follow);
+	return likely(at.inode != 0 && (at.type != PMFS_SYMLINK || !follow));
 }
 
 struct inode *trail_lock(struct pmfs *fs, const char *path, bool follow)
