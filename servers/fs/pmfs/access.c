@@ -63,12 +63,6 @@ err_t access_ask(struct inode *inode, uint32_t want)
 	return err;
 }
 
-err_t access_open(struct inode *inode, uint32_t flags)
-{
-	return access_check_unlocked(inode, (flags & FS_OPEN_READ ? ACCESS_READ : 0) |
-			(flags & (FS_OPEN_WRITE | FS_OPEN_TRUNCATE) ? ACCESS_WRITE : 0));
-}
-
 void access_begin(struct pmfs_inode *next, const struct inode *dir)
 {
 	if (access_user != NULL) {

@@ -195,7 +195,8 @@ void inode_hold(struct inode *inode)
 	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
 
 	pthread_mutex_lock(&bucket->lock);
-	inode->refs++;
+	if (inode->refs++ == 0)
+		bucket->idle--;
 	pthread_mutex_unlock(&bucket->lock);
 }
 

@@ -137,6 +137,7 @@ const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode);
 MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
 /* The same for the attribute inode of `owner` (xattr.h), which nothing else may lead to. */
 MUST_USE err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t owner, struct inode **out);
+/* The caller has a reference, or the lock, and knows that a name leads to it. */
 void inode_hold(struct inode *inode);
 
 /* The inode of that number, if it is in DRAM and has not been forgotten, without a reference: it may have become another

@@ -192,7 +192,8 @@ err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room
 
 /* --- open --- */
 
-static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
+/* By what it is. No lock. */
+static inline err_t open_fits(const struct inode *inode, uint32_t flags)
 {
 	const uint8_t type = inode->type;
 
@@ -204,7 +205,15 @@ static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
 		return ERR_NOT_DIR;
 	if (type == PMFS_DIRECTORY && (flags & (FS_OPEN_WRITE | FS_OPEN_TRUNCATE | FS_OPEN_APPEND)))
 		return ERR_IS_DIR;
-	err_t err = access_open(inode, flags);
+	return OK;
+}
+
+static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
+{
+	err_t err = open_fits(inode, flags);
+
+	if (err == OK)
+		err = access_check_unlocked(inode, access_for_open(flags));
 	if (err != OK)
 		return err;
 	if ((flags & FS_OPEN_TRUNCATE) && (flags & FS_OPEN_WRITE) && pmfs_size(inode) != 0) {
@@ -247,26 +256,30 @@ static err_t nameless_make(struct walk *at, uint32_t flags, uint32_t mode, struc
 	return OK;
 }
 
-/* What the path leads to, if that is known at once; else NULL. */
-static struct inode *open_quickly(struct pmfs *fs, const char *path, uint32_t flags)
+/* What is there, when nothing is to be made or changed. False: it takes a walk. */
+static inline bool open_quickly(struct pmfs *fs, const char *path, uint32_t flags, struct inode **out, err_t *err)
 {
-	return flags & (FS_OPEN_NAMELESS | FS_OPEN_CREATE) ? NULL : trail_get(fs, path, !(flags & FS_OPEN_NO_FOLLOW));
+	struct inode *inode = NULL;
+
+	if (likely(!(flags & (FS_OPEN_NAMELESS | FS_OPEN_CREATE | FS_OPEN_TRUNCATE))))
+		inode = trail_lock(fs, path, !(flags & FS_OPEN_NO_FOLLOW));
+	if (unlikely(inode == NULL))
+		return false;
+	*err = open_fits(inode, flags);
+	if (likely(*err == OK))
+		*err = access_check(inode, access_for_open(flags));
+	if (likely(*err == OK)) {
+		inode_hold(inode);
+		*out = inode;
+	}
+	inode_unlock(inode);
+	return true;
 }
 
 static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out)
 {
 	const bool exclusive = (flags & FS_OPEN_CREATE) && (flags & FS_OPEN_EXCLUSIVE);
-	struct inode *known = open_quickly(fs, path, flags);
 	struct walk at;
-
-	if (likely(known != NULL)) {
-		err_t refused = open_check(fs, known, flags);
-		if (refused != OK)
-			inode_put(known);
-		else
-			*out = known;
-		return refused;
-	}
 	err_t err = walk_path(fs, path, !(flags & FS_OPEN_NO_FOLLOW) && !exclusive, &at);
 
 	if (err != OK)
@@ -275,8 +288,10 @@ static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32
 		err = nameless_make(&at, flags, mode, out);
 	} else if (at.inode != NULL) {
 		err = open_check(fs, at.inode, flags);
-		if (err == OK)
+		if (err == OK) {
+			inode_lately_put(at.inode);
 			*out = walk_take(&at);
+		}
 	} else if (!(flags & FS_OPEN_CREATE)) {
 		err = ERR_NOT_FOUND;
 	} else if (at.wants_directory || (flags & FS_OPEN_DIRECTORY)) {
@@ -294,9 +309,11 @@ err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode
 {
 	err_t err = ERR_AGAIN;
 
-	if (flags & FS_OPEN_NAME_ONLY)
+	if (unlikely(flags & FS_OPEN_NAME_ONLY))
 		return flags & ~(uint32_t)(FS_OPEN_NAME_ONLY | FS_OPEN_NO_FOLLOW) ? ERR_ARGS
 				: pmfs_find(fs, path, !(flags & FS_OPEN_NO_FOLLOW), out);
+	if (likely(open_quickly(fs, path, flags, out, &err)))
+		return err;
 	for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
 		err = open_once(fs, path, flags, mode, out);
 	return err;

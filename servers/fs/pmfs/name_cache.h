@@ -60,7 +60,7 @@ static inline void name_cache_prepare(struct dir_name *name, const char *text, s
 
 /* The same for the name that starts at `text` and ends before a slash or a NUL. Of 1 to 15 bytes all is done at once, if
  * they lie in one page with the 16 that are read. */
-__attribute__((no_sanitize("address"))) static ALWAYS_INLINE void name_cache_take(struct dir_name *name, const char *text)
+__attribute__((no_sanitize("address"))) static inline void name_cache_take(struct dir_name *name, const char *text)
 {
 	const bool near = likely(((uintptr_t)text & PAGE_MASK) <= PAGE_SIZE - 16);
 	const __m128i raw = near ? _mm_loadu_si128((const __m128i *)(const void *)text) : _mm_setzero_si128();

@@ -82,16 +82,3 @@ struct inode *trail_lock(struct pmfs *fs, const char *path, bool follow)
 	inode_unlock(inode);
 	return NULL;
 }
-
-struct inode *trail_get(struct pmfs *fs, const char *path, bool follow)
-{
-	struct inode *inode;
-	struct trail trail;
-
-	if (!trail_follow(fs, path, follow, &trail) || inode_get(fs, trail.inode, &inode) != OK)
-		return NULL;
-	if (likely(trail_holds(&trail)))
-		return inode;
-	inode_put(inode);
-	return NULL;
-}

@@ -5,8 +5,8 @@
  *
  * T1  A trail is what was found in the cache for each name, and when. As long as no entry has changed since, every name
  *     still leads where it led (N1), all at one time; no inode on the way has got another number's memory or meaning.
- * T2  So who has got hold of the inode (its lock, or a reference) looks at the whole trail once more, and then has what the
- *     path leads to. Its number alone may have become another file's meanwhile. */
+ * T2  So who has locked the inode looks at the whole trail once more, and then has what the path leads to. Its number
+ *     alone may have become another file's meanwhile. */
 #pragma once
 
 #include "inode.h"
@@ -14,5 +14,3 @@
 
 /* What the path leads to, locked for reading: inode_unlock. NULL: use walk_path. */
 struct inode *trail_lock(struct pmfs *fs, const char *path, bool follow);
-/* The same with a reference, not locked: inode_put. */
-struct inode *trail_get(struct pmfs *fs, const char *path, bool follow);
