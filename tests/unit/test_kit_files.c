@@ -128,6 +128,7 @@ static void test_end_while_used(void **state)
 	assert_int_equal(kit_file_get(files, a, number, &file), OK);
 	kit_session_end(files, a);
 	assert_int_equal(closed, 0);
+	assert_int_equal(add(files, a, &other), ERR_BAD_HANDLE); /* it has ended */
 	assert_int_equal(kit_session_add(files, &other), OK); /* its place is not free yet */
 	assert_true((other & 0xffff) != (a & 0xffff));
 	kit_file_put(files, a, number);

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #define FILES 12000u  /* more than stay in DRAM: INODE_BUCKETS * INODE_IDLE_MAX are 8192 */
-#define ROUNDS 1500u
+#define ROUNDS 8000u
 #define LOOKERS 3
 
 static struct device d;
