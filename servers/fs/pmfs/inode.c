@@ -74,29 +74,30 @@ static struct inode_bucket *inode_bucket(struct pmfs *fs, uint64_t number)
 	return &fs->bucket[number % INODE_BUCKETS];
 }
 
-/* Zeroed but for the lock, which the caller has for writing. The bucket is locked. */
-static struct inode *inode_memory(struct inode_bucket *bucket)
+/* Zeroed. *locked: it is memory of an inode that was; somebody may be looking whose it is, until it is unlocked. The
+ * bucket is locked. */
+static struct inode *inode_memory(struct inode_bucket *bucket, bool *locked)
 {
 	const size_t before = offsetof(struct inode, lock), after = before + sizeof(pthread_rwlock_t);
 	struct inode *inode = bucket->spare;
 
-	if (inode != NULL && pthread_rwlock_trywrlock(&inode->lock) == 0) { /* else somebody is looking whose it is */
+	*locked = inode != NULL && pthread_rwlock_trywrlock(&inode->lock) == 0;
+	if (*locked) {
 		bucket->spare = inode->next;
 		memset(inode, 0, before);
 		memset((char *)inode + after, 0, sizeof(*inode) - after);
 		return inode;
 	}
 	inode = calloc(1, sizeof(*inode));
-	if (inode == NULL)
-		return NULL;
-	pthread_rwlock_init(&inode->lock, NULL);
-	inode_lock_write(inode);
+	if (inode != NULL)
+		pthread_rwlock_init(&inode->lock, NULL);
 	return inode;
 }
 
 static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_inode_slot *slot, uint8_t copy)
 {
-	struct inode *inode = inode_memory(inode_bucket(fs, number));
+	bool locked;
+	struct inode *inode = inode_memory(inode_bucket(fs, number), &locked);
 
 	if (inode == NULL)
 		return NULL;
@@ -106,7 +107,8 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_ino
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
-	inode_unlock(inode);
+	if (locked)
+		inode_unlock(inode);
 	return inode;
 }
 

@@ -168,7 +168,8 @@ MUST_USE err_t inode_number_free(struct pmfs *fs, uint64_t number);
 /* Mounting: the table's blocks, as its tree lists them. */
 MUST_USE err_t inode_table_learn(struct pmfs *fs);
 MUST_USE err_t inode_table_grow(struct pmfs *fs);
-/* No reference but the caller's. While the directories that name the inode are locked it stays so. */
+/* No reference but the caller's. While the directories that name the inode, and the inode, are locked for writing it
+ * stays so. */
 bool inode_is_alone(struct inode *inode);
 /* In a change: the inode is free afterwards. Once that is committed, inode_release gives back the
  * blocks that its last version had, and ends its attributes. */
