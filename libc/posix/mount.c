@@ -4,7 +4,8 @@
  * M1  Who looks for a path's mount takes no lock and writes nothing that other threads read: `changes` is odd while the
  *     table is being changed, and another number afterwards.
  * M2  So a mount that has been in the table keeps its memory for good. Without references its handles are closed:
- *     whoever still has them from a look is refused, and looks again (place_failed). */
+ *     whoever still has them from a look is refused, and looks again (place_failed).
+ * M3  A thread that looks below the same mount again, and no other mount lies below that, need not search. */
 #include "posix/mount.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 
 #include "core/early.h"
 #include "core/sys.h"
+#include "thread/thread.h"
 
 #define RENEW_TRIES 100
 #define RENEW_WAIT_NS 20000000u
@@ -92,15 +94,25 @@ err_t mount_connect(struct mount *mount, handle_t *out)
 	return error;
 }
 
-/* The table is about to change (M1), and has changed. */
+/* The table is about to change (M1), and has changed. Nobody is sure of his mount meanwhile (M3). */
 static void table_change_begin(void) TA_EXCL(table_lock)
 {
+	for (uint32_t i = 0; i < table_count; i++)
+		__atomic_store_n(&table[i]->only, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&changes, changes + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 static void table_change_end(void) TA_EXCL(table_lock)
 {
+	const char *rest;
+
+	for (uint32_t i = 0; i < table_count; i++) {
+		bool only = true;
+		for (uint32_t below = 0; below < i; below++)
+			only &= !path_below(table[below]->prefix, table[i]->prefix, table[i]->prefix_bytes, &rest);
+		__atomic_store_n(&table[i]->only, only, __ATOMIC_RELEASE);
+	}
 	__atomic_store_n(&changes, changes + 1, __ATOMIC_RELEASE);
 }
 
@@ -131,10 +143,17 @@ static COLD struct mount *mount_of_locked(const char *path, const char **rest)
 	return found;
 }
 
-/* Most prefixes are short, and most paths go on behind them: the first bytes tell. */
-struct mount *mount_of(const char *path, const char **rest)
+/* Does the path go on behind the mount's prefix, which is short? Most do, and the first bytes tell. */
+static ALWAYS_INLINE bool goes_on(const char *path, uint64_t start, const struct mount *mount)
 {
-	const uint64_t start = door_text_word(path);
+	const size_t bytes = mount->prefix_bytes;
+
+	return ((start ^ mount->start) & mount->start_mask) == 0 && likely(bytes > 1 && bytes <= sizeof(start)) &&
+		   path[bytes] == '/';
+}
+
+static COLD struct mount *mount_search(const char *path, uint64_t start, const char **rest)
+{
 	const uint32_t before = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
 	const uint32_t count = __atomic_load_n(&table_count, __ATOMIC_ACQUIRE);
 	struct mount *found = NULL;
@@ -143,9 +162,8 @@ struct mount *mount_of(const char *path, const char **rest)
 		struct mount *mount = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
 		if (((start ^ mount->start) & mount->start_mask) != 0)
 			continue;
-		const size_t bytes = mount->prefix_bytes;
-		if (likely(bytes > 1 && bytes <= sizeof(start) && path[bytes] == '/')) {
-			*rest = path + bytes + 1;
+		if (likely(goes_on(path, start, mount))) {
+			*rest = path + mount->prefix_bytes + 1;
 			found = mount;
 		} else {
 			found = table_find(path, i, rest);
@@ -154,8 +172,20 @@ struct mount *mount_of(const char *path, const char **rest)
 	}
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (likely((before & 1) == 0 && __atomic_load_n(&changes, __ATOMIC_RELAXED) == before))
-		return found;
+		return thread_self()->mount = found;
 	return mount_of_locked(path, rest);
+}
+
+struct mount *mount_of(const char *path, const char **rest)
+{
+	const uint64_t start = door_text_word(path);
+	struct mount *last = thread_self()->mount;
+
+	if (likely(last != NULL && __atomic_load_n(&last->only, __ATOMIC_ACQUIRE) && goes_on(path, start, last))) {
+		*rest = path + last->prefix_bytes + 1;
+		return last;
+	}
+	return mount_search(path, start, rest);
 }
 
 static bool seen_before(const char *path, uint32_t index, const char *name, size_t bytes)

@@ -27,7 +27,7 @@ extern _Thread_local struct pmfs_user caller; /* of the call that this activatio
 extern struct session_user {
 	_Atomic uint64_t badge; /* 0: the root session, whose user is 0; or a place that was never used */
 	struct pmfs_user user;
-} session_users[KIT_SESSIONS_MAX]; /* by the index in files.c's table */
+} ALIGNED(64) session_users[KIT_SESSIONS_MAX]; /* by the index in files.c's table */
 
 /* The caller is from now on whose session it is; that was set before its handle was given out. A call whose session has
  * ended may still be under way when the place gets another one; so the badge is looked at before and after. False: the
@@ -38,9 +38,7 @@ static inline bool session_act(uint64_t badge)
 
 	if (atomic_load_explicit(&place->badge, memory_order_acquire) != badge)
 		return false;
-	caller.user = place->user.user;
-	caller.group = place->user.group;
-	caller.groups = place->user.groups;
+	__builtin_memcpy(&caller, &place->user, offsetof(struct pmfs_user, more));
 	if (unlikely(caller.groups != 0))
 		caller = place->user;
 	atomic_thread_fence(memory_order_acquire);
