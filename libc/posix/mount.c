@@ -94,6 +94,12 @@ err_t mount_connect(struct mount *mount, handle_t *out)
 	return error;
 }
 
+/* All of its prefix lies in `start`, and more than the root's slash. */
+static ALWAYS_INLINE bool is_short(const struct mount *mount)
+{
+	return mount->prefix_bytes > 1 && mount->prefix_bytes <= sizeof(mount->start);
+}
+
 /* The table is about to change (M1), and has changed. Nobody is sure of his mount meanwhile (M3). */
 static void table_change_begin(void) TA_EXCL(table_lock)
 {
@@ -108,7 +114,7 @@ static void table_change_end(void) TA_EXCL(table_lock)
 	const char *rest;
 
 	for (uint32_t i = 0; i < table_count; i++) {
-		bool only = true;
+		bool only = is_short(table[i]);
 		for (uint32_t below = 0; below < i; below++)
 			only &= !path_below(table[below]->prefix, table[i]->prefix, table[i]->prefix_bytes, &rest);
 		__atomic_store_n(&table[i]->only, only, __ATOMIC_RELEASE);
@@ -146,10 +152,7 @@ static COLD struct mount *mount_of_locked(const char *path, const char **rest)
 /* Does the path go on behind the mount's prefix, which is short? Most do, and the first bytes tell. */
 static ALWAYS_INLINE bool goes_on(const char *path, uint64_t start, const struct mount *mount)
 {
-	const size_t bytes = mount->prefix_bytes;
-
-	return ((start ^ mount->start) & mount->start_mask) == 0 && likely(bytes > 1 && bytes <= sizeof(start)) &&
-		   path[bytes] == '/';
+	return ((start ^ mount->start) & mount->start_mask) == 0 && path[mount->prefix_bytes] == '/';
 }
 
 static COLD struct mount *mount_search(const char *path, uint64_t start, const char **rest)
@@ -162,7 +165,7 @@ static COLD struct mount *mount_search(const char *path, uint64_t start, const c
 		struct mount *mount = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
 		if (((start ^ mount->start) & mount->start_mask) != 0)
 			continue;
-		if (likely(goes_on(path, start, mount))) {
+		if (likely(is_short(mount) && path[mount->prefix_bytes] == '/')) {
 			*rest = path + mount->prefix_bytes + 1;
 			found = mount;
 		} else {

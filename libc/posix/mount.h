@@ -15,7 +15,7 @@
 struct mount {
 	uint32_t references; /* [a] the table's, and one for each open file */
 	bool listed;         /* under the table's lock: it has been in the table, and keeps its memory */
-	bool only;           /* [a] changed under the table's lock: it is in the table, and no other mount lies below it */
+	bool only;           /* [a] changed under the table's lock: it is in the table, short, and no mount lies below it */
 	size_t prefix_bytes; /* [I] */
 	handle_t door;       /* [I] */
 	handle_t session;    /* [a] HANDLE_NONE until the first use */
