@@ -250,6 +250,7 @@ void file_change_end(struct change *c, struct inode *inode)
 		change_commit(c);
 		return;
 	}
+	inode_settle(inode); /* else its journal may be reading `now` */
 	pm_fence(&inode->fs->pm);
 	inode->now.mtime = inode->now.ctime = next->mtime;
 	inode->times_dirty = true;
@@ -379,8 +380,7 @@ static err_t file_grow(struct inode *inode, uint64_t size)
 }
 
 /* The size and its blocks go at once, but for those that do not fit into one change or need nodes for which there
- * is no room: they are rags then. The end of the last block is cleared after the commit (F1): by a record, so that with
- * that there are two fences. */
+ * is no room: they are rags then. The end of the last block is cleared after the commit (F1). */
 static err_t file_shrink(struct inode *inode, uint64_t size)
 {
 	const uint64_t old = inode->now.size;
@@ -395,7 +395,6 @@ static err_t file_shrink(struct inode *inode, uint64_t size)
 		change_begin(&c, inode->fs, true);
 	}
 	resize_to(&c, inode, size);
-	c.by_record = size % PMFS_BLOCK != 0;
 	change_commit(&c);
 	inode->ragged = err != OK || !done;
 	err = file_tail_clear(inode, NULL, size, old);

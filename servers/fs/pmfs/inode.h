@@ -26,8 +26,9 @@ struct inode {
 	struct pmfs_inode_slot *slot; /* [I] its place on media */
 	uint8_t type;                /* [I] enum pmfs_type, once a name can lead to it */
 	pthread_rwlock_t lock;
-	struct pmfs_inode now;       /* [i] the newest version, checked; times may be newer than on media */
-	uint8_t copy;                /* [i] which of the two on media it is */
+	struct pmfs_inode now;       /* [i] the newest version, checked; times may be newer than on media. While it is late
+	                              * it changes under that journal's lock only */
+	uint8_t copy;                /* [i] which of the two on media is the newest; the same */
 	bool times_dirty;            /* [i] */
 	bool ragged;                 /* [i] blocks past the size could not be freed; before the size grows they must go */
 	bool linkable;               /* [i] it has never had a name, and may get one */
@@ -37,8 +38,7 @@ struct inode {
 	void *lease;                 /* [i] the server's; see pmfs_lease_set */
 	bool stores;                 /* [i] see pmfs_lease_stores */
 	uint64_t late_ticket;        /* [i] of the record that has changed it last; 0: it is settled */
-	uint32_t late_journal;       /* [i] whose */
-	uint32_t late_cpu;           /* [i] */
+	struct journal *late_journal; /* [i] whose */
 };
 
 struct inode_bucket {
@@ -55,18 +55,19 @@ struct inode_pool {
 	uint32_t room;
 } ALIGNED(64);
 
-/* One journal's latest record: until it is durable in its places, they are known (change.h, C6). */
-#define JOURNAL_PLACES_MAX (PMFS_JOURNAL_INODES + PMFS_JOURNAL_WORDS)
+/* A journal, and what its records have changed that is not yet durable in its place (change.h, C6). */
+#define JOURNAL_LATE_MAX 64u
 struct journal {
 	pthread_mutex_t lock;
-	uint64_t ticket;             /* [j] counts the records */
 	_Atomic uint64_t settled;    /* [a] the records up to this one are durable in their places */
-	uint32_t cpu;                /* [j] that has stored and written back the latest one's places */
-	uint32_t places;             /* [j] */
-	struct {
-		const void *at;
-		uint32_t bytes;
-	} place[JOURNAL_PLACES_MAX]; /* [j] */
+	uint64_t ticket;             /* [j] of the latest record */
+	uint32_t half;               /* [j] which is being filled */
+	uint32_t at;                 /* [j] where in it the next record goes, if it fits */
+	uint32_t cpu;                /* [j] that has stored the latest record's words, and written them back */
+	uint32_t words;              /* [j] used in word[] */
+	uint32_t late;               /* [j] used in inode[] */
+	uint64_t *word[PMFS_JOURNAL_WORDS]; /* [j] */
+	struct inode *inode[JOURNAL_LATE_MAX]; /* [j] whose newest version is in records only */
 } ALIGNED(64);
 
 struct pmfs {
@@ -159,7 +160,7 @@ void inode_free_in(struct change *c, struct inode *inode);
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);
 /* Both, in a change of its own. Locked for writing (or the caller's alone), and no name leads to it. */
 void inode_destroy(struct inode *inode);
-/* Before what its last record vouches for is stored to (change.h, C6). Locked for writing. */
+/* Before what its last record vouches for is stored to (change.h, C6): it is durable in its place. Locked for writing. */
 void inode_settle(struct inode *inode);
 /* Late times, on media. Locked for writing. */
 MUST_USE err_t inode_flush_times(struct inode *inode);

@@ -135,6 +135,13 @@ void pm_store_nt(struct pmem *pm, void *to, const void *from, size_t bytes)
 	record(pm, to, bytes, true);
 }
 
+void pm_store_lines(struct pmem *pm, void *to, const void *from, size_t bytes)
+{
+	if ((uintptr_t)to % PMEM_LINE != 0 || bytes % PMEM_LINE != 0)
+		abort();
+	pm_store_nt(pm, to, from, bytes);
+}
+
 void pm_zero_nt(struct pmem *pm, void *to, size_t bytes)
 {
 	watch_store(pm, to, NULL, bytes, true);
