@@ -23,16 +23,23 @@ void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
 	c->freed_count = 0;
 }
 
-struct pmfs_inode *change_inode(struct change *c, struct inode *inode)
+struct pmfs_inode *change_inode_new(struct change *c, struct inode *inode)
 {
 	for (uint32_t i = 0; i < c->inodes; i++)
 		if (c->inode[i] == inode)
-			return change_next(c, i);
+			return &c->next[i];
 	if (c->inodes == PMFS_JOURNAL_INODES)
 		abort(); /* no operation touches five: our own mistake */
 	c->inode[c->inodes] = inode;
-	c->next[c->inodes] = inode->now;
-	return change_next(c, c->inodes++);
+	return &c->next[c->inodes++];
+}
+
+struct pmfs_inode *change_inode_join(struct change *c, struct inode *inode)
+{
+	struct pmfs_inode *next = change_inode_new(c, inode);
+
+	*next = inode->now;
+	return next;
 }
 
 bool change_is_full(const struct change *c)
@@ -240,9 +247,9 @@ static void table_write(struct change *c)
 
 void change_commit(struct change *c)
 {
-	uint64_t version = 0;
+	uint64_t version = c->next[0].version;
 
-	for (uint32_t i = 0; i < c->inodes; i++)
+	for (uint32_t i = 1; i < c->inodes; i++)
 		if (c->next[i].version > version)
 			version = c->next[i].version;
 	version++; /* C5 */
@@ -257,7 +264,8 @@ void change_commit(struct change *c)
 	else
 		journal_write(c, version);
 	for (uint32_t i = 0; i < c->inodes; i++)
-		inode_publish(c->inode[i]);
+		if (unlikely(c->inode[i]->lease != NULL))
+			inode_publish(c->inode[i]);
 	for (uint32_t i = 0; i < c->freed_count; i++)
 		space_free(&c->fs->space, c->freed[i].start, c->freed[i].count);
 	if (unlikely(c->fresh != NULL))

@@ -79,8 +79,17 @@ struct change {
 };
 
 void change_begin(struct change *c, struct pmfs *fs, bool use_reserve);
-/* What the inode will be; it joins at the first call. At most PMFS_JOURNAL_INODES. */
-struct pmfs_inode *change_inode(struct change *c, struct inode *inode);
+/* It joins the change, if it has not yet; the caller fills in what it will be. At most PMFS_JOURNAL_INODES. */
+struct pmfs_inode *change_inode_new(struct change *c, struct inode *inode);
+struct pmfs_inode *change_inode_join(struct change *c, struct inode *inode);
+/* What the inode will be; it joins at the first call. */
+static inline struct pmfs_inode *change_inode(struct change *c, struct inode *inode)
+{
+	for (uint32_t i = 0; i < c->inodes; i++)
+		if (likely(c->inode[i] == inode))
+			return &c->next[i];
+	return change_inode_join(c, inode);
+}
 
 /* Few places left for what the next step could need: commit, and begin another. */
 bool change_is_full(const struct change *c);
@@ -112,11 +121,6 @@ void change_word_forget(struct change *c, const uint64_t *at);
 /* Carries it out; cannot fail once it has begun to store. The inodes' `now` is new afterwards. */
 void change_commit(struct change *c);
 void change_abort(struct change *c);
-
-static inline struct pmfs_inode *change_next(struct change *c, uint32_t i)
-{
-	return &c->next[i];
-}
 
 /* journal.c */
 void journal_write(struct change *c, uint64_t version); /* commits; the inodes are what they become */

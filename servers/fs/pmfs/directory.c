@@ -128,14 +128,6 @@ static uint32_t slot_of(const struct pmfs_leaf *leaf, const struct pmfs_dirent *
 	return (uint32_t)((const uint8_t *)entry - leaf->slot[0]) / PMFS_SLOT_BYTES;
 }
 
-/* Where a hash belongs: a leaf, and the hashes that it has. */
-struct leaf_place {
-	struct pmfs_leaf *leaf;
-	uint64_t block;
-	uint32_t low;  /* its key in the tree */
-	uint64_t high; /* of the next leaf; past all if there is none */
-};
-
 /* ERR_NOT_FOUND: the directory has no leaf yet. */
 static err_t leaf_find(const struct pmfs *fs, struct change *c, uint64_t number, const struct pmfs_inode *dir,
 		uint32_t hash, struct leaf_place *out)
@@ -156,6 +148,28 @@ static err_t leaf_find(const struct pmfs *fs, struct change *c, uint64_t number,
 	out->low = hit.at.logical;
 	out->high = hit.has_next ? hit.next : (uint64_t)UINT32_MAX + 1;
 	return out->leaf != NULL && out->low < out->high ? OK : ERR_CORRUPT;
+}
+
+/* The same for a directory that is locked, where it was changed last. */
+static bool leaf_is_known(const struct inode *dir, uint32_t hash, struct leaf_place *out)
+{
+	if (dir->leaf.leaf == NULL || hash < dir->leaf.low || hash >= dir->leaf.high ||
+			unlikely(__builtin_parityll(dir->leaf.leaf->used)))
+		return false;
+	*out = dir->leaf;
+	return true;
+}
+
+/* The same in a change. The place is kept for the next one, unless this one changes the tree. */
+static err_t leaf_find_in(struct change *c, struct inode *dir, const struct pmfs_inode *next, uint32_t hash,
+		struct leaf_place *out)
+{
+	if (likely(leaf_is_known(dir, hash, out)))
+		return OK;
+	err_t err = leaf_find(c->fs, c, dir->number, next, hash, out);
+	if (err == OK && c->fresh_count == 0 && !c->leaf_goes)
+		dir->leaf = *out;
+	return err;
 }
 
 /* false: no entry has that hash. A quick look at all slots that are used, entries or not. */
@@ -200,8 +214,9 @@ err_t dir_find(const struct inode *dir, struct dir_name *name, struct dir_hit *o
 	uint32_t slot;
 
 	if (likely(name_cache_find(dir->fs, dir->number, name, out)))
-		return OK;
-	err_t err = leaf_find(dir->fs, NULL, dir->number, &dir->now, name_hash(dir->fs, name), &at);
+		return out->inode != 0 ? OK : ERR_NOT_FOUND;
+	const uint32_t hash = name_hash(dir->fs, name);
+	err_t err = leaf_is_known(dir, hash, &at) ? OK : leaf_find(dir->fs, NULL, dir->number, &dir->now, hash, &at);
 	if (err != OK)
 		return err;
 	err = leaf_search(at.leaf, leaf_used(NULL, at.leaf), dir->number, name, 0, &slot, &entry);
@@ -273,7 +288,7 @@ static err_t leaf_add(struct change *c, struct inode *dir, const struct leaf_pla
 		leaf->used = will;
 		return OK;
 	}
-	pm_store_nt(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
+	pm_store_lines(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
 	change_vouch(c, leaf->slot[at], new, slots * PMFS_SLOT_BYTES);
 	return change_word_put(c, dir, &leaf->used, will);
 }
@@ -284,6 +299,7 @@ static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
 
 	if (err != OK)
 		return err;
+	dir->leaf.leaf = NULL;
 	(*out)->data->leaf.magic = PMFS_LEAF_MAGIC;
 	(*out)->data->leaf.owner = dir->number;
 	change_inode(c, dir)->size += PMFS_BLOCK;
@@ -421,7 +437,7 @@ err_t dir_add(struct change *c, struct inode *dir, struct dir_name *name, uint64
 	text_copy(new.entry.name, name->text, name->bytes);
 	for (int splits = 0; splits < 8; splits++) {
 		bool full;
-		err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), new.entry.hash, &at);
+		err_t err = leaf_find_in(c, dir, change_inode(c, dir), new.entry.hash, &at);
 		if (err == ERR_NOT_FOUND) {
 			err = leaf_new(c, dir, &fresh);
 			if (err != OK)
@@ -448,7 +464,7 @@ err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uin
 	const struct pmfs_dirent *entry;
 	struct leaf_place at;
 	uint32_t slot;
-	err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), name_hash(c->fs, name), &at);
+	err_t err = leaf_find_in(c, dir, change_inode(c, dir), name_hash(c->fs, name), &at);
 
 	if (err != OK)
 		return err;
@@ -459,6 +475,7 @@ err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uin
 	name_cache_drop(c->fs, dir->number, name); /* N1, whatever becomes of the change */
 	const uint64_t will = used_seal(used & ~(((1ull << entry->slots) - 1) << slot));
 	if (will == 0 && at.low != 0) { /* the leaf before takes over its range */
+		dir->leaf.leaf = NULL;
 		change_word_forget(c, &at.leaf->used);
 		change_inode(c, dir)->size -= PMFS_BLOCK;
 		c->leaf_goes = true;

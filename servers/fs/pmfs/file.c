@@ -125,7 +125,7 @@ err_t pmfs_lease_end(struct inode *inode)
 	err_t err = OK;
 
 	inode_lock_write(inode);
-	inode->lease = NULL;
+	atomic_store(&inode->lease, NULL);
 	if (inode->stores && inode->now.links != 0)
 		err = stores_write_back(inode);
 	inode->stores = false;
@@ -243,6 +243,7 @@ err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 /* In DRAM; on media with the next change or sync. */
 static void times_move(struct inode *inode, uint64_t now)
 {
+	inode_settle(inode); /* else its journal may be reading `now` */
 	inode->now.mtime = inode->now.ctime = now;
 	inode->times_dirty = true;
 	inode_publish(inode);
@@ -258,7 +259,6 @@ void file_change_end(struct change *c, struct inode *inode)
 		change_commit(c);
 		return;
 	}
-	inode_settle(inode); /* else its journal may be reading `now` */
 	pm_fence(&inode->fs->pm);
 	const uint64_t now = next->mtime;
 	change_abort(c);

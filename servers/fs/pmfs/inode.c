@@ -176,12 +176,7 @@ void inode_hold(struct inode *inode)
 
 bool inode_is_alone(struct inode *inode)
 {
-	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
-
-	pthread_mutex_lock(&bucket->lock);
-	const bool alone = inode->refs == 1;
-	pthread_mutex_unlock(&bucket->lock);
-	return alone;
+	return atomic_load(&inode->refs) == 1;
 }
 
 err_t inode_flush_times(struct inode *inode)
@@ -347,16 +342,19 @@ err_t inode_take_free(struct pmfs *fs, struct inode **out)
 
 void inode_free_in(struct change *c, struct inode *inode)
 {
-	struct pmfs_inode *next = change_inode(c, inode);
+	struct pmfs_inode *next = change_inode_new(c, inode);
 
-	c->leaf_goes |= next->type == PMFS_DIRECTORY && next->blocks != 0;
-	*next = (struct pmfs_inode) { .version = next->version };
+	c->leaf_goes |= inode->now.type == PMFS_DIRECTORY && inode->now.blocks != 0;
+	inode->leaf.leaf = NULL;
+	*next = (struct pmfs_inode) { .version = inode->now.version };
 }
 
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last)
 {
-	tree_release(fs, number, last);
 	atomic_fetch_sub(&fs->inodes_used, 1);
+	if (last == NULL)
+		return;
+	tree_release(fs, number, last);
 	if (unlikely(last->attributes != 0))
 		xattr_end(fs, number, last->attributes);
 }

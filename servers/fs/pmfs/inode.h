@@ -20,6 +20,14 @@
 #define TABLE_CHUNK_BLOCKS 1024u
 #define TABLE_GROW_BLOCKS 16u     /* 256 inodes at a time */
 
+/* Where a hash belongs: a leaf of a directory, and the hashes that it has. */
+struct leaf_place {
+	struct pmfs_leaf *leaf;
+	uint64_t block;
+	uint32_t low;  /* its key in the tree */
+	uint64_t high; /* of the next leaf; past all if there is none */
+};
+
 struct inode {
 	uint64_t number;             /* [I] */
 	struct pmfs *fs;             /* [I] */
@@ -32,13 +40,15 @@ struct inode {
 	bool times_dirty;            /* [i] */
 	bool ragged;                 /* [i] blocks past the size could not be freed; before the size grows they must go */
 	bool linkable;               /* [i] it has never had a name, and may get one */
-	uint32_t refs;               /* [b] */
+	_Atomic uint32_t refs;       /* [b] */
 	struct inode *next;          /* [b] */
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
-	void *lease;                 /* [i] the server's; see pmfs_lease_set */
+	void *_Atomic lease;         /* [a] the server's; see pmfs_lease_set. Changes under [i] */
 	bool stores;                 /* [i] see pmfs_lease_stores */
 	uint64_t late_ticket;        /* [i] of the record that has changed it last; 0: it is settled */
 	struct journal *late_journal; /* [i] whose */
+	struct leaf_place leaf;      /* [i] of a directory, where it was changed last: checked, and good as long as its tree
+	                              * stays; leaf.leaf NULL: not known */
 };
 
 struct inode_bucket {
@@ -154,7 +164,7 @@ MUST_USE err_t inode_table_grow(struct pmfs *fs);
 /* No reference but the caller's. While the directories that name the inode are locked it stays so. */
 bool inode_is_alone(struct inode *inode);
 /* In a change: the inode is free afterwards. Once that is committed, inode_release gives back the
- * blocks that its last version had, and ends its attributes. */
+ * blocks that its last version had, and ends its attributes; NULL: it had neither. */
 struct change;
 void inode_free_in(struct change *c, struct inode *inode);
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);

@@ -500,17 +500,14 @@ uint32_t pmfs_count_open(struct inode *inode, int32_t change)
 
 void *pmfs_lease_get(struct inode *inode)
 {
-	inode_lock_read(inode);
-	void *lease = inode->lease;
-	inode_unlock(inode);
-	return lease;
+	return atomic_load(&inode->lease);
 }
 
 void pmfs_lease_set(struct inode *inode, void *lease)
 {
 	inode_lock_write(inode);
 	inode_settle(inode); /* clients store where they like */
-	inode->lease = lease;
+	atomic_store(&inode->lease, lease);
 	inode_publish(inode);
 	inode_unlock(inode);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* name_cache.h - names that were found lately, in DRAM: directory and name -> inode and type.
+/* name_cache.h - names that were found or removed lately, in DRAM: directory and name -> inode and type, or inode 0: no
+ * such name.
  * A name has one place in a table of fixed size; who comes later has it. So nobody can make it grow,
  * and whoever chooses names that share a place only makes them be found in their leaf again.
  *
  * N1  What is found is what the directory holds: who looks or puts holds the directory's lock at
- * least for reading, and a name that goes away is dropped before the lock for writing is released.
+ * least for reading; a name that goes away is dropped, and one that comes is put, before the lock for writing is released.
  * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd
  * meanwhile. Who finds it odd goes away. That is right also for a drop: an entry is only taken to be
- * put, or to be dropped by who has seen it to be his; either way the name that was there is gone. */
+ * put, or to be dropped by who has seen it to be his; either way the name that was there is gone, which is right for
+ * whoever wanted to put another answer for it too. */
 #pragma once
 
 #include "directory.h"

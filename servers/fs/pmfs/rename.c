@@ -8,6 +8,7 @@
 #include "access.h"
 #include "directory.h"
 #include "name.h"
+#include "name_cache.h"
 
 #include <string.h>
 
@@ -209,7 +210,9 @@ static err_t rename_locked(struct rename *r)
 		err = dir_empty(r->to.inode, &empty);
 	if (err != OK || !empty)
 		return err != OK ? err : ERR_NOT_EMPTY;
-	const struct pmfs_inode last = r->to.inode != NULL ? r->to.inode->now : (struct pmfs_inode) { 0 };
+	struct pmfs_inode last;
+	if (r->to.inode != NULL)
+		last = r->to.inode->now;
 	change_begin(&c, r->fs, false);
 	err = rename_change(r, &c);
 	if (err != OK) {
@@ -217,6 +220,9 @@ static err_t rename_locked(struct rename *r)
 		return err;
 	}
 	change_commit(&c);
+	name_cache_put(r->fs, r->from.parent->number, &r->from.name, &(struct dir_hit) { .inode = 0 });
+	name_cache_put(r->fs, r->to.parent->number, &r->to.name,
+			&(struct dir_hit) { r->from.inode->number, r->from.inode->type });
 	if (r->ends)
 		inode_release(r->fs, r->to.inode->number, &last);
 	rename_tell(r);
