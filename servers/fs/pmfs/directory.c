@@ -213,7 +213,7 @@ err_t dir_find(const struct inode *dir, struct dir_name *name, struct dir_hit *o
 	struct leaf_place at;
 	uint32_t slot;
 
-	if (likely(name_cache_find(dir->fs, dir->number, name, out)))
+	if (likely(name_cache_find(dir, name, out)))
 		return out->inode != 0 ? OK : ERR_NOT_FOUND;
 	const uint32_t hash = name_hash(dir->fs, name);
 	err_t err = leaf_is_known(dir, hash, &at) ? OK : leaf_find(dir->fs, NULL, dir->number, &dir->now, hash, &at);
@@ -222,8 +222,10 @@ err_t dir_find(const struct inode *dir, struct dir_name *name, struct dir_hit *o
 	err = leaf_search(at.leaf, leaf_used(NULL, at.leaf), dir->number, name, 0, &slot, &entry);
 	if (err != OK)
 		return err;
-	*out = (struct dir_hit) { .inode = entry->inode, .type = entry->type };
-	name_cache_put(dir->fs, dir->number, name, out);
+	*out = (struct dir_hit) { .inode = entry->inode, .type = entry->type, .slot = (uint8_t)slot };
+	name->slot = out->slot;
+	name->shape = dir->shape;
+	name_cache_put(dir, name, out);
 	return OK;
 }
 
@@ -268,7 +270,7 @@ _Static_assert(PMFS_DIRENT_BYTES + FS_NAME_BYTES_MAX <= PMFS_SLOT_BYTES * 5, "th
 
 /* Put it into free slots of a leaf. *full: there are not enough in a row. */
 static err_t leaf_add(struct change *c, struct inode *dir, const struct leaf_place *place, struct new_entry *new,
-		bool *full)
+		uint8_t *slot, bool *full)
 {
 	struct pmfs_leaf *leaf = place->leaf;
 	const uint32_t slots = new->entry.slots;
@@ -278,6 +280,7 @@ static err_t leaf_add(struct change *c, struct inode *dir, const struct leaf_pla
 	*full = at == PMFS_LEAF_SLOTS;
 	if (*full)
 		return OK;
+	*slot = (uint8_t)at;
 	err_t err = collision_choose(leaf, used, new->entry.hash, &new->entry.collision);
 	if (err != OK)
 		return err;
@@ -299,7 +302,7 @@ static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
 
 	if (err != OK)
 		return err;
-	dir->leaf.leaf = NULL;
+	inode_reshape(dir);
 	(*out)->data->leaf.magic = PMFS_LEAF_MAGIC;
 	(*out)->data->leaf.owner = dir->number;
 	change_inode(c, dir)->size += PMFS_BLOCK;
@@ -447,7 +450,7 @@ err_t dir_add(struct change *c, struct inode *dir, struct dir_name *name, uint64
 		}
 		if (err != OK)
 			return err;
-		err = leaf_add(c, dir, &at, &new, &full);
+		err = leaf_add(c, dir, &at, &new, &name->added, &full);
 		if (err != OK || !full)
 			return err;
 		err = leaf_split(c, dir, &at);
@@ -459,6 +462,20 @@ err_t dir_add(struct change *c, struct inode *dir, struct dir_name *name, uint64
 
 /* --- removing --- */
 
+/* Where the name was found; else NULL, and it is looked for. All that is used of the entry is compared. */
+static const struct pmfs_dirent *entry_known(const struct inode *dir, const struct leaf_place *at, uint64_t used,
+		const struct dir_name *name, uint64_t inode)
+{
+	if (name->slot >= PMFS_LEAF_SLOTS || name->shape != dir->shape)
+		return NULL;
+	const struct pmfs_dirent *entry = (const struct pmfs_dirent *)(const void *)at->leaf->slot[name->slot];
+	if (!(used >> name->slot & 1) || entry->hash != name->hash || entry->inode != inode ||
+			entry->name_bytes != name->bytes || entry->slots != dirent_slots(name->bytes) ||
+			!text_equal(entry->name, name->text, name->bytes))
+		return NULL;
+	return entry;
+}
+
 err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uint64_t inode)
 {
 	const struct pmfs_dirent *entry;
@@ -469,13 +486,17 @@ err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uin
 	if (err != OK)
 		return err;
 	const uint64_t used = leaf_used(c, at.leaf);
-	err = leaf_search(at.leaf, used, dir->number, name, inode, &slot, &entry);
+	entry = entry_known(dir, &at, used, name, inode);
+	if (likely(entry != NULL))
+		slot = name->slot;
+	else
+		err = leaf_search(at.leaf, used, dir->number, name, inode, &slot, &entry);
 	if (err != OK)
 		return err;
-	name_cache_drop(c->fs, dir->number, name); /* N1, whatever becomes of the change */
+	name_cache_drop(dir, name); /* N1, whatever becomes of the change */
 	const uint64_t will = used_seal(used & ~(((1ull << entry->slots) - 1) << slot));
 	if (will == 0 && at.low != 0) { /* the leaf before takes over its range */
-		dir->leaf.leaf = NULL;
+		inode_reshape(dir);
 		change_word_forget(c, &at.leaf->used);
 		change_inode(c, dir)->size -= PMFS_BLOCK;
 		c->leaf_goes = true;

@@ -86,6 +86,8 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_ino
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
+	if (inode->type == PMFS_DIRECTORY)
+		inode_reshape(inode);
 	pthread_rwlock_init(&inode->lock, NULL);
 	return inode;
 }

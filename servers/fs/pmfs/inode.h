@@ -49,6 +49,7 @@ struct inode {
 	struct journal *late_journal; /* [i] whose */
 	struct leaf_place leaf;      /* [i] of a directory, where it was changed last: checked, and good as long as its tree
 	                              * stays; leaf.leaf NULL: not known */
+	uint32_t shape;              /* [i] of a directory: another number when its tree changes, and when it is read anew */
 };
 
 struct inode_bucket {
@@ -102,6 +103,7 @@ struct pmfs {
 	struct cached_name *names;    /* [I] name_cache.h */
 	uint32_t names_mask;          /* [I] */
 	_Atomic uint32_t watched;     /* [a] see pmfs_watched */
+	_Atomic uint32_t shapes;      /* [a] numbers for inode->shape */
 };
 
 /* The caller's CPU, below fs->cpus. */
@@ -139,6 +141,13 @@ MUST_USE err_t inode_slot_pick(uint64_t number, const struct pmfs_inode_slot *sl
 const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode);
 
 /* --- in use --- */
+
+/* A directory's tree changes, or may have: where its names lie is not known any more. Locked for writing. */
+static inline void inode_reshape(struct inode *dir)
+{
+	dir->leaf.leaf = NULL;
+	dir->shape = atomic_fetch_add(&dir->fs->shapes, 1) + 1;
+}
 
 /* A reference on an inode that is on media and not free. ERR_CORRUPT (also: a name that leads to a
  * free inode). */

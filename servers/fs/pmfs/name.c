@@ -111,7 +111,7 @@ static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct
 	}
 	change_commit(&c);
 	inode_changed(dir, FS_EVENT_CREATE, at->name.text, at->name.bytes);
-	name_cache_put(dir->fs, dir->number, &at->name, &(struct dir_hit) { inode->number, what->type });
+	name_cache_put(dir, &at->name, &(struct dir_hit) { inode->number, what->type, at->name.added });
 	return OK;
 }
 
@@ -325,7 +325,7 @@ static err_t remove_locked(struct walk *at)
 		return err;
 	}
 	change_commit(&c);
-	name_cache_put(dir->fs, dir->number, &at->name, &(struct dir_hit) { .inode = 0 });
+	name_cache_put(dir, &at->name, &(struct dir_hit) { .inode = 0 });
 	inode_changed(dir, FS_EVENT_DELETE, at->name.text, at->name.bytes);
 	inode_changed(inode, inode->now.links == 0 ? FS_EVENT_DELETE_SELF : FS_EVENT_ATTRIBUTES, NULL, 0);
 	if (ends)
@@ -404,7 +404,7 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 	if (err == OK) {
 		change_commit(&c);
 		inode->linkable = false;
-		name_cache_put(dir->fs, dir->number, &to->name, &(struct dir_hit) { inode->number, inode->type });
+		name_cache_put(dir, &to->name, &(struct dir_hit) { inode->number, inode->type, to->name.added });
 		inode_changed(dir, FS_EVENT_CREATE, to->name.text, to->name.bytes);
 		inode_changed(inode, FS_EVENT_ATTRIBUTES, NULL, 0);
 	} else {

@@ -20,7 +20,7 @@ void name_cache_destroy(struct pmfs *fs);
 /* Fills `name`, which then can be looked for in any directory. */
 void name_cache_prepare(struct dir_name *name, const char *text, size_t bytes);
 
-/* Tells the name's hash on media, too. */
-bool name_cache_find(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct dir_hit *out);
-void name_cache_put(const struct pmfs *fs, uint64_t dir, const struct dir_name *name, const struct dir_hit *what);
-void name_cache_drop(const struct pmfs *fs, uint64_t dir, const struct dir_name *name);
+/* Tells the name's hash on media, too, and its slot. */
+bool name_cache_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out);
+void name_cache_put(const struct inode *dir, const struct dir_name *name, const struct dir_hit *what);
+void name_cache_drop(const struct inode *dir, const struct dir_name *name);

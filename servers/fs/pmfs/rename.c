@@ -220,9 +220,9 @@ static err_t rename_locked(struct rename *r)
 		return err;
 	}
 	change_commit(&c);
-	name_cache_put(r->fs, r->from.parent->number, &r->from.name, &(struct dir_hit) { .inode = 0 });
-	name_cache_put(r->fs, r->to.parent->number, &r->to.name,
-			&(struct dir_hit) { r->from.inode->number, r->from.inode->type });
+	name_cache_put(r->from.parent, &r->from.name, &(struct dir_hit) { .inode = 0 });
+	name_cache_put(r->to.parent, &r->to.name,
+			&(struct dir_hit) { r->from.inode->number, r->from.inode->type, r->to.name.added });
 	if (r->ends)
 		inode_release(r->fs, r->to.inode->number, &last);
 	rename_tell(r);
