@@ -116,6 +116,10 @@ const struct operation operations[] = {
 	{ "slot-again", { { CALL_CREATE, .a = "d/n" }, { CALL_RENAME, .a = "d/n", .b = "n" }, { CALL_MKDIR, .a = "d/o" } } },
 	{ "slot-again-other-cpu", { { CALL_RENAME, .a = "e", .b = "d/n" }, { CALL_OTHER_CPU, .a = "" },
 		{ CALL_UNLINK, .a = "d/n" }, { CALL_CREATE, .a = "d/o" }, { CALL_UNLINK, .a = "d/o" } } },
+	{ "name-again", { { CALL_UNLINK, .a = "e" }, { CALL_CREATE, .a = "e" }, { CALL_APPEND, .a = "e", .bytes = 10 } } },
+	/* words of one leaf, and then of another of the same directory: the older records' words are not the newest */
+	{ "create-in-tree", { { CALL_LINK, .a = "e", .b = "m/1" }, { CALL_LINK, .a = "e", .b = "m/2" },
+		{ CALL_LINK, .a = "e", .b = "m/3" }, { CALL_LINK, .a = "e", .b = "m/4" }, { CALL_LINK, .a = "e", .b = "m/5" } } },
 	ONE("size-and-mode", CALL_RESIZE_AND_MODE, .a = "a", .offset = 2000, .bytes = 0400),
 	ONE("sync-all", CALL_SYNC_ALL, .a = ""),
 	ONE("store-mapped", CALL_MAPPED_STORE, .a = "a", .offset = 200, .bytes = 300),

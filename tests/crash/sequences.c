@@ -21,6 +21,7 @@ const char *const sequences_cut_again[] = {
 	"small:create-fill+rename-across-over",
 	"small:slot-again-other-cpu+rename-across-over",
 	"table:create+create-in-dir",
+	"deep:create-in-tree",
 };
 const uint32_t sequences_cut_again_count = sizeof(sequences_cut_again) / sizeof(sequences_cut_again[0]);
 

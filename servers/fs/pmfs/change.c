@@ -6,42 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
-{
-	c->fs = fs;
-	c->cpu = pmfs_cpu(fs);
-	c->use_reserve = use_reserve;
-	c->wrote = false;
-	c->leaf_goes = false;
-	c->inodes = 0;
-	c->words = 0;
-	c->vouched = 0;
-	c->fresh = NULL;
-	c->fresh_count = 0;
-	c->fresh_room = 0;
-	c->allocated_count = 0;
-	c->freed_count = 0;
-}
-
-struct pmfs_inode *change_inode_new(struct change *c, struct inode *inode)
-{
-	for (uint32_t i = 0; i < c->inodes; i++)
-		if (c->inode[i] == inode)
-			return &c->next[i];
-	if (c->inodes == PMFS_JOURNAL_INODES)
-		abort(); /* no operation touches five: our own mistake */
-	c->inode[c->inodes] = inode;
-	return &c->next[c->inodes++];
-}
-
-struct pmfs_inode *change_inode_join(struct change *c, struct inode *inode)
-{
-	struct pmfs_inode *next = change_inode_new(c, inode);
-
-	*next = inode->now;
-	return next;
-}
-
 bool change_is_full(const struct change *c)
 {
 	return c->allocated_count > CHANGE_RUNS_MAX / 2 || c->freed_count > CHANGE_RUNS_MAX / 2;
@@ -145,12 +109,11 @@ uint64_t change_word_get(const struct change *c, const uint64_t *at)
 err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value)
 {
 	const uint64_t offset = offset_of(c, at);
-	uint32_t i = 0, owner = 0;
+	const uint32_t owner = change_index(c, inode);
+	uint32_t i = 0;
 
 	while (i < c->words && c->word[i].offset != offset)
 		i++;
-	while (owner < c->inodes && c->inode[owner] != inode)
-		owner++;
 	if (i == PMFS_JOURNAL_WORDS || owner == c->inodes)
 		return ERR_INTERNAL;
 	c->words += i == c->words;
@@ -237,6 +200,7 @@ static void table_write(struct change *c)
 	const struct inode *inode = c->inode[0];
 	struct pmfs_inode *to = &inode->slot->copy[!inode->copy];
 
+	c->next[0].version = c->version;
 	c->next[0].crc = inode_crc(inode->number, &c->next[0]);
 	pm_store(pm, to, &c->next[0], sizeof(*to));
 	pm_write_back(pm, to, sizeof(*to));
@@ -247,25 +211,21 @@ static void table_write(struct change *c)
 
 void change_commit(struct change *c)
 {
-	uint64_t version = c->next[0].version;
+	bool leased = false;
 
-	for (uint32_t i = 1; i < c->inodes; i++)
-		if (c->next[i].version > version)
-			version = c->next[i].version;
-	version++; /* C5 */
-	for (uint32_t i = 0; i < c->inodes; i++)
-		c->next[i].version = version;
+	c->version++; /* C5 */
 	if (unlikely(c->fresh_count != 0))
-		fresh_write(c, version);
+		fresh_write(c, c->version);
 	if (unlikely(c->wrote))
 		pm_fence(&c->fs->pm);
-	if (unlikely(c->inode[0]->number == PMFS_INODE_TABLE))
-		table_write(c);
+	if (likely(c->inode[0]->number != PMFS_INODE_TABLE))
+		journal_write(c);
 	else
-		journal_write(c, version);
+		table_write(c);
 	for (uint32_t i = 0; i < c->inodes; i++)
-		if (unlikely(c->inode[i]->lease != NULL))
-			inode_publish(c->inode[i]);
+		leased |= c->inode[i]->lease != NULL;
+	for (uint32_t i = 0; unlikely(leased) && i < c->inodes; i++)
+		inode_publish(c->inode[i]);
 	for (uint32_t i = 0; i < c->freed_count; i++)
 		space_free(&c->fs->space, c->freed[i].start, c->freed[i].count);
 	if (unlikely(c->fresh != NULL))

@@ -31,6 +31,8 @@
 
 #include "inode.h"
 
+#include <stdlib.h>
+
 #define CHANGE_RUNS_MAX 96
 
 /* A new tree node or directory leaf. */
@@ -60,6 +62,7 @@ struct change {
 	struct pmfs *fs;
 	uint32_t cpu;       /* where it is made: a change does not move */
 	bool use_reserve;   /* the change frees: it may take the last blocks */
+	uint64_t version;   /* the highest of its inodes' */
 	bool wrote;         /* something was stored that must be durable before the commit */
 	bool leaf_goes;     /* it lets go of a directory's leaf (C3) */
 	uint32_t inodes;
@@ -78,17 +81,53 @@ struct change {
 	struct change_run freed[CHANGE_RUNS_MAX];     /* done by change_commit */
 };
 
-void change_begin(struct change *c, struct pmfs *fs, bool use_reserve);
-/* It joins the change, if it has not yet; the caller fills in what it will be. At most PMFS_JOURNAL_INODES. */
-struct pmfs_inode *change_inode_new(struct change *c, struct inode *inode);
-struct pmfs_inode *change_inode_join(struct change *c, struct inode *inode);
+static inline void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
+{
+	c->fs = fs;
+	c->version = 0;
+	c->use_reserve = use_reserve;
+	c->wrote = c->leaf_goes = false;
+	c->inodes = c->words = c->vouched = 0;
+	c->fresh_count = c->fresh_room = 0;
+	c->allocated_count = c->freed_count = 0;
+	c->fresh = NULL;
+	c->cpu = pmfs_cpu(fs);
+}
+
+/* Which of its inodes it is; c->inodes: it has not joined. */
+static inline uint32_t change_index(const struct change *c, const struct inode *inode)
+{
+	uint32_t i = 0;
+
+	while (i < c->inodes && c->inode[i] != inode)
+		i++;
+	return i;
+}
+
+/* It joins the change, if it has not yet; the caller fills in all that it will be. At most PMFS_JOURNAL_INODES. */
+static inline struct pmfs_inode *change_inode_new(struct change *c, struct inode *inode)
+{
+	const uint32_t i = change_index(c, inode);
+
+	if (i < c->inodes)
+		return &c->next[i];
+	if (i == PMFS_JOURNAL_INODES)
+		abort(); /* no operation touches five: our own mistake */
+	c->inode[c->inodes++] = inode;
+	c->version = inode->now.version > c->version ? inode->now.version : c->version;
+	return &c->next[i];
+}
+
 /* What the inode will be; it joins at the first call. */
 static inline struct pmfs_inode *change_inode(struct change *c, struct inode *inode)
 {
-	for (uint32_t i = 0; i < c->inodes; i++)
-		if (likely(c->inode[i] == inode))
-			return &c->next[i];
-	return change_inode_join(c, inode);
+	const uint32_t i = change_index(c, inode);
+
+	if (likely(i < c->inodes))
+		return &c->next[i];
+	struct pmfs_inode *next = change_inode_new(c, inode);
+	*next = inode->now;
+	return next;
 }
 
 /* Few places left for what the next step could need: commit, and begin another. */
@@ -123,7 +162,7 @@ void change_commit(struct change *c);
 void change_abort(struct change *c);
 
 /* journal.c */
-void journal_write(struct change *c, uint64_t version); /* commits; the inodes are what they become */
+void journal_write(struct change *c); /* commits; the inodes are what they become, of version c->version */
 void journal_inode_become(struct change *c, uint32_t i); /* locked: nobody else can see it change */
 void journal_begin(struct pmfs *fs); /* mounting: fs->state is known */
 void journal_settle_all(struct pmfs *fs); /* everything is durable in its place. Nobody else is there */

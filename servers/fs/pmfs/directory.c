@@ -102,7 +102,11 @@ static inline uint32_t dirent_slots(size_t name_bytes)
 
 static uint32_t dirent_crc(uint64_t owner, const struct pmfs_dirent *entry)
 {
-	return crc32c(crc32c(0, &owner, sizeof(owner)), &entry->hash, PMFS_DIRENT_BYTES - 4 + (size_t)entry->name_bytes);
+	const uint32_t crc = crc32c(0, &owner, sizeof(owner));
+
+	if (likely(entry->slots == 1))
+		return crc32c(crc, &entry->hash, PMFS_SLOT_BYTES - sizeof(entry->crc));
+	return crc32c(crc, &entry->hash, entry->slots * PMFS_SLOT_BYTES - sizeof(entry->crc));
 }
 
 /* Takes the first entry out of `rest`, the used slots that were not visited yet. NULL at the end;
@@ -234,12 +238,11 @@ err_t dir_find(const struct inode *dir, struct dir_name *name, struct dir_hit *o
 /* The first run of free slots; PMFS_LEAF_SLOTS if there is none. */
 static uint32_t leaf_room(uint64_t used, uint32_t slots)
 {
-	const uint64_t mask = (1ull << slots) - 1;
+	uint64_t starts = ~(used | PMFS_LEAF_PARITY); /* of runs that are long enough */
 
-	for (uint32_t at = 0; at + slots <= PMFS_LEAF_SLOTS; at++)
-		if ((used >> at & mask) == 0)
-			return at;
-	return PMFS_LEAF_SLOTS;
+	for (uint32_t more = 1; more < slots; more++)
+		starts &= ~(used | PMFS_LEAF_PARITY) >> more;
+	return starts != 0 ? (uint32_t)__builtin_ctzll(starts) : PMFS_LEAF_SLOTS;
 }
 
 static err_t collision_choose(const struct pmfs_leaf *leaf, uint64_t used, uint32_t hash, uint8_t *out)
@@ -493,7 +496,6 @@ err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uin
 		err = leaf_search(at.leaf, used, dir->number, name, inode, &slot, &entry);
 	if (err != OK)
 		return err;
-	name_cache_drop(dir, name); /* N1, whatever becomes of the change */
 	const uint64_t will = used_seal(used & ~(((1ull << entry->slots) - 1) << slot));
 	if (will == 0 && at.low != 0) { /* the leaf before takes over its range */
 		inode_reshape(dir);

@@ -72,6 +72,7 @@ struct journal {
 	pthread_mutex_t lock;
 	_Atomic uint64_t settled;    /* [a] the records up to this one are durable in their places */
 	uint64_t ticket;             /* [j] of the latest record */
+	uint8_t *records;            /* [I] the block on media */
 	uint32_t half;               /* [j] which is being filled */
 	uint32_t at;                 /* [j] where in it the next record goes, if it fits */
 	uint32_t cpu;                /* [j] that has stored the latest record's words, and written them back */

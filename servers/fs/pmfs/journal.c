@@ -18,6 +18,7 @@ static void *record_at(const struct pmfs *fs, uint64_t journal, uint32_t at)
 void journal_begin(struct pmfs *fs)
 {
 	for (uint32_t i = 0; i < fs->super.journals; i++) {
+		fs->journal[i].records = record_at(fs, i, 0);
 		fs->journal[i].ticket = (uint64_t)fs->state << 32;
 		atomic_store(&fs->journal[i].settled, fs->journal[i].ticket);
 	}
@@ -41,12 +42,13 @@ struct record_buffer {
 } ALIGNED(64);
 
 /* Inodes are copied whole, as that is a few instructions; what belongs behind their part overwrites the rest. */
-static void record_seal(const struct change *c, uint64_t version, uint64_t ticket, struct record_buffer *out)
+static void record_seal(struct change *c, uint64_t ticket, struct record_buffer *out)
 {
 	uint8_t *end = out->rest;
 
 	for (uint32_t i = 0; i < c->inodes; i++) {
 		struct pmfs_inode *to = (struct pmfs_inode *)(void *)end;
+		c->next[i].version = c->version;
 		*to = c->next[i];
 		to->crc = (uint32_t)c->inode[i]->number;
 		end += record_inode_bytes(&c->next[i]);
@@ -60,7 +62,7 @@ static void record_seal(const struct change *c, uint64_t version, uint64_t ticke
 	out->head = (struct pmfs_journal) {
 		.magic = PMFS_JOURNAL_MAGIC,
 		.ticket = ticket,
-		.version = version,
+		.version = c->version,
 		.bytes = (uint16_t)(end - (uint8_t *)out),
 		.inodes = (uint8_t)c->inodes,
 		.words = (uint8_t)c->words,
@@ -231,8 +233,7 @@ static void places_change(struct change *c, struct journal *journal, uint64_t se
 
 	for (uint32_t i = 0; i < c->words; i++) {
 		uint64_t *at = (uint64_t *)(void *)(pm->base + c->word[i].offset);
-		pm_store_u64(pm, at, c->word[i].value);
-		pm_write_back(pm, at, sizeof(*at));
+		pm_store_word(pm, at, c->word[i].value);
 		journal->word[i] = at;
 	}
 	journal->words = c->words;
@@ -246,14 +247,14 @@ static void places_change(struct change *c, struct journal *journal, uint64_t se
 	}
 }
 
-void journal_write(struct change *c, uint64_t version)
+void journal_write(struct change *c)
 {
 	struct pmfs *fs = c->fs;
 	struct journal *journal = journal_lock_for(c);
 	struct record_buffer record;
 	uint64_t settled = settled_get(journal);
 
-	record_seal(c, version, journal->ticket + 1, &record);
+	record_seal(c, journal->ticket + 1, &record);
 	const uint32_t bytes = record_room(record.head.bytes);
 	const bool turn = journal->at + bytes > PMFS_HALF_BYTES || journal->late + c->inodes > JOURNAL_LATE_MAX;
 	if (unlikely(turn)) {
@@ -264,8 +265,7 @@ void journal_write(struct change *c, uint64_t version)
 	}
 	if (unlikely(journal->cpu != c->cpu))
 		words_write_back(fs, journal);
-	pm_store_lines(&fs->pm, record_at(fs, (uint64_t)(journal - fs->journal), journal->half * PMFS_HALF_BYTES + journal->at),
-			&record, bytes);
+	pm_store_lines(&fs->pm, journal->records + journal->half * PMFS_HALF_BYTES + journal->at, &record, bytes);
 	pm_fence(&fs->pm); /* from here on it has happened; and what was written back before is settled */
 	if (unlikely(turn))
 		settled_put(journal, settled);

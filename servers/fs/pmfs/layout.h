@@ -156,14 +156,14 @@ struct pmfs_leaf {
 _Static_assert(sizeof(struct pmfs_leaf) == PMFS_BLOCK, "directory leaf");
 
 struct pmfs_dirent {
-	uint32_t crc;       /* of the directory's inode number (8 bytes) and bytes 4 .. 20 + name_bytes - 1 */
+	uint32_t crc;       /* of the directory's inode number (8 bytes) and bytes 4 .. 64 * slots - 1 */
 	uint32_t hash;
 	uint64_t inode;
 	uint8_t name_bytes;
 	uint8_t type;       /* enum pmfs_type */
 	uint8_t collision;  /* tells names of one hash apart, for readdir's cookies */
 	uint8_t slots;      /* that it fills */
-	char name[];
+	char name[];        /* then zeroes */
 };
 #define PMFS_DIRENT_BYTES 20
 _Static_assert(offsetof(struct pmfs_dirent, name) == PMFS_DIRENT_BYTES, "directory entry");

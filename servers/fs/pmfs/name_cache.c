@@ -136,16 +136,3 @@ void name_cache_put(const struct inode *dir, const struct dir_name *name, const 
 		atomic_store_explicit(&entry->word[i], name->word[i], memory_order_relaxed);
 	entry_end(entry, before);
 }
-
-void name_cache_drop(const struct inode *dir, const struct dir_name *name)
-{
-	struct cached_name *entry = place_of(dir, name);
-
-	if (entry == NULL)
-		return;
-	const uint64_t before = atomic_load_explicit(&entry->sequence, memory_order_acquire);
-	if (!is_it(entry, dir->number, name) || !entry_begin(entry, before))
-		return;
-	atomic_store_explicit(&entry->key, 0, memory_order_relaxed);
-	entry_end(entry, before);
-}

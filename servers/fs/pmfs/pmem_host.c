@@ -128,6 +128,12 @@ void pm_store_u64(struct pmem *pm, uint64_t *to, uint64_t value)
 	record(pm, (const uint8_t *)to, 8, false);
 }
 
+void pm_store_word(struct pmem *pm, uint64_t *to, uint64_t value)
+{
+	pm_store_u64(pm, to, value);
+	pm_write_back(pm, to, 8);
+}
+
 void pm_store_nt(struct pmem *pm, void *to, const void *from, size_t bytes)
 {
 	watch_store(pm, to, from, bytes, true);

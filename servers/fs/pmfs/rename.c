@@ -247,7 +247,11 @@ static err_t rename_walked(struct rename *r)
 
 static err_t rename_once(struct pmfs *fs, const char *from, const char *to, bool exclusive)
 {
-	struct rename r = { .fs = fs, .exclusive = exclusive };
+	struct rename r; /* large: the walks fill theirs */
+
+	r.fs = fs;
+	r.exclusive = exclusive;
+	r.directory = r.ends = false;
 	err_t err = walk_path(fs, from, false, &r.from);
 
 	if (err != OK)

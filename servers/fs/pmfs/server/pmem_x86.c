@@ -193,6 +193,15 @@ void pm_write_back(struct pmem *pm, const void *at, size_t bytes)
 	}
 }
 
+void pm_store_word(struct pmem *pm, uint64_t *to, uint64_t value)
+{
+	__atomic_store_n(to, value, __ATOMIC_RELEASE);
+	if (likely(way == BY_CLWB))
+		back_clwb((uintptr_t)to, (uintptr_t)to + 1);
+	else
+		pm_write_back(pm, to, sizeof(*to));
+}
+
 void pm_fence(struct pmem *pm)
 {
 	(void)pm;
