@@ -76,7 +76,7 @@ static uint64_t used_seal(uint64_t used)
 /* The leaf in that block, from the change or from media; NULL if it is not one. */
 static struct pmfs_leaf *leaf_get(const struct pmfs *fs, struct change *c, uint64_t block, uint64_t owner)
 {
-	struct fresh *fresh = c != NULL ? change_find_fresh(c, block) : NULL;
+	struct fresh *fresh = c != NULL && c->fresh_count != 0 ? change_find_fresh(c, block) : NULL;
 
 	if (fresh != NULL)
 		return &fresh->data->leaf;
@@ -92,7 +92,7 @@ static struct pmfs_leaf *leaf_get(const struct pmfs *fs, struct change *c, uint6
 
 static uint64_t leaf_used(const struct change *c, const struct pmfs_leaf *leaf)
 {
-	return (c != NULL ? change_word_get(c, &leaf->used) : leaf->used) & ~PMFS_LEAF_PARITY;
+	return (c != NULL && c->words != 0 ? change_word_get(c, &leaf->used) : leaf->used) & ~PMFS_LEAF_PARITY;
 }
 
 static inline uint32_t dirent_slots(size_t name_bytes)
@@ -289,7 +289,7 @@ static err_t leaf_add(struct change *c, struct inode *dir, const struct leaf_pla
 		return err;
 	new->entry.crc = dirent_crc(dir->number, &new->entry);
 	const uint64_t will = used_seal(used | ((1ull << slots) - 1) << at);
-	if (change_find_fresh(c, place->block) != NULL) {
+	if (unlikely(c->fresh_count != 0) && change_find_fresh(c, place->block) != NULL) {
 		memcpy(leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
 		leaf->used = will;
 		return OK;
@@ -299,7 +299,7 @@ static err_t leaf_add(struct change *c, struct inode *dir, const struct leaf_pla
 	return change_word_put(c, dir, &leaf->used, will);
 }
 
-static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
+__attribute__((noinline)) static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
 {
 	err_t err = change_fresh(c, dir, out);
 
@@ -394,7 +394,7 @@ static void leaf_fill(struct pmfs_leaf *leaf, const struct sorted *s, uint32_t f
 }
 
 /* Two new leaves instead of a full one. */
-static err_t leaf_split(struct change *c, struct inode *dir, const struct leaf_place *at)
+__attribute__((noinline)) static err_t leaf_split(struct change *c, struct inode *dir, const struct leaf_place *at)
 {
 	struct sorted s;
 	struct fresh *fresh;
@@ -505,7 +505,7 @@ err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uin
 		err = change_drop_block(c, dir, at.block);
 		return err == OK ? tree_remove(c, dir, at.low) : err;
 	}
-	if (change_find_fresh(c, at.block) != NULL) {
+	if (unlikely(c->fresh_count != 0) && change_find_fresh(c, at.block) != NULL) {
 		at.leaf->used = will;
 		return OK;
 	}

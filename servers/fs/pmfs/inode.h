@@ -58,9 +58,10 @@ struct inode_bucket {
 	uint32_t idle;               /* [b] with no reference */
 } ALIGNED(64);
 
-/* Free inode numbers, one pool a CPU. */
+/* Free inode numbers, one pool a CPU; and one free inode, with a reference, which is found without looking. */
 struct inode_pool {
 	pthread_mutex_t lock;
+	struct inode *spare;
 	uint32_t *numbers;
 	uint32_t count;
 	uint32_t room;
@@ -168,6 +169,8 @@ void inode_forget_all(struct pmfs *fs); /* at unmount: frees the memory, whateve
  * back. ERR_NO_SPACE, ERR_NO_MEMORY. */
 MUST_USE err_t inode_take_free(struct pmfs *fs, struct inode **out);
 MUST_USE err_t inode_number_free(struct pmfs *fs, uint64_t number);
+/* Before unmounting: every free number is in a pool's list. */
+void inode_spares_end(struct pmfs *fs);
 /* Mounting: the table's blocks, as its tree lists them. */
 MUST_USE err_t inode_table_learn(struct pmfs *fs);
 MUST_USE err_t inode_table_grow(struct pmfs *fs);
