@@ -125,7 +125,7 @@ err_t pmfs_lease_end(struct inode *inode)
 	err_t err = OK;
 
 	inode_lock_write(inode);
-	inode->lease = NULL;
+	atomic_store(&inode->lease, NULL);
 	if (inode->stores && inode->now.links != 0)
 		err = stores_write_back(inode);
 	inode->stores = false;
@@ -163,6 +163,10 @@ err_t file_hole_fill(struct inode *inode, struct change *c, uint64_t offset, con
 		return err;
 	if (hit.has_at && (uint64_t)hit.at.logical + hit.at.count == first)
 		goal = hit.at.physical + hit.at.count;
+	if (goal != 0 && (goal - first) % SPACE_LARGE != 0) { /* from the next 2 MiB on it is worth large leaves */
+		want = min_u64(want, SPACE_LARGE - first % SPACE_LARGE);
+		goal |= first % SPACE_LARGE == 0 ? SPACE_PREFER_LARGE : 0;
+	}
 	err = change_alloc(c, inode, goal, (uint32_t)want, &start, &count);
 	if (err != OK)
 		return err;
@@ -243,6 +247,7 @@ err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 /* In DRAM; on media with the next change or sync. */
 static void times_move(struct inode *inode, uint64_t now)
 {
+	inode_settle(inode); /* else its journal may be reading `now` */
 	inode->now.mtime = inode->now.ctime = now;
 	inode->times_dirty = true;
 	inode_publish(inode);
@@ -386,8 +391,7 @@ static err_t file_grow(struct inode *inode, uint64_t size)
 }
 
 /* The size and its blocks go at once, but for those that do not fit into one change or need nodes for which there
- * is no room: they are rags then. The end of the last block is cleared after the commit (F1): by a record, so that with
- * that there are two fences. */
+ * is no room: they are rags then. The end of the last block is cleared after the commit (F1). */
 static err_t file_shrink(struct inode *inode, uint64_t size)
 {
 	const uint64_t old = inode->now.size;
@@ -402,7 +406,6 @@ static err_t file_shrink(struct inode *inode, uint64_t size)
 		change_begin(&c, inode->fs, true);
 	}
 	resize_to(&c, inode, size);
-	c.by_record = size % PMFS_BLOCK != 0;
 	change_commit(&c);
 	inode->ragged = err != OK || !done;
 	err = file_tail_clear(inode, NULL, size, old);

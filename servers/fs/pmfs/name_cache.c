@@ -28,11 +28,11 @@ void name_cache_destroy(struct pmfs *fs)
 	fs->names = NULL;
 }
 
-bool name_cache_find(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct dir_hit *out)
+bool name_cache_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out)
 {
 	struct cached_look look;
 
-	return name_cache_look(fs, dir, name, &look, out);
+	return name_cache_look(dir->fs, dir->number, name, &look, out);
 }
 
 /* N2. Nobody writes, and nobody has written since `before` was read. */
@@ -50,32 +50,19 @@ static void entry_end(struct cached_name *entry, uint64_t before)
 	atomic_store_explicit(&entry->sequence, before + 2, memory_order_release);
 }
 
-void name_cache_put(const struct pmfs *fs, uint64_t dir, const struct dir_name *name, const struct dir_hit *what)
+void name_cache_put(const struct inode *dir, const struct dir_name *name, const struct dir_hit *what)
 {
-	struct cached_name *entry = name_cache_place(fs, dir, name);
+	struct cached_name *entry = name_cache_place(dir->fs, dir->number, name);
 
 	if (entry == NULL || !name->hashed)
 		return;
 	const uint64_t before = atomic_load_explicit(&entry->sequence, memory_order_relaxed);
 	if (!entry_begin(entry, before))
 		return;
-	atomic_store_explicit(&entry->key, name_cache_key(dir, name), memory_order_relaxed);
-	atomic_store_explicit(&entry->value, what->inode << 32 | what->type, memory_order_relaxed);
-	atomic_store_explicit(&entry->hash, name->hash, memory_order_relaxed);
+	atomic_store_explicit(&entry->key, name_cache_key(dir->number, name), memory_order_relaxed);
+	atomic_store_explicit(&entry->value, what->inode << 32 | (uint32_t)what->slot << 8 | what->type, memory_order_relaxed);
+	atomic_store_explicit(&entry->hash, name->hash | (uint64_t)dir->shape << 32, memory_order_relaxed);
 	for (uint32_t i = 0; i * 8 < name->bytes; i++)
 		atomic_store_explicit(&entry->word[i], name->word[i], memory_order_relaxed);
-	entry_end(entry, before);
-}
-
-void name_cache_drop(const struct pmfs *fs, uint64_t dir, const struct dir_name *name)
-{
-	struct cached_name *entry = name_cache_place(fs, dir, name);
-
-	if (entry == NULL)
-		return;
-	const uint64_t before = atomic_load_explicit(&entry->sequence, memory_order_acquire);
-	if (!name_cache_is(entry, dir, name) || !entry_begin(entry, before))
-		return;
-	atomic_store_explicit(&entry->key, 0, memory_order_relaxed);
 	entry_end(entry, before);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* name_cache.h - names that were found lately, in DRAM: directory and name -> inode and type.
+/* name_cache.h - names that were found or removed lately, in DRAM: directory and name -> inode and type, or inode 0: no
+ * such name.
  * A name has one place in a table of fixed size; who comes later has it. So nobody can make it grow,
  * and whoever chooses names that share a place only makes them be found in their leaf again.
  *
  * N1  What is found is what the directory holds: who looks or puts holds the directory's lock at
- * least for reading, and a name that goes away is dropped before the lock for writing is released.
- * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd
- * meanwhile. Who finds it odd goes away. That is right also for a drop: an entry is only taken to be
- * put, or to be dropped by who has seen it to be his; either way the name that was there is gone.
- * N3  Whoever does not hold the directory's lock looks at the entry again after he has used what he found (trail.h). */
+ * least for reading; when a change has made a name or let go of one, that is put before the lock for writing is released.
+ * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd meanwhile. Who finds it odd
+ * goes away: what was there is gone, and that is all that has to be, as the same name is put by nobody else meanwhile.
+ * N3  Whoever does not hold the directory's lock looks at the entry again after he has used what he found, and takes
+ * inode 0 for no answer (trail.h). So of a name that moves, the old place is put first. */
 #pragma once
 
 #include "directory.h"
@@ -18,8 +19,8 @@
 struct cached_name {
 	_Atomic uint64_t sequence;         /* odd: being written */
 	_Atomic uint64_t key;              /* directory << 32 | length; 0: nobody */
-	_Atomic uint64_t value;            /* inode << 32 | type */
-	_Atomic uint64_t hash;             /* the name's, on media */
+	_Atomic uint64_t value;            /* inode << 32 | slot << 8 | type */
+	_Atomic uint64_t hash;             /* the name's, on media; the directory's shape << 32 */
 	_Atomic uint64_t word[DIR_NAME_WORDS]; /* the name, which has no more */
 } ALIGNED(64);
 _Static_assert(sizeof(struct cached_name) == 64, "an entry is a line");
@@ -48,6 +49,7 @@ static inline void name_cache_prepare(struct dir_name *name, const char *text, s
 	name->text = text;
 	name->bytes = (uint32_t)bytes;
 	name->hashed = false;
+	name->slot = PMFS_LEAF_SLOTS;
 	do {
 		const uint64_t word = text_word(text, bytes);
 		name->word[i++] = word;
@@ -84,6 +86,7 @@ __attribute__((no_sanitize("address"))) static inline void name_cache_take(struc
 	name->text = text;
 	name->bytes = bytes;
 	name->hashed = false;
+	name->slot = PMFS_LEAF_SLOTS;
 	name->mix = mix;
 }
 
@@ -110,7 +113,8 @@ static inline bool name_cache_is(struct cached_name *entry, uint64_t dir, const 
 	return true;
 }
 
-/* No lock (N3). What was found holds as long as name_cache_still says so. Tells the name's hash on media, too. */
+/* No lock (N3). What was found holds as long as name_cache_still says so. Tells the name's hash on media, too, and its
+ * slot. */
 static inline bool name_cache_look(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct cached_look *look,
 		struct dir_hit *out)
 {
@@ -129,6 +133,9 @@ static inline bool name_cache_look(const struct pmfs *fs, uint64_t dir, struct d
 	*look = (struct cached_look) { entry, sequence };
 	out->inode = value >> 32;
 	out->type = (uint8_t)value;
+	out->slot = (uint8_t)(value >> 8);
+	name->slot = out->slot;
+	name->shape = (uint32_t)(hash >> 32);
 	name->hash = (uint32_t)hash;
 	name->hashed = true;
 	return true;
@@ -141,6 +148,5 @@ static inline bool name_cache_still(const struct cached_look *look)
 	return atomic_load_explicit(&look->entry->sequence, memory_order_relaxed) == look->sequence;
 }
 
-bool name_cache_find(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct dir_hit *out);
-void name_cache_put(const struct pmfs *fs, uint64_t dir, const struct dir_name *name, const struct dir_hit *what);
-void name_cache_drop(const struct pmfs *fs, uint64_t dir, const struct dir_name *name);
+bool name_cache_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out);
+void name_cache_put(const struct inode *dir, const struct dir_name *name, const struct dir_hit *what);
