@@ -66,7 +66,6 @@ err_t place_find(const char *path, struct place *out)
 {
 	err_t error = OK;
 
-	out->mount = NULL;
 	out->renewed = false;
 	out->resolved = 0;
 	if (path == NULL)

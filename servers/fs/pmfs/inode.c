@@ -236,7 +236,7 @@ static void idle_take_out(struct inode_bucket *bucket)
 	*last = inode->next;
 	bucket->idle--;
 	inode_settle(inode);
-	inode->number = 0;
+	inode->number = INODE_SPARE;
 	inode_unlock(inode);
 	inode->next = bucket->spare;
 	bucket->spare = inode;

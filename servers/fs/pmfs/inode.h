@@ -16,6 +16,7 @@
 
 #define INODE_BUCKETS 1024u
 #define INODE_IDLE_MAX 8u         /* of a bucket: so many inodes that nobody uses stay in DRAM */
+#define INODE_SPARE UINT64_MAX
 #define INODES_LATELY 8192u       /* a power of two: numbers that have a place of their own in inode_lately */
 #define TABLE_CHUNKS 8192u        /* pointers in DRAM to TABLE_CHUNK_BLOCKS table blocks each */
 #define TABLE_CHUNK_BLOCKS 1024u
@@ -30,7 +31,7 @@ struct leaf_place {
 };
 
 struct inode {
-	uint64_t number;             /* [i] stays while anybody has a reference; 0: spare memory */
+	uint64_t number;             /* [i] stays while anybody has a reference; INODE_SPARE: it is nobody's */
 	struct pmfs *fs;             /* [I] */
 	struct pmfs_inode_slot *slot; /* [I] its place on media */
 	uint8_t type;                /* [I] enum pmfs_type, once a name can lead to it */
@@ -163,7 +164,7 @@ MUST_USE err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t o
 void inode_hold(struct inode *inode);
 
 /* The inode of that number, if it is in DRAM and has not been forgotten, without a reference: it may have become another
- * one's memory, so it is locked, and then its number looked at. The memory stays an inode's until the unmount. */
+ * one's memory, so it is locked, and then its number looked at (none is 0's). The memory stays an inode's until the unmount. */
 static inline struct inode *inode_lately(const struct pmfs *fs, uint64_t number)
 {
 	return atomic_load_explicit(&fs->lately[number % INODES_LATELY], memory_order_acquire);

@@ -31,8 +31,15 @@ void name_cache_destroy(struct pmfs *fs)
 bool name_cache_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out)
 {
 	struct cached_look look;
+	uint64_t hash;
 
-	return name_cache_look(dir->fs, dir->number, name, &look, out);
+	if (!name_cache_look(dir->fs, dir->number, name, &look, out, &hash))
+		return false;
+	name->slot = out->slot;
+	name->shape = (uint32_t)(hash >> 32);
+	name->hash = (uint32_t)hash;
+	name->hashed = true;
+	return true;
 }
 
 /* N2. Nobody writes, and nobody has written since `before` was read. */

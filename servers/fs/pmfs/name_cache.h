@@ -113,10 +113,10 @@ static inline bool name_cache_is(struct cached_name *entry, uint64_t dir, const 
 	return true;
 }
 
-/* No lock (N3). What was found holds as long as name_cache_still says so. Tells the name's hash on media, too, and its
- * slot. */
-static inline bool name_cache_look(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct cached_look *look,
-		struct dir_hit *out)
+/* No lock (N3). What was found holds as long as name_cache_still says so. *hash, if `hash` is not NULL:
+ * the name's on media, and the directory's shape << 32. */
+static inline bool name_cache_look(const struct pmfs *fs, uint64_t dir, const struct dir_name *name,
+		struct cached_look *look, struct dir_hit *out, uint64_t *hash)
 {
 	struct cached_name *entry = name_cache_place(fs, dir, name);
 
@@ -126,7 +126,8 @@ static inline bool name_cache_look(const struct pmfs *fs, uint64_t dir, struct d
 	if ((sequence & 1) || !name_cache_is(entry, dir, name))
 		return false;
 	const uint64_t value = atomic_load_explicit(&entry->value, memory_order_relaxed);
-	const uint64_t hash = atomic_load_explicit(&entry->hash, memory_order_relaxed);
+	if (hash != NULL)
+		*hash = atomic_load_explicit(&entry->hash, memory_order_relaxed);
 	atomic_thread_fence(memory_order_acquire);
 	if (atomic_load_explicit(&entry->sequence, memory_order_relaxed) != sequence)
 		return false;
@@ -134,10 +135,6 @@ static inline bool name_cache_look(const struct pmfs *fs, uint64_t dir, struct d
 	out->inode = value >> 32;
 	out->type = (uint8_t)value;
 	out->slot = (uint8_t)(value >> 8);
-	name->slot = out->slot;
-	name->shape = (uint32_t)(hash >> 32);
-	name->hash = (uint32_t)hash;
-	name->hashed = true;
 	return true;
 }
 
@@ -148,5 +145,6 @@ static inline bool name_cache_still(const struct cached_look *look)
 	return atomic_load_explicit(&look->entry->sequence, memory_order_relaxed) == look->sequence;
 }
 
+/* Tells the name's hash on media, too, and its slot. */
 bool name_cache_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out);
 void name_cache_put(const struct inode *dir, const struct dir_name *name, const struct dir_hit *what);

@@ -60,7 +60,7 @@ static ALWAYS_INLINE bool trail_step(struct pmfs *fs, struct trail *trail, const
 		return false;
 	if (unlikely(access_user != NULL && !may_search(fs, dir)))
 		return false;
-	if (!name_cache_look(fs, dir, &name, &trail->name[trail->names++], &hit))
+	if (!name_cache_look(fs, dir, &name, &trail->name[trail->names++], &hit, NULL))
 		return false;
 	trail->inode = hit.inode;
 	trail->type = hit.type;
@@ -78,7 +78,7 @@ static ALWAYS_INLINE struct inode *trail_end(struct pmfs *fs, const struct trail
 {
 	struct inode *inode = inode_lately(fs, trail->inode);
 
-	if (unlikely(inode == NULL || trail->inode == 0))
+	if (unlikely(inode == NULL))
 		return NULL;
 	inode_lock_read(inode);
 	if (likely(inode->number == trail->inode && trail_holds(trail)))
@@ -87,7 +87,7 @@ static ALWAYS_INLINE struct inode *trail_end(struct pmfs *fs, const struct trail
 	return NULL;
 }
 
-struct inode *trail_lock(struct pmfs *fs, const char *path, bool follow)
+__attribute__((flatten)) struct inode *trail_lock(struct pmfs *fs, const char *path, bool follow)
 {
 	struct trail trail;
 
