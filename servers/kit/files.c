@@ -80,7 +80,9 @@ static inline struct kit_session *session_at(struct kit_files *files, uint64_t b
 {
 	const uint64_t index = badge & ((1u << SESSION_INDEX_BITS) - 1);
 
-	return likely(index < KIT_SESSIONS_MAX) ? atomic_load_explicit(&files->sessions[index], memory_order_acquire) : NULL;
+	if (unlikely(index >= KIT_SESSIONS_MAX))
+		return NULL;
+	return atomic_load_explicit(&files->sessions[index], memory_order_acquire);
 }
 
 /* --- slots --- */
@@ -119,7 +121,8 @@ static void slots_push(_Atomic uint64_t *list, uint32_t first, struct kit_file_s
 	} while (!atomic_compare_exchange_weak_explicit(list, &head, next, memory_order_release, memory_order_relaxed));
 }
 
-static struct kit_file_slot *slot_pop(const struct kit_files *files, struct kit_session *session, _Atomic uint64_t *list)
+static struct kit_file_slot *slot_pop(const struct kit_files *files, struct kit_session *session,
+		_Atomic uint64_t *list)
 {
 	uint64_t head = atomic_load_explicit(list, memory_order_acquire);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* files.h - sessions and their open files. A session is a badge (0: the root session, always there); a file number is
- * index | generation << 32 in its session, so a stale number finds nothing. Badges are never reused. What a server keeps
- * of an open file lies in the session's table, `file_bytes` of it; while a call uses a file it is not closed: the last
- * user does it.
+ * index | generation << 32 in its session, so a stale number finds nothing. Badges are never reused. What a server
+ * keeps of an open file lies in the session's table, `file_bytes` of it; while a call uses a file it is not closed: the
+ * last user does it.
  *
- * S1  A slot is free, or taken: its state says by how many calls it is used, and whether it is LIVE: not closed yet. The
- *     one who takes LIVE away counts the generation up. Without users and without LIVE it is closed, and free again.
+ * S1  A slot is free, or taken: its state says by how many calls it is used, and whether it is LIVE: not closed yet.
+ *     The one who takes LIVE away counts the generation up. Without users and without LIVE it is closed, and free
+ *     again.
  * S2  A slot's badge changes only while it is free. Who has seen a state and a badge, and changes that very state, has
  *     got that badge's file.
  * S3  Slots keep their place and their memory; the next session at the same place goes on with them.

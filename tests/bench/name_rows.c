@@ -284,7 +284,7 @@ static const struct row rows[] = {
 	  .setup = make_deep_file, .body = open_close, .check = check_opened,
 	  .teardown = remove_folder },
 	{ .id = "open_read_close", .what = "open + pread 8 B + close", .argument = 1, .count = 1000,
-	  .setup = make_deep_file, .body = open_read_close, .check = check_opened, 
+	  .setup = make_deep_file, .body = open_read_close, .check = check_opened,
 	  .teardown = remove_folder },
 	{ .id = "open_close_4", .what = "open + close at depth 4", .argument = 4, .count = 1000,
 	  .setup = make_deep_file, .body = open_close, .check = check_opened,

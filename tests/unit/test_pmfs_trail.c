@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_pmfs_trail.c - paths that are followed in the name cache, without locks: what is found is what the path leads to,
- * while names come and go, inode numbers and the memory of inodes are used again, and directories move.
+/* test_pmfs_trail.c - paths that are followed in the name cache, without locks: what is found is what the path leads
+ * to, while names come and go, inode numbers and the memory of inodes are used again, and directories move.
  * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"

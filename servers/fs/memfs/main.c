@@ -332,7 +332,8 @@ static uint64_t limit_of(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	locks_init(&locks);
-	if (tree_init(&tree, limit_of(argc, argv)) != OK || kit_files_init(&files, sizeof(struct open_file), file_close) != OK)
+	if (tree_init(&tree, limit_of(argc, argv)) != OK ||
+			kit_files_init(&files, sizeof(struct open_file), file_close) != OK)
 		return 1;
 	return kit_main(&server);
 }

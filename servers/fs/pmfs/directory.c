@@ -328,6 +328,11 @@ static inline uint64_t sorted_cookie(const struct sorted *s, uint32_t i)
 	return s->key[i] >> 6;
 }
 
+static inline uint32_t sorted_hash(const struct sorted *s, uint32_t i)
+{
+	return (uint32_t)((sorted_cookie(s, i) - 1) >> 8);
+}
+
 static uint64_t dirent_cookie(const struct pmfs_dirent *entry)
 {
 	return ((uint64_t)entry->hash << 8 | entry->collision) + 1;
@@ -389,21 +394,22 @@ static err_t leaf_sort(const struct leaf_place *at, uint64_t used, struct sorted
 
 /* Where to cut: an index near the middle whose hash differs from the one before. 0: all have the
  * same hash. */
-static uint32_t split_point(const struct pmfs_leaf *leaf, const struct sorted *s)
+static uint32_t split_point(const struct sorted *s)
 {
 	const uint32_t middle = s->count / 2;
 
 	for (uint32_t distance = 0; distance < s->count; distance++) {
 		const uint32_t up = middle + distance, down = middle - distance;
-		if (up > 0 && up < s->count && sorted_entry(leaf, s, up)->hash != sorted_entry(leaf, s, up - 1)->hash)
+		if (up > 0 && up < s->count && sorted_hash(s, up) != sorted_hash(s, up - 1))
 			return up;
-		if (distance <= middle && down > 0 && sorted_entry(leaf, s, down)->hash != sorted_entry(leaf, s, down - 1)->hash)
+		if (distance <= middle && down > 0 && sorted_hash(s, down) != sorted_hash(s, down - 1))
 			return down;
 	}
 	return 0;
 }
 
-static void leaf_fill(struct pmfs_leaf *leaf, const struct pmfs_leaf *old, const struct sorted *s, uint32_t from, uint32_t to)
+static void leaf_fill(struct pmfs_leaf *leaf, const struct pmfs_leaf *old, const struct sorted *s, uint32_t from,
+		uint32_t to)
 {
 	uint32_t at = 0;
 	uint64_t used = 0;
@@ -427,10 +433,10 @@ __attribute__((noinline)) static err_t leaf_split(struct change *c, struct inode
 
 	if (err != OK)
 		return err;
-	const uint32_t cut = split_point(at->leaf, &s);
+	const uint32_t cut = split_point(&s);
 	if (cut == 0)
 		return ERR_NO_SPACE;
-	const uint32_t high_key = sorted_entry(at->leaf, &s, cut)->hash;
+	const uint32_t high_key = sorted_hash(&s, cut);
 	err = leaf_new(c, dir, &fresh);
 	if (err != OK)
 		return err;

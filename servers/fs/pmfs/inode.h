@@ -163,8 +163,9 @@ MUST_USE err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t o
 /* The caller has a reference, or the lock, and knows that a name leads to it. */
 void inode_hold(struct inode *inode);
 
-/* The inode of that number, if it is in DRAM and has not been forgotten, without a reference: it may have become another
- * one's memory, so it is locked, and then its number looked at (none is 0's). The memory stays an inode's until the unmount. */
+/* The inode of that number, if it is in DRAM and has not been forgotten, without a reference: it may have become
+ * another one's memory, so it is locked, and then its number looked at (none has 0). The memory stays an inode's until
+ * the unmount. */
 static inline struct inode *inode_lately(const struct pmfs *fs, uint64_t number)
 {
 	return atomic_load_explicit(&fs->lately[number % INODES_LATELY], memory_order_acquire);

@@ -5,9 +5,11 @@
  * and whoever chooses names that share a place only makes them be found in their leaf again.
  *
  * N1  What is found is what the directory holds: who looks or puts holds the directory's lock at
- * least for reading; when a change has made a name or let go of one, that is put before the lock for writing is released.
- * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd meanwhile. Who finds it odd
- * goes away: what was there is gone, and that is all that has to be, as the same name is put by nobody else meanwhile.
+ * least for reading; when a change has made a name or let go of one, that is put before the lock for writing is
+ * released.
+ * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd meanwhile. Who finds it
+ * odd goes away: what was there is gone, and that is all that has to be, as the same name is put by nobody else
+ * meanwhile.
  * N3  Whoever does not hold the directory's lock looks at the entry again after he has used what he found, and takes
  * inode 0 for no answer (trail.h). So of a name that moves, the old place is put first. */
 #pragma once
@@ -60,8 +62,8 @@ static inline void name_cache_prepare(struct dir_name *name, const char *text, s
 	name->mix = mix;
 }
 
-/* The same for the name that starts at `text` and ends before a slash or a NUL. Of 1 to 15 bytes all is done at once, if
- * they lie in one page with the 16 that are read. */
+/* The same for the name that starts at `text` and ends before a slash or a NUL. Of 1 to 15 bytes all is done at once,
+ * if they lie in one page with the 16 that are read. */
 __attribute__((no_sanitize("address"))) static inline void name_cache_take(struct dir_name *name, const char *text)
 {
 	const bool near = likely(((uintptr_t)text & PAGE_MASK) <= PAGE_SIZE - 16);
@@ -78,7 +80,8 @@ __attribute__((no_sanitize("address"))) static inline void name_cache_take(struc
 		low &= UINT64_MAX >> (64 - 8 * bytes);
 		mix = name_cache_mix(bytes, low);
 	} else {
-		const uint64_t high = (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(raw, raw)) & UINT64_MAX >> (128 - 8 * bytes);
+		uint64_t high = (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(raw, raw));
+		high &= UINT64_MAX >> (128 - 8 * bytes);
 		name->word[1] = high;
 		mix = name_cache_mix(name_cache_mix(bytes, low), high);
 	}

@@ -15,6 +15,6 @@
 /* What the path leads to, locked for reading: inode_unlock. NULL: use walk_path. */
 struct inode *trail_lock(struct pmfs *fs, const char *path, bool follow);
 
-/* The directory in which *path has its last name, with a reference (inode_put); *path moves to that name. NULL: it is the
- * root, or use walk_path from there. */
+/* The directory in which *path has its last name, with a reference (inode_put); *path moves to that name. NULL: it is
+ * the root, or use walk_path from there. */
 struct inode *trail_parent(struct pmfs *fs, const char **path);
