@@ -29,7 +29,9 @@ static COLD err_t place_enter_slowly(struct place *out)
 		error = mount_session(out->mount, &out->session);
 		if (error == OK)
 			return OK;
-		if (error == ERR_PEER_DIED && !out->renewed) {
+		if (mount_is_over(out->mount)) {
+			error = OK; /* it has gone while we looked */
+		} else if (error == ERR_PEER_DIED && !out->renewed) {
 			out->renewed = true;
 			error = mount_renew(out->mount);
 		}
@@ -87,19 +89,15 @@ struct walk {
 	uint32_t links;
 };
 
-/* The target of the link at walk->done, NUL-terminated; *is_link false when it is none, or not there. */
-static err_t link_read(struct walk *walk, bool *is_link)
+/* The mount's file system is asked for the target of the link at walk->done. */
+static err_t link_ask(struct walk *walk, struct mount *mount, const char *rest, bool *is_link)
 {
-	const char *rest;
 	handle_t session;
 	struct fs_stat st;
 	uint64_t bytes = 0;
-	struct mount *mount = mount_of(walk->done, &rest);
+	err_t error = mount_session(mount, &session);
 
 	*is_link = false;
-	if (mount == NULL)
-		return OK;
-	err_t error = mount_session(mount, &session);
 	if (error == OK)
 		error = fs_stat(session, FS_OPEN_NO_FOLLOW, rest, &st);
 	if (error == OK && st.type == FS_TYPE_SYMLINK) {
@@ -109,6 +107,21 @@ static err_t link_read(struct walk *walk, bool *is_link)
 			error = ERR_IO;
 		walk->target[error == OK ? bytes : 0] = 0;
 	}
+	return error;
+}
+
+/* The target of the link at walk->done, NUL-terminated; *is_link false when it is none, or not there. */
+static err_t link_read(struct walk *walk, bool *is_link)
+{
+	const char *rest;
+	struct mount *mount;
+	err_t error;
+
+	do {
+		mount = mount_of(walk->done, &rest);
+		*is_link = false;
+		error = mount == NULL ? OK : link_ask(walk, mount, rest, is_link);
+	} while (error != OK && mount_is_over(mount));
 	return error == ERR_NOT_FOUND ? OK : error; /* whoever uses the path will be told, or makes it */
 }
 
@@ -193,10 +206,10 @@ static err_t place_renew(struct place *place)
 	return error == OK ? place_enter(place) : error;
 }
 
-/* Did the call fail because the mount's server has died, or the mount gone meanwhile (mount.c, M2)? */
-static bool place_is_lost(const struct place *place, err_t error)
+/* Did the call fail because the mount has gone meanwhile (mount.c, M2)? */
+static bool place_is_over(const struct place *place, err_t error)
 {
-	return error == ERR_PEER_DIED || (error == ERR_BAD_HANDLE && mount_is_over(place->mount));
+	return (error == ERR_BAD_HANDLE || error == ERR_PEER_DIED) && mount_is_over(place->mount);
 }
 
 bool place_failed(struct place *place, bool follow, err_t *error)
@@ -207,7 +220,11 @@ bool place_failed(struct place *place, bool follow, err_t *error)
 		*error = place->resolved++ < RESOLVED_MAX ? place_resolve(place, follow) : ERR_TOO_DEEP;
 		return *error == OK;
 	}
-	if (place->renewed || !place_is_lost(place, *error))
+	if (place_is_over(place, *error)) {
+		*error = place_enter(place);
+		return *error == OK;
+	}
+	if (*error != ERR_PEER_DIED || place->renewed)
 		return false;
 	*error = place_renew(place);
 	return *error == OK;
@@ -223,7 +240,13 @@ bool places_again(struct place *a, struct place *b, err_t *error)
 			*error = place_resolve(b, false);
 		return *error == OK;
 	}
-	if (a->renewed || !(place_is_lost(a, *error) || place_is_lost(b, *error)))
+	if (place_is_over(a, *error) || place_is_over(b, *error)) {
+		*error = place_enter(a);
+		if (*error == OK)
+			*error = place_enter(b);
+		return *error == OK;
+	}
+	if (*error != ERR_PEER_DIED || a->renewed)
 		return false;
 	*error = place_renew(a);
 	if (*error == OK)
