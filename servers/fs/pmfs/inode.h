@@ -68,7 +68,7 @@ struct inode_pool {
 } ALIGNED(64);
 
 /* A journal, and what its records have changed that is not yet durable in its place (change.h, C6). */
-#define JOURNAL_LATE_MAX 64u
+#define JOURNAL_LATE_MAX (PMFS_HALF_BYTES / PMFS_RECORD_ALIGN * 2) /* a record has at most two inodes in 64 bytes */
 struct journal {
 	pthread_mutex_t lock;
 	_Atomic uint64_t settled;    /* [a] the records up to this one are durable in their places */

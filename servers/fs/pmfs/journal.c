@@ -256,7 +256,7 @@ void journal_write(struct change *c)
 
 	record_seal(c, journal->ticket + 1, &record);
 	const uint32_t bytes = record_room(record.head.bytes);
-	const bool turn = journal->at + bytes > PMFS_HALF_BYTES || journal->late + c->inodes > JOURNAL_LATE_MAX;
+	const bool turn = journal->at + bytes > PMFS_HALF_BYTES;
 	if (unlikely(turn)) {
 		places_store(fs, journal);
 		settled = journal->ticket;

@@ -239,3 +239,4 @@ struct pmfs_journal_piece {
 	(sizeof(struct pmfs_journal) + PMFS_JOURNAL_INODES * sizeof(struct pmfs_inode) + \
 	PMFS_JOURNAL_WORDS * sizeof(struct pmfs_journal_word) + PMFS_JOURNAL_VOUCHED * sizeof(struct pmfs_journal_piece))
 _Static_assert(PMFS_RECORD_MAX + PMFS_RECORD_ALIGN <= PMFS_HALF_BYTES, "a half holds any record");
+_Static_assert(sizeof(struct pmfs_journal) + 2 * PMFS_RECORD_INODE_FREE == PMFS_RECORD_ALIGN, "two inodes in 64 bytes");
