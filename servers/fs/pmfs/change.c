@@ -169,7 +169,7 @@ static uint32_t fresh_seal(struct fresh *fresh, uint64_t version)
 /* C2: what is new goes to its block. C4: a record can vouch for it. */
 static void fresh_write(struct change *c, uint64_t version)
 {
-	const bool vouch = c->inodes != 1 || c->words != 0 || c->vouched != 0; /* else a fence is cheaper than 4 KiB's crc */
+	const bool vouch = c->inodes != 1 || c->words != 0 || c->vouched != 0; /* else a fence is cheaper than a crc */
 
 	for (uint32_t i = 0; i < c->fresh_count; i++) {
 		if (c->fresh[i].dropped)

@@ -44,7 +44,7 @@ struct record_buffer {
 /* Inodes are copied whole, as that is a few instructions; what belongs behind their part overwrites the rest. */
 static void record_seal(struct change *c, uint64_t ticket, struct record_buffer *out)
 {
-	uint8_t *end = out->rest;
+	uint8_t *end = (uint8_t *)out + sizeof(out->head);
 
 	for (uint32_t i = 0; i < c->inodes; i++) {
 		struct pmfs_inode *to = (struct pmfs_inode *)(void *)end;

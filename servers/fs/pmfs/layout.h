@@ -200,10 +200,10 @@ _Static_assert(sizeof(struct pmfs_attribute) == 8, "attribute");
 #define PMFS_RECORD_ALIGN 64u
 
 /* A journal is a block of two halves, which are filled in turn with records, one behind the other. A record is this
- * head, and behind it, without gaps, `inodes` inodes, `words` words and `vouched` pieces; then zeroes up to a multiple of
- * 64 bytes. Valid if magic and crc hold and the ticket is that of the record before it, plus one; committed if there is
- * a valid one with the next ticket in the journal, or else the pieces' crcs hold. Replayed where the media has an older
- * version. */
+ * head, and behind it, without gaps, `inodes` inodes, `words` words and `vouched` pieces; then zeroes up to a multiple
+ * of 64 bytes. Valid if magic and crc hold and the ticket is that of the record before it, plus one; committed if there
+ * is a valid one with the next ticket in the journal, or else the pieces' crcs hold. Replayed where the media has an
+ * older version. */
 struct pmfs_journal {
 	uint32_t magic;
 	uint32_t crc;     /* of the bytes that follow, up to `bytes` */
