@@ -19,7 +19,7 @@ void journal_begin(struct pmfs *fs)
 {
 	for (uint32_t i = 0; i < fs->super.journals; i++) {
 		fs->journal[i].records = record_at(fs, i, 0);
-		fs->journal[i].ticket = (uint64_t)fs->state << 32;
+		fs->journal[i].ticket = (uint64_t)(fs->state >> 1) << 40;
 		atomic_store(&fs->journal[i].settled, fs->journal[i].ticket);
 	}
 }

@@ -207,7 +207,7 @@ _Static_assert(sizeof(struct pmfs_attribute) == 8, "attribute");
 struct pmfs_journal {
 	uint32_t magic;
 	uint32_t crc;     /* of the bytes that follow, up to `bytes` */
-	uint64_t ticket;  /* counts the journal's records: mounts << 33, and from 1 on */
+	uint64_t ticket;  /* counts the journal's records: mounts << 40, and from 1 on */
 	uint64_t version; /* of every inode in it */
 	uint16_t bytes;   /* head and all, without the zeroes at the end */
 	uint8_t inodes;
