@@ -530,8 +530,12 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 	}
 }
 
-static err_t open_nameless(struct model *m, uint32_t client)
+static err_t open_nameless(struct model *m, uint32_t client, const char *dir)
 {
+	const struct model_node *n = dir[0] != 0 ? model_find(m, dir) : NULL;
+
+	if (dir[0] != 0 && (n == NULL || n->type != FS_TYPE_DIRECTORY))
+		return n == NULL ? ERR_NOT_FOUND : ERR_NOT_DIR;
 	const uint32_t i = node_make(m, FS_TYPE_FILE, 0600);
 
 	m->node[i].links = 0;
@@ -672,7 +676,7 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 		return OK;
 	}
 	case CALL_NAMELESS:
-		return open_nameless(m, client);
+		return open_nameless(m, client, c->a);
 	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_FILE_LINK: case CALL_CLOSE:
 		return apply_to_open(m, client, c, full ? full_bytes : c->bytes);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
