@@ -12,6 +12,14 @@
 
 static struct inode *open_file[CLIENTS];
 
+void open_files_swap(struct open_files *other)
+{
+	const struct open_files mine = *other;
+
+	memcpy(other->file, open_file, sizeof(open_file));
+	memcpy(open_file, mine.file, sizeof(open_file));
+}
+
 static uint32_t cpu_of_client(void)
 {
 	return media_client;

@@ -149,14 +149,18 @@ static uint64_t short_count(void)
 	return 1 + operations_count + (uint64_t)operations_count * operations_count;
 }
 
-static bool run_cut_again(uint64_t job)
+/* Those that every run begins with. */
+static bool run_first(uint64_t job)
 {
+	const uint32_t count = sequences_cut_again_count + sequences_killed_count;
 	struct sequence s;
 
-	for (uint64_t i = job; i < sequences_cut_again_count; i += options.jobs) {
-		if (!sequence_parse(sequences_cut_again[i], options.seed, &s))
+	for (uint64_t i = job; i < count; i += options.jobs) {
+		const bool killed = i >= sequences_cut_again_count;
+		if (!sequence_parse(killed ? sequences_killed[i - sequences_cut_again_count] : sequences_cut_again[i],
+				options.seed, &s))
 			abort();
-		s.cut_again = true;
+		s.cut_again = !killed;
 		if (!one(&s))
 			return false;
 	}
@@ -216,18 +220,19 @@ static void tell(const char *what)
 	const double seconds = now_s() - started;
 
 	printf("crash: %s%llu images (%.0f a second, %.0f s), %llu states at %llu moments of %llu sequences, "
-			"%llu mounted, %llu used, %llu cuts in recovery\n", what, (unsigned long long)counts->images,
+			"%llu mounted, %llu used, %llu cuts in recovery, %llu kills with %llu cuts\n", what, (unsigned long long)counts->images,
 			(double)counts->images / seconds, seconds, (unsigned long long)counts->tried,
 			(unsigned long long)counts->points, (unsigned long long)counts->sequences,
 			(unsigned long long)counts->mounts, (unsigned long long)counts->uses,
-			(unsigned long long)counts->recoveries);
+			(unsigned long long)counts->recoveries, (unsigned long long)counts->kills,
+			(unsigned long long)counts->killed);
 	fflush(stdout);
 }
 
 static int job_main(uint64_t job)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (!run_cut_again(job))
+	if (!run_first(job))
 		return 1;
 	if (options.slice != 0)
 		return !run_slice(job);
