@@ -22,6 +22,10 @@
  *     The fence of the next record does it, on the CPU that has written them back; another CPU writes them back
  * again first. Who has no record of his own (C4, data in place, a lease) fences (inode_settle). Replay keeps to it
  * as well, record by record: the power can be cut again in the middle of it.
+ * C7  A pmfs that died has left stores in the caches, which the next one sees, and which a power cut can still take. So
+ * after an unclean end all that decides anything is written back where it lies, and fenced before the first store
+ * that follows from it: journals, with what their records vouch for and their places; inode slots; zeroes behind a
+ * file's end. All else that can be reached was fenced before the place that leads to it was stored to.
  *
  * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
 #pragma once

@@ -230,6 +230,8 @@ err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 			if (!pm_is_zero(pm->base + at, n)) {
 				pm_zero_nt(pm, pm->base + at, n);
 				++*cleared;
+			} else {
+				pm_write_back(pm, pm->base + at, n); /* C7 in change.h */
 			}
 			at += n;
 			offset += n;

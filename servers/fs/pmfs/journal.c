@@ -272,15 +272,35 @@ static void records_forget(struct pmfs *fs)
 				pm_zero_nt(&fs->pm, record_at(fs, i, half), sizeof(struct pmfs_journal));
 }
 
+/* C7: all that a record vouches for, and its places. */
+static void record_write_back(struct pmfs *fs, const struct record *record)
+{
+	struct pmem *pm = &fs->pm;
+
+	for (uint32_t i = 0; i < record->head->vouched; i++)
+		pm_write_back(pm, pm->base + record->piece[i].offset, record->piece[i].bytes);
+	for (uint32_t i = 0; i < record->head->words; i++)
+		pm_write_back(pm, pm->base + record->word[i].offset, 8);
+	for (uint32_t i = 0; i < record->head->inodes; i++) {
+		const struct pmfs_inode_slot *slot = inode_slot(fs, record->inode[i].number);
+		if (slot != NULL)
+			pm_write_back(pm, slot, sizeof(*slot));
+	}
+}
+
 err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
 {
 	struct record record[PMFS_JOURNALS_MAX * PMFS_JOURNAL_RECORDS] = { { NULL } };
 	uint32_t count = 0;
 
 	*replayed = 0;
+	pm_write_back(&fs->pm, block_at(fs, PMFS_JOURNAL_BLOCK), (size_t)fs->super.journals * PMFS_BLOCK);
 	for (uint32_t i = 0; i < fs->super.journals; i++)
 		for (uint32_t half = 0; half < PMFS_JOURNAL_RECORDS; half++)
 			count += record_good(fs, record_at(fs, i, half), &record[count]);
+	for (uint32_t i = 0; i < count; i++)
+		record_write_back(fs, &record[i]);
+	pm_fence(&fs->pm);
 	qsort(record, count, sizeof(record[0]), record_order);
 	for (uint32_t i = 0; i < count; i++) {
 		bool newer;
