@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KILL_ONE_IN 48     /* moments */
+#define KILL_ONE_IN 8      /* moments */
 #define KILLS 2            /* there: with all of its stores seen, and with fewer */
 #define KILLS_ASKED_FOR 4
 #define CUTS 6             /* at each fence after it */
@@ -107,6 +107,27 @@ static bool call_after(uint32_t i)
 	return !kill.failed && !call_is_last(kill.after, i);
 }
 
+/* After a clean end nothing is mended any more. */
+static void end_cleanly(void)
+{
+	static const struct call close = { .kind = CALL_CLOSE, .a = "" };
+
+	kill.where = "unmounts";
+	promise_begin(&kill.promise, 0, &close, false, 0);
+	err_t err = call_run(kill.fs, 0, &close).err;
+	if (!promise_end(&kill.promise, 0, err) && err == OK)
+		err = ERR_INTERNAL;
+	if (err == OK)
+		err = pmfs_unmount(kill.fs);
+	if (err != OK) {
+		snprintf(kill.why, sizeof(kill.why), "error %d", err);
+		kill_fail(kill.why);
+		return;
+	}
+	kill.fs = NULL;
+	kill_cuts(NULL);
+}
+
 /* Mounted: what it sees is what it will be held to. */
 static void go_on(void)
 {
@@ -124,6 +145,8 @@ static void go_on(void)
 	kill.where = kill.after->name;
 	while (!kill.failed && call_after(i))
 		i++;
+	if (!kill.failed)
+		end_cleanly();
 }
 
 /* The buffer holds what is seen, and holds it again afterwards. */
@@ -145,10 +168,10 @@ static void kill_here(struct run *run, const struct recorder *in_flight, const u
 	err_t err = fs_mount(kill.verify.base->cpus, &kill.fs, kill.why);
 	if (err != OK && !kill.failed)
 		kill_fail(kill.why);
-	if (err == OK) {
+	if (err == OK)
 		go_on();
+	if (err == OK && kill.fs != NULL)
 		pmfs_abandon(kill.fs);
-	}
 	media_record(NULL);
 	open_files_swap(&files);
 	promise_free(&kill.promise);

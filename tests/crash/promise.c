@@ -188,7 +188,7 @@ static const struct found *found_of(const struct model *m, uint32_t node, const 
 	return NULL;
 }
 
-/* What was being written is seen, and need not be durable; the size of a copy under way is what it is seen to be. */
+/* What was being written over is seen, and need not be durable; the size of a copy under way is what it is seen to be. */
 static void candidate_leave_open(const struct promise *p, struct candidate *candidate, uint32_t later,
 		const struct finding *found)
 {
@@ -200,7 +200,8 @@ static void candidate_leave_open(const struct promise *p, struct candidate *cand
 			continue;
 		struct model_node *n = &candidate->model.node[torn[c].node];
 		const struct found *f = found_of(&candidate->model, (uint32_t)torn[c].node, found);
-		n->opaque = true;
+		n->opaque |= torn[c].call->kind == CALL_COPY ||
+				(torn[c].call->kind != CALL_APPEND && torn[c].call->offset < n->size);
 		n->mtime_known = false;
 		if (f != NULL)
 			n->size = f->st.size;

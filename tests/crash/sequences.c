@@ -32,7 +32,8 @@ const char *const sequences_killed[] = {
 	"small:truncate-kept!append",
 	"small:create-split!create",
 	"full:leaf-to-other-cpu!append-empty",
-	"table:create!mkdir",
+	"full:append-kept-large!write-beyond",
+	"table:create-in-dir+create!create-first",
 };
 const uint32_t sequences_killed_count = sizeof(sequences_killed) / sizeof(sequences_killed[0]);
 
