@@ -531,14 +531,18 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 	}
 }
 
-static err_t open_nameless(struct model *m, uint32_t client, const char *dir)
+static err_t open_nameless(struct model *m, uint32_t client, const char *directory)
 {
-	const struct model_node *n = dir[0] != 0 ? model_find(m, dir) : NULL;
+	const int32_t at = *directory != '\0' ? name_find(m, directory) : 0;
+	err_t err = parent_check(m, directory);
 
-	if (dir[0] != 0 && (n == NULL || n->type != FS_TYPE_DIRECTORY))
-		return n == NULL ? ERR_NOT_FOUND : ERR_NOT_DIR;
+	if (err == OK && at < 0)
+		err = ERR_NOT_FOUND; /* another client has renamed it */
+	if (err == OK && *directory != '\0' && m->node[m->name[at].node].type != FS_TYPE_DIRECTORY)
+		err = ERR_NOT_DIR;
+	if (err != OK)
+		return err;
 	const uint32_t i = node_make(m, FS_TYPE_FILE, 0600);
-
 	m->node[i].links = 0;
 	m->node[i].opens = 1;
 	m->node[i].linkable = true;

@@ -4,7 +4,7 @@
  * crash, hang or be read out of bounds, nor stored to around pmem.h. Input: records of 5 bytes: place (3, of the first
  * 256 blocks), value, and flags (bit 0: mend the checksums of the inode or node there; bit 1: an unclean end).
  * `make fuzz-media` builds and runs it. From one input to the next only blocks that were stored to are made good again.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "fs/pmfs/crc32c.h"
 #include "fs/pmfs/inode.h"

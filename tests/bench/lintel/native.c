@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* native.c - what bench.h asks of the system, for Lintel. */
+#include <fcntl.h>
 #include <lintel/info.h>
 #include <lintel/process.h>
 #include <lintel/syscalls.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "echo.h"
@@ -18,16 +20,15 @@ bool native_child(int argc, char **argv, int *status)
 	return true;
 }
 
-/* The memory manager chooses by itself. */
 void native_use_large_pages(void *memory, size_t bytes, bool large)
 {
-	(void)memory, (void)bytes, (void)large;
+	(void)!madvise(memory, bytes, large ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
-/* pmfs and memfs choose extents by themselves. */
+/* memfs cannot, and need not. */
 void native_reserve(int fd, uint64_t bytes)
 {
-	(void)fd, (void)bytes;
+	(void)!posix_fallocate(fd, 0, (off_t)bytes);
 }
 
 unsigned native_cpus(void)
