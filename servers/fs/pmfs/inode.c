@@ -86,6 +86,7 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_ino
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
+	inode->left_in_caches = fs->unclean && inode->type == PMFS_FILE;
 	pthread_rwlock_init(&inode->lock, NULL);
 	return inode;
 }
