@@ -56,7 +56,7 @@ void pattern_fill(uint8_t *to, const struct step *step);
 
 /* Does it to the files below `path`. False: said on stdout what went wrong. (load.c) */
 bool step_do(const char *path, const struct folder *before, const struct step *step);
-int cold_load(uint64_t seed, uint32_t workers);
+int cold_load(uint64_t seed, uint32_t workers, uint64_t steps); /* 0: without an end */
 /* Is what the media holds what worker i has been promised with step promised[i], or a later state? Clears the folders
  * if so. Exit status. (check.c) */
 int cold_check(uint64_t seed, uint32_t workers, const uint64_t *promised);
