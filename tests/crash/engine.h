@@ -98,7 +98,8 @@ struct verify {
 bool image_verify(const struct verify *v, char why[400]);
 /* Of what is in flight `count` states: nothing, all, then random ones. For a recorder that is not the run's own. */
 struct few {
-	const struct verify *verify; /* image, seed: of each state */
+	bool (*check)(struct few *few, const struct media_hash *hash, char why[400]); /* the buffer holds a state */
+	const struct verify *verify; /* few_verify's; image, seed: of each state */
 	uint64_t seed;
 	uint32_t count;
 	uint64_t only_state; /* 0: all */
@@ -106,6 +107,7 @@ struct few {
 	uint64_t state;      /* of the last one */
 };
 bool few_states(struct few *few, struct recorder *r, char why[400]);
+bool few_verify(struct few *few, const struct media_hash *hash, char why[400]);
 
 /* --- the states of one moment (states.c) --- */
 
@@ -162,6 +164,19 @@ extern const uint32_t sequences_cut_again_count;
 /* Then these, which are killed at each moment. */
 extern const char *const sequences_killed[];
 extern const uint32_t sequences_killed_count;
+
+/* --- what a whole machine did (trace.c) --- */
+
+/* The plugin's trace (tools/meter/trace.h) of a guest in which `workers` threads of tests/cold did `steps` steps each,
+ * and how the media was in the end. Exit status. */
+struct trace_options {
+	const char *trace;
+	const char *media;
+	uint64_t seed;
+	uint32_t workers;
+	uint64_t steps;
+};
+int trace_check(const struct trace_options *options);
 
 /* --- counts that all processes share (counts.c) --- */
 

@@ -214,8 +214,8 @@ void kills_try(struct run *run, struct recorder *recorder)
 	kill.failed = false;
 	kill.after = asked_for ? s->after_kill : choose_after(s->base, &seed);
 	kill.verify = (struct verify) { .promise = &kill.promise, .base = s->base };
-	kill.few = (struct few) { .verify = &kill.verify, .seed = seed, .count = asked_for ? CUTS_ASKED_FOR : CUTS,
-		.only_state = run->only_state, .counted = &counts->killed };
+	kill.few = (struct few) { .check = few_verify, .verify = &kill.verify, .seed = seed,
+		.count = asked_for ? CUTS_ASKED_FOR : CUTS, .only_state = run->only_state, .counted = &counts->killed };
 	if (kill.recorder.where == NULL)
 		recorder_make(&kill.recorder);
 	kill.recorder.on_fence = kill_cuts;

@@ -10,6 +10,8 @@
  *       two clients only, chosen by the seed
  *   crash --replay SEQUENCE [MOMENT STATE]
  *       one sequence (as a failure prints it); of it, one moment and one state
+ *   crash --trace TRACE MEDIA SEED WORKERS STEPS
+ *       what a whole machine did to its NVDIMM (trace.c)
  *   crash --list */
 #include "engine.h"
 #include "clients.h"
@@ -40,6 +42,7 @@ static struct options {
 	const char *replay;
 	uint32_t moment;
 	uint64_t state;
+	struct trace_options trace;
 } options = { .jobs = 2, .seed = 1 };
 
 static struct run run;
@@ -300,6 +303,12 @@ static void list(void)
 		printf("%s\n", operations[i].name);
 }
 
+static void parse_trace(char **argv)
+{
+	options.trace = (struct trace_options) { .trace = argv[0], .media = argv[1], .seed = strtoull(argv[2], NULL, 10),
+		.workers = (uint32_t)strtoul(argv[3], NULL, 10), .steps = strtoull(argv[4], NULL, 10) };
+}
+
 static bool options_parse(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
@@ -310,6 +319,10 @@ static bool options_parse(int argc, char **argv)
 		}
 		if (value == NULL)
 			return false;
+		if (strcmp(argv[i], "--trace") == 0 && argc == i + 6) {
+			parse_trace(argv + i + 1);
+			return true;
+		}
 		if (strcmp(argv[i], "--replay") == 0) {
 			options.replay = value;
 			if (i + 3 < argc) {
@@ -349,6 +362,8 @@ int main(int argc, char **argv)
 	}
 	counts_make(options.slice != 0 || options.replay != NULL ? 21 : 25);
 	started = now_s();
+	if (options.trace.trace != NULL)
+		return trace_check(&options.trace);
 	if (options.replay != NULL)
 		return replay();
 	const bool good = jobs_run();

@@ -242,7 +242,7 @@ static void few_put(struct few *few, const struct recorder *r, uint16_t *prefix,
 	}
 }
 
-static bool few_one(struct few *few, const struct media_hash *hash, char why[400])
+bool few_verify(struct few *few, const struct media_hash *hash, char why[400])
 {
 	struct verify v = *few->verify;
 
@@ -272,7 +272,7 @@ bool few_states(struct few *few, struct recorder *r, char why[400])
 	for (uint32_t i = 0; i < few->count && good && (i == 0 || r->lines != 0); i++) {
 		few_put(few, r, prefix, i);
 		state_set(r, prefix, &hash);
-		good = few_one(few, &hash, why);
+		good = few->check(few, &hash, why);
 	}
 	states_end(r);
 	free(prefix);
@@ -298,7 +298,7 @@ static bool recovery_cut(const struct verify *v, char why[400])
 
 	if (cut.recorder.where == NULL)
 		recorder_make(&cut.recorder);
-	cut.few = (struct few) { .verify = v, .seed = v->seed, .count = RECOVERY_STATES, .counted = &counts->recoveries };
+	cut.few = (struct few) { .check = few_verify, .verify = v, .seed = v->seed, .count = RECOVERY_STATES, .counted = &counts->recoveries };
 	cut.failed = false;
 	cut.why = why;
 	cut.recorder.durable = (struct media_hash) { v->image, 0 };
