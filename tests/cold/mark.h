@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mark.h - tells a machine that looks on (tools/meter, mode trace) that a worker's next step has returned: a no-op of its own
- * bytes for each worker, which nothing else contains. */
+/* mark.h - tells a machine that looks on (tools/meter, mode trace) that a worker's next step has returned: a no-op of
+ * its own bytes for each worker, which nothing else contains. */
 #pragma once
 
 #include "steps.h"

@@ -54,9 +54,9 @@ void step_apply(struct folder *f, const struct step *step);
 /* What the step writes. */
 void pattern_fill(uint8_t *to, const struct step *step);
 
-/* The same names, folders and bodies; of the body `mixed` (NOTHING: of none) bytes may also be those of `old`. (fit.c) */
+/* fit.c: the same names, folders and bodies; of the body `mixed` (NOTHING: none) bytes may also be those of `old`. */
 bool folders_fit(const struct folder *media, const struct folder *f, const struct folder *old, int mixed);
-/* Is the media between `f` and what the step makes of it? That is what `f` is afterwards, and `old` what it was. (fit.c) */
+/* Is the media between `f` and what the step makes of it? That is what `f` is afterwards, and `old` what it was. */
 bool step_under_way(const struct folder *media, struct folder *f, struct folder *old, const struct step *step);
 
 /* Does it to the files below `path`. False: said on stdout what went wrong. (load.c) */

@@ -29,6 +29,8 @@ struct base {
 };
 extern const struct base bases[];
 extern const uint32_t bases_count;
+/* One that the base wants. */
+const struct operation *operation_choose(const struct base *base, uint64_t *seed);
 /* Make it on the device, cleanly unmounted; its model. */
 void base_make(const struct base *base, struct model *m);
 
@@ -40,6 +42,8 @@ struct outcome {
 };
 struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *call);
 bool call_is_last(const struct operation *o, uint32_t i);
+/* Tried before, it found no room, or for a part only. */
+bool call_meets_end(const struct base *base, const struct call *call, const struct outcome *tried);
 /* The clients' open files, to go on with others; and back. */
 struct open_files {
 	struct inode *file[CLIENTS];
@@ -130,7 +134,7 @@ struct sequence {
 	uint64_t seed;      /* of the interleaving, and of states chosen at random */
 	uint32_t first;     /* operations before that one are only carried out (client 0) */
 	bool cut_again;     /* each state, in the middle of its recovery */
-	const struct operation *after_kill; /* pmfs is killed at each moment, and this is done after its restart; NULL: at some */
+	const struct operation *after_kill; /* of the next pmfs; this one is killed at each moment. NULL: at some moments */
 };
 
 struct run {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* kills.c - pmfs dies at a moment and the power stays: what it has stored is seen, and what was in flight stays in
- * flight, for as long as nobody writes it back again. Another pmfs mounts what it sees, and goes on with an operation; at
- * each of its fences, when the mount has come back, and after each call the power may go.
+ * flight, for as long as nobody writes it back again. Another pmfs mounts what it sees, goes on with an operation,
+ * and ends cleanly; at each of its fences, when the mount has come back, after each call and after the end the power
+ * may go.
  * Nothing is taken for granted of what the dead one had written back without a fence: the new one may run elsewhere. */
 #include "engine.h"
 #include "clients.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KILL_ONE_IN 8      /* moments */
+#define KILL_ONE_IN 16     /* moments */
 #define KILLS 2            /* there: with all of its stores seen, and with fewer */
 #define KILLS_ASKED_FOR 4
 #define CUTS 6             /* at each fence after it */
@@ -88,14 +89,10 @@ static void dry_run(void)
 
 static bool call_after(uint32_t i)
 {
-	const struct call *call = &kill.after->call[i];
 	const struct outcome *dry = &kill.dry[i];
-	const bool writes = call->kind == CALL_WRITE || call->kind == CALL_APPEND || call->kind == CALL_FILE_WRITE ||
-			call->kind == CALL_COPY;
-	const bool full = kill.verify.base->may_be_full && (dry->err == ERR_NO_SPACE ||
-			(writes && dry->err == OK && dry->done < call->bytes));
+	const bool full = call_meets_end(kill.verify.base, &kill.after->call[i], dry);
 
-	kill.call[i] = *call;
+	kill.call[i] = kill.after->call[i];
 	kill.call[i].serial = SERIAL + i;
 	promise_begin(&kill.promise, 0, &kill.call[i], full, full ? dry->done : 0);
 	const struct outcome out = kill_call(i);
@@ -193,15 +190,6 @@ static void seen_make(const struct recorder *r, uint32_t stores, uint16_t *seen)
 	}
 }
 
-static const struct operation *choose_after(const struct base *base, uint64_t *seed)
-{
-	for (;;) {
-		const struct operation *o = &operations[random_next(seed) % operations_count];
-		if (base->wants == NULL || base->wants(o))
-			return o;
-	}
-}
-
 void kills_try(struct run *run, struct recorder *recorder)
 {
 	const struct sequence *s = run->sequence;
@@ -212,7 +200,7 @@ void kills_try(struct run *run, struct recorder *recorder)
 		return;
 	kill.run = run;
 	kill.failed = false;
-	kill.after = asked_for ? s->after_kill : choose_after(s->base, &seed);
+	kill.after = asked_for ? s->after_kill : operation_choose(s->base, &seed);
 	kill.verify = (struct verify) { .promise = &kill.promise, .base = s->base };
 	kill.few = (struct few) { .check = few_verify, .verify = &kill.verify, .seed = seed,
 		.count = asked_for ? CUTS_ASKED_FOR : CUTS, .only_state = run->only_state, .counted = &counts->killed };

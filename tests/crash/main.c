@@ -95,15 +95,6 @@ static bool one(const struct sequence *s)
 
 /* --- which --- */
 
-static const struct operation *choose(const struct base *base, uint64_t *seed)
-{
-	for (;;) {
-		const struct operation *o = &operations[random_next(seed) % operations_count];
-		if (base->wants == NULL || base->wants(o))
-			return o;
-	}
-}
-
 static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest)
 {
 	uint64_t r = seed;
@@ -118,7 +109,7 @@ static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest
 		for (uint32_t i = 0; i < s->length[c]; i++)
 			do { /* stores through a mapping are ordered with the other client's writes by nobody, copies with those of
 			      * what they copy by pieces; and each client has its CPU */
-				s->operation[c][i] = choose(s->base, &r);
+				s->operation[c][i] = operation_choose(s->base, &r);
 			} while (s->clients > 1 && (strstr(s->operation[c][i]->name, "mapped") != NULL ||
 					strncmp(s->operation[c][i]->name, "copy", 4) == 0 ||
 					strstr(s->operation[c][i]->name, "cpu") != NULL));
@@ -223,7 +214,8 @@ static void tell(const char *what)
 	const double seconds = now_s() - started;
 
 	printf("crash: %s%llu images (%.0f a second, %.0f s), %llu states at %llu moments of %llu sequences, "
-			"%llu mounted, %llu used, %llu cuts in recovery, %llu kills with %llu cuts\n", what, (unsigned long long)counts->images,
+			"%llu mounted, %llu used, %llu cuts in recovery, %llu kills with %llu cuts\n", what,
+			(unsigned long long)counts->images,
 			(double)counts->images / seconds, seconds, (unsigned long long)counts->tried,
 			(unsigned long long)counts->points, (unsigned long long)counts->sequences,
 			(unsigned long long)counts->mounts, (unsigned long long)counts->uses,

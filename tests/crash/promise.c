@@ -188,7 +188,7 @@ static const struct found *found_of(const struct model *m, uint32_t node, const 
 	return NULL;
 }
 
-/* What was being written over is seen, and need not be durable; the size of a copy under way is what it is seen to be. */
+/* What was being written over is seen, and need not be durable; a copy under way has the size that is seen. */
 static void candidate_leave_open(const struct promise *p, struct candidate *candidate, uint32_t later,
 		const struct finding *found)
 {

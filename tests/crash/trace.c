@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* trace.c - crash images of a whole machine: what its CPU did to the NVDIMM, as a plugin in QEMU has written it down
- * (tools/meter/trace.c), from the first store of mkfs to the clean end. The stores go to the buffer as pmfs's own do in a
- * run, so that the same recorder knows what is in flight; at each fence, and when a step has returned, a few of the
+ * (tools/meter/trace.c), from the first store of mkfs to the clean end. The stores go to the buffer as pmfs's own do in
+ * a run, so that the same recorder knows what is in flight; at each fence, and when a step has returned, a few of the
  * states that a power cut could leave are mounted, checked, and compared with what the load's steps promise
  * (tests/cold/steps.h): all that returned, and of the one under way anything in between.
  * A state between two fences is among those of the later one. */
@@ -180,8 +180,8 @@ static bool image_fits(struct few *few, const struct media_hash *hash, char why[
 
 static bool trace_failed(const char *why)
 {
-	fprintf(stderr, "crash: FAILED at event %llu of %s (%llu fences before it; steps returned:", (unsigned long long)trace.events,
-			trace.options->trace, (unsigned long long)trace.fences);
+	fprintf(stderr, "crash: FAILED at event %llu of %s (%llu fences before it; steps returned:",
+			(unsigned long long)trace.events, trace.options->trace, (unsigned long long)trace.fences);
 	for (uint32_t i = 0; i < trace.options->workers; i++)
 		fprintf(stderr, " %llu", (unsigned long long)trace.worker[i].steps);
 	fprintf(stderr, ")\n  %s\n", why);
@@ -283,7 +283,8 @@ int trace_check(const struct trace_options *options)
 	trace.options = options;
 	if (media != NULL && fseek(media, 0, SEEK_END) == 0)
 		bytes = ftell(media);
-	if (events == NULL || bytes <= 0 || bytes % 4096 != 0 || options->workers == 0 || options->workers > COLD_WORKERS_MAX) {
+	if (events == NULL || bytes <= 0 || bytes % 4096 != 0 || options->workers == 0 ||
+			options->workers > COLD_WORKERS_MAX) {
 		fprintf(stderr, "crash: %s or %s cannot be read, or there are 0 or more than %u workers\n", options->trace,
 				options->media, COLD_WORKERS_MAX);
 		return 2;
@@ -298,7 +299,7 @@ int trace_check(const struct trace_options *options)
 	const bool good = trace_run(events, media);
 	fclose(events);
 	fclose(media);
-	printf("crash: %s: %llu events, %llu fences, %llu steps: %llu states at %llu moments, %llu different images, %llu mounted\n",
+	printf("crash: %s: %llu events, %llu fences, %llu steps: %llu states at %llu moments, %llu images, %llu mounted\n",
 			good ? "all well" : "FAILED", (unsigned long long)trace.events, (unsigned long long)trace.fences,
 			(unsigned long long)(options->steps * options->workers), (unsigned long long)counts->tried,
 			(unsigned long long)counts->points, (unsigned long long)counts->images, (unsigned long long)counts->mounts);

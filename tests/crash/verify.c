@@ -236,7 +236,8 @@ static void few_put(struct few *few, const struct recorder *r, uint16_t *prefix,
 	for (uint32_t i = 0; i < r->lines; i++) {
 		const uint64_t random = random_next(&few->seed);
 		const uint16_t stores = r->line[i].stores;
-		const uint16_t some = (random & 3) == 1 ? 0 : (random & 3) == 0 ? stores : (uint16_t)((random >> 8) % (stores + 1u));
+		const uint16_t some = (random & 3) == 1 ? 0 : (random & 3) == 0 ? stores
+				: (uint16_t)((random >> 8) % (stores + 1u));
 		prefix[i] = kind == 0 ? 0 : kind == 1 ? stores : kind % 4 == 3 ? (i == one ? 0 : stores)
 				: kind % 4 == 0 ? (i == one ? stores : 0) : some;
 	}
@@ -298,7 +299,8 @@ static bool recovery_cut(const struct verify *v, char why[400])
 
 	if (cut.recorder.where == NULL)
 		recorder_make(&cut.recorder);
-	cut.few = (struct few) { .check = few_verify, .verify = v, .seed = v->seed, .count = RECOVERY_STATES, .counted = &counts->recoveries };
+	cut.few = (struct few) { .check = few_verify, .verify = v, .seed = v->seed, .count = RECOVERY_STATES,
+		.counted = &counts->recoveries };
 	cut.failed = false;
 	cut.why = why;
 	cut.recorder.durable = (struct media_hash) { v->image, 0 };

@@ -132,8 +132,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int c
 		}
 	}
 	if (!meter.mode || !meter.path || (meter.mode->start && !meter.mode->start())) {
-		fprintf(stderr, "meter: give mode=budget|lines|stores|trace, out=FILE, for stores and trace base= and bytes=, for trace "
-			"memory=\n");
+		fprintf(stderr, "meter: give mode=budget|lines|stores|trace, out=FILE, for stores and trace base= and bytes=, "
+			"for trace memory=\n");
 		return 1;
 	}
 	meter.out = fopen(meter.path, "w");

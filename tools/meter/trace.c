@@ -6,10 +6,13 @@
  *
  * A value is read from the file behind the store: callbacks come after the access. An address that is written back
  * comes from the instruction's own operand and the guest's registers: emulated, CLWB and CLFLUSH access nothing, so
- * that no callback tells it. QEMU 7.2 gives a plugin no registers; but while translated code runs, the host's RBP points
- * to them, and they are all there when each block is one instruction (-singlestep). That is true of TCG on x86-64 hosts only
- * and no promise of QEMU's. So it is checked, all the time: the operands of non-temporal stores are computed in the same
- * way, and have to be where the store then goes. If one is not, the trace says so, and is worth nothing. */
+ * that no callback tells it. QEMU 7.2 gives a plugin no registers; but while translated code runs, the host's RBP
+ * points to them, and they are all there when each block is one instruction (-singlestep). That is true of TCG on
+ * x86-64 hosts only, and no promise of QEMU's. So it is checked, all the time: the operands of non-temporal stores are
+ * computed in the same way, and have to be where the store then goes. If one is not, the trace says so, and is worth
+ * nothing. The same address in another address space is another place: CR3, which lies behind the registers, tells
+ * spaces apart; a space has one root page for each CPU, so one virtual CPU is best.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,7 +154,8 @@ static struct decoded decode(const struct code *code)
 	unsigned at = 0, rex_x = 0, rex_b = 0;
 	bool operand_size = false, wide = false; /* opcodes of two bytes */
 	memcpy(bytes, code->bytes, code->size);
-	if (code->size == TRACE_MARK_BYTES && !memcmp(bytes, TRACE_MARK_START, 4) && !memcmp(bytes + 5, TRACE_MARK_END, 3)) {
+	if (code->size == TRACE_MARK_BYTES && !memcmp(bytes, TRACE_MARK_START, 4) &&
+		!memcmp(bytes + 5, TRACE_MARK_END, 3)) {
 		d.what = WHAT_MARK;
 		d.mark = bytes[4];
 		return d;
@@ -210,7 +214,7 @@ static void write_back(unsigned cpu, uint64_t address)
 	put(meter_out(), &(struct trace_event) { .kind = TRACE_WRITE_BACK, .cpu = (uint8_t)cpu, .at = at });
 }
 
-/* Before each instruction; `d`: NULL for those that are of no interest in themselves. `registers`: where the guest's are. */
+/* Before each instruction; `d`: NULL for those of no interest in themselves. `registers`: where the guest's are. */
 void trace_executed(unsigned cpu, const struct decoded *d, const uint64_t *registers);
 void trace_executed(unsigned cpu, const struct decoded *d, const uint64_t *registers)
 {

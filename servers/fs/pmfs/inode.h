@@ -36,7 +36,7 @@ struct inode {
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
 	void *lease;                 /* [i] the server's; see pmfs_lease_set */
 	bool stores;                 /* [i] see pmfs_lease_stores */
-	bool left_in_caches;         /* [i] a pmfs that died may have known of such stores: the first sync writes all back */
+	bool left_in_caches;         /* [i] there may be such stores from before an unclean end; until the first sync */
 	uint64_t late_ticket;        /* [i] of the record that has changed it last; 0: it is settled */
 	uint32_t late_journal;       /* [i] whose */
 	uint32_t late_cpu;           /* [i] */
