@@ -349,7 +349,7 @@ static void test_refusals(void **state)
 	refuse(&d, ERR_BAD_FORMAT, "cut short");
 	d.bytes = 8 * MIB;
 	d.base[8]++; /* the version */
-	refuse(&d, ERR_BAD_FORMAT, "version 3");
+	refuse(&d, ERR_BAD_FORMAT, "version 4");
 	d.base[8]--;
 	d.base[100] ^= 1;
 	device_mount(&d); /* the second superblock */
