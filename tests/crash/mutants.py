@@ -23,7 +23,7 @@ NONE = "no-mistake"  # the engine has to be content with that one
 MUTANTS = {
     "no-fence-before-commit": ("change.c", "if (unlikely(c->wrote))\n\t\tpm_fence(&c->fs->pm);", ""),
     "no-fence-after-table": ("change.c", "pm_write_back(pm, to, sizeof(*to));\n\tpm_fence(pm);", "pm_write_back(pm, to, sizeof(*to));"),
-    "version-stays": ("change.c", "version++;", ""),
+    "version-stays": ("change.c", "c->version++;", ""),
     "no-write-back-of-inode": ("journal.c", "pm_write_back(&fs->pm, to, sizeof(image));", ""),
     "unflushed-tail-of-inode": ("journal.c", "pm_write_back(&fs->pm, to, sizeof(image));", "pm_write_back(&fs->pm, to, 64);"),
     "inode-in-place": ("journal.c", "*to = &inode->slot->copy[!inode->copy], image", "*to = &inode->slot->copy[inode->copy], image"),

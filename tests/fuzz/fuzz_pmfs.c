@@ -2,10 +2,11 @@
 /* fuzz_pmfs.c - damaged media: a good image of 4 MiB is patched as the input says, checksums made
  * right where it asks for that, then mounted, checked, and used. It may be refused; it may not
  * crash, hang or be read out of bounds, nor stored to around pmem.h. Input: records of 5 bytes: place (3, of the first
- * 256 blocks), value, and flags (bit 0: mend the checksums of the inode or node there; bit 1: an unclean end).
+ * 256 blocks), value, and flags (bit 0: mend the checksum of the inode, node or record there; bit 1: an unclean end).
  * `make fuzz-media` builds and runs it. From one input to the next only blocks that were stored to are made good again.
  * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
+#include "fs/pmfs/change.h"
 #include "fs/pmfs/crc32c.h"
 #include "fs/pmfs/inode.h"
 #include "fs/pmfs/pmem_host.h"
@@ -119,13 +120,30 @@ static void image_make(void)
 	pm_watch(&watch);
 }
 
+/* The record of a journal in which that byte lies. */
+static void record_mend(uint32_t at)
+{
+	const uint32_t end = (at / PMFS_HALF_BYTES + 1) * PMFS_HALF_BYTES;
+
+	for (uint32_t from = end - PMFS_HALF_BYTES; from <= at;) {
+		struct pmfs_journal *head = (struct pmfs_journal *)(void *)(device + from);
+		if (head->bytes < sizeof(*head) || head->bytes > end - from)
+			return;
+		from += record_room(head->bytes);
+		if (at < from)
+			head->crc = crc32c(0, &head->ticket, head->bytes - offsetof(struct pmfs_journal, ticket));
+	}
+}
+
 static void checksums_mend(uint32_t at)
 {
 	const uint64_t first_data = ((const struct pmfs_super *)(const void *)good)->first_data_block;
 	const uint32_t block = at / PMFS_BLOCK;
 	uint32_t *word = (uint32_t *)(void *)(device + (size_t)block * PMFS_BLOCK);
 
-	if (word[0] == PMFS_NODE_MAGIC) {
+	if (block >= PMFS_JOURNAL_BLOCK && block < first_data) {
+		record_mend(at);
+	} else if (word[0] == PMFS_NODE_MAGIC) {
 		word[1] = crc32c(0, word + 2, PMFS_BLOCK - 8);
 	} else if (word[0] == PMFS_LEAF_MAGIC) {
 		word[1] = crc32c(crc32c(0, word + 2, 16), word + 8, 32);
