@@ -94,6 +94,8 @@ const struct operation operations[] = {
 	ONE("copy-extents", CALL_COPY, .a = "t", .b = "e", .bytes = 30000),
 	{ "append-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
 		{ CALL_APPEND, .a = "a", .bytes = 4000 } } },
+	{ "append-kept-large", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
+		{ CALL_APPEND, .a = "a", .bytes = 40000 } } },
 	{ "write-beyond-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
 		{ CALL_WRITE, .a = "a", .offset = 9000, .bytes = 300 } } },
 	{ "truncate-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },

@@ -25,6 +25,10 @@
  *       - An inode leaves DRAM when it is settled.
  *     A fence settles what was written back on its CPU; another CPU writes it back again first. Replay keeps the order
  * too, record by record: the power can be cut again in the middle of it.
+ * C7  A pmfs that died has left stores in the caches, which the next one sees, and which a power cut can still take. So
+ * after an unclean end all that decides anything is written back where it lies, and fenced before the first store
+ * that follows from it: journals, with what their records vouch for and their places; inode slots; zeroes behind a
+ * file's end. All else that can be reached was fenced before the place that leads to it was stored to.
  *
  * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
 #pragma once

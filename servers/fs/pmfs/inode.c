@@ -86,6 +86,7 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_ino
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
+	inode->left_in_caches = fs->unclean && inode->type == PMFS_FILE;
 	if (inode->type == PMFS_DIRECTORY)
 		inode_reshape(inode);
 	pthread_rwlock_init(&inode->lock, NULL);
@@ -149,22 +150,30 @@ static err_t inode_find(struct pmfs *fs, uint64_t number, bool want_free, struct
 
 err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out)
 {
-	err_t err = inode_find(fs, number, false, out);
+	struct inode *inode;
+	err_t err = inode_find(fs, number, false, &inode);
 
-	if (err != OK || likely((*out)->type != PMFS_ATTRIBUTES))
-		return err;
-	inode_put(*out);
-	return ERR_CORRUPT;
+	if (err == OK && unlikely(inode->type == PMFS_ATTRIBUTES)) {
+		inode_put(inode);
+		err = ERR_CORRUPT;
+	}
+	if (err == OK)
+		*out = inode;
+	return err;
 }
 
 err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t owner, struct inode **out)
 {
-	err_t err = inode_find(fs, number, false, out);
+	struct inode *inode;
+	err_t err = inode_find(fs, number, false, &inode);
 
-	if (err != OK || ((*out)->type == PMFS_ATTRIBUTES && (*out)->now.parent == owner))
-		return err;
-	inode_put(*out);
-	return ERR_CORRUPT;
+	if (err == OK && (inode->type != PMFS_ATTRIBUTES || inode->now.parent != owner)) {
+		inode_put(inode);
+		err = ERR_CORRUPT;
+	}
+	if (err == OK)
+		*out = inode;
+	return err;
 }
 
 void inode_hold(struct inode *inode)
