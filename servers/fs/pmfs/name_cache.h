@@ -8,8 +8,7 @@
  * least for reading; when a change has made a name or let go of one, that is put before the lock for writing is
  * released.
  * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd meanwhile. Who finds it
- * odd goes away: what was there is gone, and that is all that has to be, as the same name is put by nobody else
- * meanwhile.
+ * odd goes away: what was there is gone, and no more is needed, as nobody else puts the same name meanwhile.
  * N3  Whoever does not hold the directory's lock looks at the entry again after he has used what he found, and takes
  * inode 0 for no answer (trail.h). So of a name that moves, the old place is put first. */
 #pragma once
