@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* posix_mounts.c - mounts that come, lie below one another and go while other threads use paths: each path leads where the
- * longest prefix says, or nowhere, and no call is told of a handle that is closed. And what readdir hands out. */
+/* posix_mounts.c - mounts that come, lie below one another and go while other threads use paths: each path leads where
+ * the longest prefix says, or nowhere, and no call is told of a handle that is closed. And what readdir hands out. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

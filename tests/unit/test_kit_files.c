@@ -228,8 +228,7 @@ static void *crowd_work(void *argument)
 			continue;
 		atomic_fetch_add(&crowd.added, 1);
 		number = atomic_exchange(place, number);
-		if (kit_file_close(crowd.files, badge, number) != OK)
-			number = 0; /* another thread's, or another session's */
+		(void)!kit_file_close(crowd.files, badge, number); /* it may be closed already, or another session's */
 	}
 	return NULL;
 }
