@@ -140,7 +140,7 @@ static err_t inode_find(struct pmfs *fs, uint64_t number, bool want_free, struct
 			(inode->refs == 0 && !want_free && inode->now.links == 0)))
 		err = ERR_CORRUPT;
 	if (err == OK) {
-		if (inode->refs++ == 0)
+		if (inode_refs_add(inode, 1) == 1)
 			bucket->idle--;
 		*out = inode;
 	}
@@ -181,7 +181,7 @@ void inode_hold(struct inode *inode)
 	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
 
 	pthread_mutex_lock(&bucket->lock);
-	inode->refs++;
+	inode_refs_add(inode, 1);
 	pthread_mutex_unlock(&bucket->lock);
 }
 
@@ -228,10 +228,10 @@ static bool inode_drop(struct inode *inode, bool *freed)
 
 	pthread_mutex_lock(&bucket->lock);
 	if (inode->refs > 1) {
-		inode->refs--;
+		inode_refs_add(inode, -1u);
 	} else if (inode->type == PMFS_FREE || (inode->now.links != 0 && !inode->times_dirty)) {
 		*freed = inode->type == PMFS_FREE;
-		inode->refs = 0;
+		inode_refs_add(inode, -1u);
 		if (++bucket->idle > INODE_IDLE_MAX)
 			out = idle_take_out(bucket);
 		if (out != NULL)
