@@ -28,6 +28,7 @@ struct bench {
 	/* The row that is being measured. */
 	const char *directory; /* files: where */
 	const char *tree;      /* programs: a ustar archive; may be NULL */
+	const char *programs;  /* programs: a directory of programs of others; may be NULL */
 	char path[BENCH_PATH_BYTES];
 	char other[BENCH_PATH_BYTES];
 	int fd;
@@ -64,6 +65,7 @@ struct row {
 	uint64_t copy_bytes; /* bytes that one operation moves: their cost is measured apart */
 	uint64_t divide;     /* results are per this many pages, names ...; 0 = 1 */
 	bool slow;           /* runs only if --rows names it */
+	bool whole;          /* an operation is a whole program, long: two repetitions, no other before them */
 	bool (*setup)(struct bench *b);                   /* once; may be NULL */
 	bool (*prepare)(struct bench *b, uint64_t count); /* before each repetition; may be NULL */
 	bool (*body)(struct bench *b, uint64_t count);    /* timed */
@@ -104,6 +106,7 @@ extern const struct row_group map_rows;    /* map_rows.c: mapped files */
 extern const struct row_group memory_rows; /* memory_rows.c: no files */
 extern const struct row_group thread_rows; /* thread_rows.c: pthreads, spawn */
 extern const struct row_group program_rows; /* program_rows.c: what programs do with files */
+extern const struct row_group application_rows; /* application_rows.c: programs of others */
 extern const struct row_group scaling_rows; /* scaling_rows.c: one thread and two */
 extern const struct row_group shared_space_rows; /* scaling_rows.c: two CPUs in one space */
 /* What one system has: lintel/ or linux/. */
