@@ -8,6 +8,7 @@
  * where one TSC tick is one instruction (QEMU -icount shift=0), else nanoseconds. */
 #pragma once
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -108,7 +109,7 @@ extern const struct row_group thread_rows; /* thread_rows.c: pthreads, spawn */
 extern const struct row_group program_rows; /* program_rows.c: what programs do with files */
 extern const struct row_group application_rows; /* application_rows.c: programs of others */
 extern const struct row_group scaling_rows; /* scaling_rows.c: one thread and two */
-extern const struct row_group shared_space_rows; /* scaling_rows.c: two CPUs in one space */
+extern const struct row_group shared_space_rows; /* memory_rows.c: two CPUs in one space */
 /* What one system has: lintel/ or linux/. */
 extern const struct row_group native_rows;         /* calls */
 extern const struct row_group native_wake_rows;    /* waking and switching */
@@ -117,6 +118,7 @@ extern const struct row_group native_scaling_rows; /* calls by one thread and by
 /* If this start of the program is the child of a row (argv[1] is CHILD_WORD), do its part and
  * return its status in *status. */
 #define CHILD_WORD "--child"
+#define CHILD_STATUS 7 /* of a child that has nothing else to do */
 bool native_child(int argc, char **argv, int *status);
 /* Asks for 2 MiB pages below an aligned mapping, or for none, where the system leaves the choice. */
 void native_use_large_pages(void *memory, size_t bytes, bool large);
@@ -126,5 +128,7 @@ void native_reserve(int fd, uint64_t bytes);
 bool native_costs(struct costs *out);
 /* CPUs that run. */
 unsigned native_cpus(void);
+/* The thread stays on the first CPU, or goes where it likes. Returns 0 or an errno value. */
+int native_pin(pthread_t thread, bool pinned);
 /* This program's own file, for rows that start it again. */
 extern const char *bench_program;

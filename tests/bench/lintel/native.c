@@ -14,7 +14,7 @@ bool native_child(int argc, char **argv, int *status)
 {
 	if (argc < 3 || strcmp(argv[1], CHILD_WORD))
 		return false;
-	*status = strcmp(argv[2], "echo") ? 7 : echo_main();
+	*status = strcmp(argv[2], "echo") ? CHILD_STATUS : echo_main();
 	return true;
 }
 
@@ -34,6 +34,12 @@ unsigned native_cpus(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	return cpus > 0 ? (unsigned)cpus : 1;
+}
+
+int native_pin(pthread_t thread, bool pinned)
+{
+	const cpu_set_t set = { pinned ? 1 : UINT64_MAX };
+	return pthread_setaffinity_np(thread, sizeof set, &set);
 }
 
 /* Without PCIDs each load of a root drops what the TLB holds. */
