@@ -132,3 +132,5 @@ unsigned native_cpus(void);
 int native_pin(pthread_t thread, bool pinned);
 /* This program's own file, for rows that start it again. */
 extern const char *bench_program;
+/* A program that ends at once with CHILD_STATUS when it is given CHILD_WORD and "exit". */
+const char *native_tiny_program(void);

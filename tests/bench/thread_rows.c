@@ -149,13 +149,17 @@ static void stop_partner(struct bench *b)
 	(void)native_pin(pthread_self(), false);
 }
 
+/* A scheduler may give the same thread the CPU again: then it takes another yield. */
 static bool yield_to_partner(struct bench *b, uint64_t count)
 {
-	uint64_t before = __atomic_load_n(&partner.turns, __ATOMIC_RELAXED);
-	for (uint64_t i = 0; i < count; i++)
-		sched_yield();
-	uint64_t turns = __atomic_load_n(&partner.turns, __ATOMIC_RELAXED) - before;
-	return turns + 1 >= count || bench_fail(b, "the other thread missed a turn", 0);
+	(void)b;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t before = __atomic_load_n(&partner.turns, __ATOMIC_RELAXED);
+		do {
+			sched_yield();
+		} while (__atomic_load_n(&partner.turns, __ATOMIC_RELAXED) == before);
+	}
+	return true;
 }
 
 /* ---- A program that ends at once ---- */
@@ -164,13 +168,14 @@ extern char **environ;
 
 static bool spawn_wait(struct bench *b, uint64_t count)
 {
-	char *argv[] = { (char *)(uintptr_t)bench_program, (char *)(uintptr_t)CHILD_WORD, "exit", NULL };
+	const char *program = native_tiny_program();
+	char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)CHILD_WORD, "exit", NULL };
 	for (uint64_t i = 0; i < count; i++) {
 		pid_t child;
 		int status = 0;
-		int error = posix_spawn(&child, bench_program, NULL, NULL, argv, environ);
+		int error = posix_spawn(&child, program, NULL, NULL, argv, environ);
 		if (error)
-			return bench_fail(b, bench_program, error);
+			return bench_fail(b, program, error);
 		if (waitpid(child, &status, 0) != child)
 			return bench_fail(b, "waitpid", errno);
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != CHILD_STATUS)

@@ -139,8 +139,16 @@ def build_base(packages, programs, init):
     return archive.finish()
 
 
+def build_files(files):
+    """An archive that is put behind the first: path -> name."""
+    archive = Archive()
+    for path, name in files.items():
+        archive.copy(path, name)
+    return archive.finish()
+
+
 def build_job(text):
-    """A second archive, put behind the first: what this boot is to do."""
+    """The last archive: what this boot is to do."""
     archive = Archive()
     archive.file("job.sh", text.encode())
     return archive.finish()

@@ -8,7 +8,7 @@ import io
 from bench import plan
 
 CHANGE_MIN = 0.01  # what bench-diff shows, as a fraction
-WHAT_WIDTH = 46
+WHAT_WIDTH = 60
 CELL_WIDTH = 11
 # What an operation of Lintel's costs other CPUs; counted with 2 of them (tools/meter).
 COSTS = {"tlb_flushes": "TLB flushes", "ipis": "IPIs", "shared_stores": "shared stores"}

@@ -10,6 +10,11 @@
 
 const char *bench_program = "/boot/bin/bench";
 
+const char *native_tiny_program(void)
+{
+	return bench_program;
+}
+
 bool native_child(int argc, char **argv, int *status)
 {
 	if (argc < 3 || strcmp(argv[1], CHILD_WORD))

@@ -27,7 +27,7 @@ boot_facts() {
 	free=$(awk '/MemFree/ { print $2 }' /proc/meminfo)
 	files=$(du -sxk / | cut -f 1)
 	echo "bench: fact memory_used_bytes $(((total - free - files) * 1024))"
-	echo "bench: fact memory_hidden_bytes $((2 * 1024 * 1024 * 1024 - total * 1024))"
+	echo "bench: fact memory_total_bytes $((total * 1024))"
 }
 
 load_modules() {
