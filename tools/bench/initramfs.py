@@ -111,6 +111,12 @@ def find_modules(packages):
     return {os.path.basename(path)[:-3].replace("-", "_"): path for path in glob.glob(pattern, recursive=True)}
 
 
+def busybox_names(path):
+    """What it can do, as links to make; those that packages bring are not among them."""
+    result = subprocess.run([path, "--list"], capture_output=True, text=True, check=False)
+    return [name for name in result.stdout.split() if name not in ("busybox", *map(os.path.basename, TOOLS.values()))]
+
+
 def build_base(packages, programs, init):
     """The archive that all boots have in common. `programs`: path -> name of what was compiled here; `init`: the
     script that does a job."""
@@ -122,6 +128,8 @@ def build_base(packages, programs, init):
         archive.copy(path, name)
     archive.copy(init, "init.sh")
     archive.copy(packages.path("bin/busybox"), "bin/busybox")
+    for name in busybox_names(packages.path("bin/busybox")):
+        archive.link("bin/" + name, "busybox")
     tools = [packages.path(source) for source in TOOLS]
     for path, name in zip(tools, TOOLS.values()):
         archive.copy(path, name)

@@ -221,13 +221,14 @@ static bool wait_for(struct bench *b, pid_t child, int wanted)
 		   bench_fail(b, "the child", errno);
 }
 
-/* A copy of the whole process, as shells make it, and another program in it; beside posix_spawn, which borrows the memory. */
-static bool fork_exec_wait(struct bench *b, uint64_t count)
+/* Another program in a copy of the whole process, as shells start it, or in a child that has borrowed the memory: what
+ * posix_spawn does, but for its care for signals. */
+static bool start_and_wait(struct bench *b, uint64_t count, bool borrowed)
 {
 	const char *program = native_tiny_program();
 	char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)CHILD_WORD, (char *)(uintptr_t)"exit", NULL };
 	for (uint64_t i = 0; i < count; i++) {
-		pid_t child = fork();
+		pid_t child = borrowed ? vfork() : fork();
 		if (!child) {
 			execv(program, argv);
 			_exit(1);
@@ -236,6 +237,16 @@ static bool fork_exec_wait(struct bench *b, uint64_t count)
 			return false;
 	}
 	return true;
+}
+
+static bool vfork_exec_wait(struct bench *b, uint64_t count)
+{
+	return start_and_wait(b, count, true);
+}
+
+static bool fork_exec_wait(struct bench *b, uint64_t count)
+{
+	return start_and_wait(b, count, false);
 }
 
 static bool fork_wait(struct bench *b, uint64_t count)
@@ -260,6 +271,7 @@ static const struct row rows[] = {
 	  .setup = start_eventfd, .body = round_trip, .teardown = stop_echo },
 	{ .id = "futex_round_trip", .what = "futex in shared memory, there and back", .count = 1000,
 	  .setup = start_ball, .body = play_ball, .teardown = stop_ball },
+	{ .id = "vfork_exec_wait", .what = "vfork + exec of a tiny program + wait", .count = 10, .body = vfork_exec_wait },
 	{ .id = "fork_exec_wait", .what = "fork + exec of a tiny program + wait", .count = 10, .body = fork_exec_wait },
 	{ .id = "fork_wait", .what = "fork + exit + wait", .count = 50, .body = fork_wait },
 };
