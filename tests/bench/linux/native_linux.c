@@ -221,19 +221,33 @@ static bool wait_for(struct bench *b, pid_t child, int wanted)
 		   bench_fail(b, "the child", errno);
 }
 
-/* Another program in a copy of the whole process, as shells start it, or in a child that has borrowed the memory: what
- * posix_spawn does, but for its care for signals. */
-static bool start_and_wait(struct bench *b, uint64_t count, bool borrowed)
+static pid_t start_in_copy(const char *program, char *const argv[])
+{
+	pid_t child = fork();
+	if (!child) {
+		execv(program, argv);
+		_exit(1);
+	}
+	return child;
+}
+
+/* In a child that borrows the memory: what posix_spawn does, but for its care for signals. */
+static pid_t start_in_loan(const char *program, char *const argv[])
+{
+	pid_t child = vfork();
+	if (!child) {
+		execv(program, argv);
+		_exit(1);
+	}
+	return child;
+}
+
+static bool start_and_wait(struct bench *b, uint64_t count, pid_t (*start)(const char *, char *const *))
 {
 	const char *program = native_tiny_program();
 	char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)CHILD_WORD, (char *)(uintptr_t)"exit", NULL };
 	for (uint64_t i = 0; i < count; i++) {
-		pid_t child = borrowed ? vfork() : fork();
-		if (!child) {
-			execv(program, argv);
-			_exit(1);
-		}
-		if (!wait_for(b, child, CHILD_STATUS))
+		if (!wait_for(b, start(program, argv), CHILD_STATUS))
 			return false;
 	}
 	return true;
@@ -241,12 +255,12 @@ static bool start_and_wait(struct bench *b, uint64_t count, bool borrowed)
 
 static bool vfork_exec_wait(struct bench *b, uint64_t count)
 {
-	return start_and_wait(b, count, true);
+	return start_and_wait(b, count, start_in_loan);
 }
 
 static bool fork_exec_wait(struct bench *b, uint64_t count)
 {
-	return start_and_wait(b, count, false);
+	return start_and_wait(b, count, start_in_copy);
 }
 
 static bool fork_wait(struct bench *b, uint64_t count)
