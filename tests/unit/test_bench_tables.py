@@ -2,8 +2,11 @@
 """test_bench_tables.py - a run as tables, CSV and HTML; what changed between two runs. Boots nothing."""
 import copy
 import os
+import re
 import sys
+import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
 from bench import plan, report, tables  # noqa: E402
@@ -80,10 +83,29 @@ class Texts(unittest.TestCase):
 
     def test_page_is_whole_and_escaped(self):
         page = report.page_html(a_run(), "/no/such/folder")
-        self.assertIn("no &lt;such&gt; thing", page)
+        self.assertIn('title="no &lt;such&gt; thing"', page)
         self.assertIn("one &lt;problem&gt;", page)
         self.assertNotIn("http", page)
         self.assertTrue(page.endswith("</html>\n"))
+
+    def test_a_page_for_each_operation(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(report, "draw", return_value="no matplotlib"):
+            path = os.path.join(folder, "index.html")
+            self.assertEqual(report.write_page(a_run(), path, path), "no matplotlib")
+            with open(path, encoding="utf-8") as file:
+                index = file.read()
+            pages = re.findall(r'href="(operations/[^"]+)"', index)
+            self.assertEqual(len(pages), len(set(pages)))
+            texts = {}
+            for page in pages:
+                with open(os.path.join(folder, page), encoding="utf-8") as file:
+                    texts[page] = file.read()
+        self.assertEqual(len(pages), 6)  # stat, read, door_0, two of Linux's calls, the cheapest call
+        stat = texts["operations/exact-files-stat.html"]
+        self.assertIn("Linux FUSE memory</td><td class='bad' colspan='2'>did not run: no &lt;such&gt; thing", stat)
+        self.assertIn("<td>Linux ext4-dax</td><td>2,000</td><td>x4.00</td>", stat)
+        self.assertIn("../index.html", stat)
+        self.assertIn("Linux: eventfd_round_trip", texts["operations/exact-ipc-cheapest_call.html"])
 
     def test_empty_run(self):
         run = a_run() | {"measurements": [], "problems": []}

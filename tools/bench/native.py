@@ -64,7 +64,7 @@ class Applications:
             raise Problem(f"PostMark, SQLite and the file tree are left out: {missing[0]} is missing (make bench-programs)")
         pack_lintel(build, lintel, os.path.join(folder, "applications"), self.archive)
         self.initrd = initramfs.build_files(linux)
-        self.key = digest_text(digest_bytes(self.initrd), digest_files(lintel))
+        self.keys = {"lintel": digest_files(lintel), "linux": digest_bytes(self.initrd)}
 
 
 def pack_lintel(build, programs, folder, archive):

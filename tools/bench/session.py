@@ -95,7 +95,7 @@ class Session:
     def key(self, job, command):
         """Of everything that makes a boot what it is."""
         parts = [self.lintel_key if job.system == "lintel" else self.linux.key, job.text, " ".join(command), qemu_version()]
-        return store.digest_text(*parts, *([self.applications.key] if job.applications else []))
+        return store.digest_text(*parts, *([self.applications.keys[job.system]] if job.applications else []))
 
     def run_job(self, job, place):
         try:
