@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -97,6 +98,82 @@ static void test_shared_file(void)
 	CHECK_EQUAL(unlink(name), 0);
 }
 
+#define LARGE (2u << 20)
+
+static void test_advice(void)
+{
+	char *memory = mmap(NULL, 3 * LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(memory != MAP_FAILED);
+	CHECK_EQUAL(madvise(memory, 3 * LARGE, MADV_HUGEPAGE), 0);
+	for (size_t at = 0; at < 3 * LARGE; at += PAGE / 2)
+		CHECK_EQUAL(memory[at], 0);
+	memset(memory, 'x', 3 * LARGE);
+	CHECK_EQUAL(munmap(memory + PAGE, PAGE), 0);
+	CHECK_EQUAL(memory[0], 'x');
+	CHECK_EQUAL(memory[2 * PAGE], 'x');
+	CHECK_EQUAL(madvise(memory, PAGE, MADV_NOHUGEPAGE), 0);
+	CHECK(madvise(memory, 3 * LARGE, MADV_HUGEPAGE) == -1 && errno == ENOMEM); /* there is a hole */
+	CHECK(madvise(memory + 1, PAGE, MADV_HUGEPAGE) == -1 && errno == EINVAL);
+	CHECK(madvise(memory, PAGE, 4711) == -1 && errno == EINVAL);
+	CHECK_EQUAL(munmap(memory, 3 * LARGE), 0);
+}
+
+static struct timespec mtime_of(int fd)
+{
+	struct stat st = { 0 };
+
+	if (fstat(fd, &st) != 0)
+		st.st_mtim.tv_nsec = -1; /* unlike any other */
+	return st.st_mtim;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* msync moves mtime if the file can be written, and does not mind pages that have gone since. */
+static void test_msync(const char *directory)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s/posix_mmap_sync.%d", directory, (int)getpid());
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	CHECK(fd >= 0);
+	CHECK_EQUAL(ftruncate(fd, 3 * PAGE), 0);
+	int reader = open(name, O_RDONLY);
+	CHECK(reader >= 0);
+	char *shared = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *seen = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, reader, 0);
+	CHECK(shared != MAP_FAILED && seen != MAP_FAILED);
+	const struct timespec before = mtime_of(fd);
+	shared[PAGE] = 'm';
+	CHECK_EQUAL(nanosleep(&pause, NULL), 0);
+	CHECK_EQUAL(msync(seen, 3 * PAGE, MS_SYNC), 0);
+	CHECK(same_time(mtime_of(fd), before));
+	CHECK_EQUAL(msync(shared + PAGE, PAGE, MS_SYNC), 0);
+	CHECK(!same_time(mtime_of(fd), before));
+	CHECK_EQUAL(truncate(name, PAGE), 0);
+	CHECK_EQUAL(msync(shared, 3 * PAGE, MS_SYNC), 0);
+	CHECK_EQUAL(munmap(shared, 3 * PAGE), 0);
+	CHECK_EQUAL(munmap(seen, 3 * PAGE), 0);
+	CHECK_EQUAL(close(reader), 0);
+	CHECK_EQUAL(close(fd), 0);
+	CHECK_EQUAL(unlink(name), 0);
+}
+
+static void test_msync_memory(void)
+{
+	test_msync("/tmp");
+}
+
+static void test_msync_pmem(void)
+{
+	test_msync("/pmem");
+}
+
 /* What the child does: all but the first must end it before it can return 0. */
 static int misbehave(const char *how)
 {
@@ -147,7 +224,10 @@ int main(int argc, char **argv)
 		return misbehave(argv[1]);
 	CHECK_RUN(test_anonymous);
 	CHECK_RUN(test_arguments);
+	CHECK_RUN(test_advice);
 	CHECK_RUN(test_shared_file);
+	CHECK_RUN(test_msync_memory);
+	CHECK_RUN(test_msync_pmem);
 	CHECK_RUN(test_protection);
 	return check.failed;
 }

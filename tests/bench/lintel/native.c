@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* native.c - what bench.h asks of the system, for Lintel. */
+#include <fcntl.h>
 #include <lintel/info.h>
 #include <lintel/process.h>
 #include <lintel/syscalls.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "echo.h"
+
+#define PIN_SETTLE_US 2000u
 
 const char *bench_program = "/boot/bin/bench";
 
@@ -23,16 +27,15 @@ bool native_child(int argc, char **argv, int *status)
 	return true;
 }
 
-/* The memory manager chooses by itself. */
 void native_use_large_pages(void *memory, size_t bytes, bool large)
 {
-	(void)memory, (void)bytes, (void)large;
+	(void)!madvise(memory, bytes, large ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
-/* pmfs and memfs choose extents by themselves. */
+/* memfs cannot, and need not. */
 void native_reserve(int fd, uint64_t bytes)
 {
-	(void)fd, (void)bytes;
+	(void)!posix_fallocate(fd, 0, (off_t)bytes);
 }
 
 unsigned native_cpus(void)
@@ -41,10 +44,14 @@ unsigned native_cpus(void)
 	return cpus > 0 ? (unsigned)cpus : 1;
 }
 
+/* Another thread goes where it may when it next enters the kernel. */
 int native_pin(pthread_t thread, bool pinned)
 {
 	const cpu_set_t set = { pinned ? 1 : UINT64_MAX };
-	return pthread_setaffinity_np(thread, sizeof set, &set);
+	int error = pthread_setaffinity_np(thread, sizeof set, &set);
+	if (!error && thread != pthread_self())
+		usleep(PIN_SETTLE_US);
+	return error;
 }
 
 /* Without PCIDs each load of a root drops what the TLB holds. */
