@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_bench_tables.py - a run as tables, CSV and HTML; what changed between two runs. Boots nothing."""
 import copy
+import json
 import os
 import re
 import sys
@@ -9,7 +10,7 @@ import unittest
 from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
-from bench import plan, report, tables  # noqa: E402
+from bench import baseline, figures, plan, report, tables  # noqa: E402
 
 
 def figure(column, row, value=None, group="files", **more):
@@ -111,6 +112,44 @@ class Texts(unittest.TestCase):
         run = a_run() | {"measurements": [], "problems": []}
         self.assertEqual(tables.run_text(run), "")
         self.assertIn("</html>", report.page_html(run, "/no/such/folder"))
+
+
+class Pages(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "run.json")
+        with open(self.path, "w", encoding="utf-8") as file:
+            json.dump(a_run(), file)
+
+    def renewed(self, words):
+        return figures.renew(f"before\n<!-- bench: {self.path}{words} -->\nold\n<!-- bench end -->\nbehind\n")
+
+    def test_whole_groups(self):
+        text = self.renewed("")
+        self.assertNotIn("old", text)
+        self.assertTrue(text.startswith("before\n<!-- bench: ") and text.endswith("<!-- bench end -->\nbehind\n"))
+        self.assertIn("| stat <&> | 500 | 400 | 2,000 | 1,000 | 800 | - | x2.00 |", text)
+        self.assertIn("| door_0 <&> | 100 | - | - |", text)
+        self.assertNotIn("| ipc |", self.renewed(" files"))
+
+    def test_some_rows(self):
+        text = self.renewed(" files=stat ipc")
+        self.assertIn("| stat ", text)
+        self.assertNotIn("| read ", text)
+        self.assertIn("| door_0 ", text)
+
+
+class Check(unittest.TestCase):
+    def test_each_figure_apart_has_its_reason(self):
+        run = {"measurements": [figure("lean.ext4", "stat", 3034.0), figure("lean.ext4", "fstat", 2170.0),
+                                figure("lean", "pipe_round_trip", 20000.0, "ipc"), figure("lean.ext4", "rename", error="why")]}
+        lines = baseline.check_text(run).splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertTrue(lines[0].startswith("  lean.ext4    fstat"))
+        self.assertIn("+19.4 %  a path here is /MOUNT/FILE", lines[1])
+        self.assertTrue(lines[2].startswith("* ") and lines[2].endswith("not explained"))
+        self.assertEqual(lines[3], "1 of 3 within 3 %, 1 apart for a reason that is known, 1 not explained")
 
 
 class Diff(unittest.TestCase):
