@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* application_rows.c - whole runs of programs that were not written for a benchmark of ours: Debian's PostMark and SQLite's
- * speedtest1, built from the same sources for each system (tools/make/interop.mk). They lie in --programs DIRECTORY, by
- * default /extra. An operation is a program from its start to its end, its own computing included; what that alone takes is
- * the row whose database lies in memory. What a program says is kept in a file, and must be what these sources say wherever
- * they run. */
+/* application_rows.c - whole runs of programs of others: Debian's PostMark and SQLite's speedtest1, built from the same
+ * sources for each system (tools/make/interop.mk). They lie in --programs DIRECTORY, by default /extra. An operation is
+ * a program from its start to its end, its own computing included; what that alone takes is the row whose database lies
+ * in memory. What a program says is kept in a file, and must be what these sources say wherever they run. */
 #include "bench.h"
 
 #include <errno.h>
@@ -31,8 +30,8 @@ enum application { POSTMARK, JOURNAL, WAL, IN_MEMORY };
 
 /* What the configuration below makes PostMark say; its random numbers are its own. */
 #define POSTMARK_CONFIGURATION "set location %s\nset number 1000\nset transactions 20000\nrun\nquit\n"
-static const char *const postmark_says[] = { "\t11054 created (", "\t9952 read (", "\t9967 appended (", "\t11054 deleted (",
-	"\t63.86 megabytes read (", "\t70.60 megabytes written (", NULL };
+static const char *const postmark_says[] = { "\t11054 created (", "\t9952 read (", "\t9967 appended (",
+	"\t11054 deleted (", "\t63.86 megabytes read (", "\t70.60 megabytes written (", NULL };
 static const char *const speedtest_says[] = {
 	"Verification Hash: 1770470 19f033c0ab47f9479fc13174d106795176c427658861a74b", NULL
 };
@@ -157,7 +156,7 @@ static bool speedtest_run(struct bench *b, uint64_t count)
 	return run(b, (char *const *)(uintptr_t)words);
 }
 
-/* The file is a database, and was written in the way that was asked for: where WAL is not possible SQLite does without. */
+/* The file is a database, written in the way that was asked for: where WAL is not possible SQLite does without. */
 static bool check_database(struct bench *b)
 {
 	char header[AT_WRITE_VERSION + 1];
@@ -189,8 +188,8 @@ static void remove_said(struct bench *b)
 
 #define SPEEDTEST(name, text, how) \
 	{ \
-		.id = "speedtest1_" name, .what = "SQLite speedtest1, size 10, " text, .argument = how, .count = 1, .slow = true, \
-		.whole = true, .prepare = speedtest_prepare, .body = speedtest_run, .check = speedtest_check, \
+		.id = "speedtest1_" name, .what = "SQLite speedtest1, size 10, " text, .argument = how, .count = 1, \
+		.slow = true, .whole = true, .prepare = speedtest_prepare, .body = speedtest_run, .check = speedtest_check, \
 		.teardown = remove_said \
 	}
 

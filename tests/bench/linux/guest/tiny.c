@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tiny.c - the program that rows start and wait for: it ends at once. Linked without libc: the least that Linux can start. */
+/* tiny.c - the program that rows start and wait for: it ends at once. Linked without libc, the least that there is. */
 #include "../../bench.h"
 
 __attribute__((noreturn, used)) static void first(void)
