@@ -12,6 +12,14 @@
 
 static struct inode *open_file[CLIENTS];
 
+void open_files_swap(struct open_files *other)
+{
+	const struct open_files mine = *other;
+
+	memcpy(other->file, open_file, sizeof(open_file));
+	memcpy(open_file, mine.file, sizeof(open_file));
+}
+
 static uint32_t cpu_of_client(void)
 {
 	return media_client;
@@ -162,6 +170,17 @@ static err_t xattr_call(struct pmfs *fs, const struct call *c)
 	return err;
 }
 
+/* Often: each is a record of its own. */
+static err_t attributes(struct pmfs *fs, const struct call *c)
+{
+	const struct fs_setattr attr = { .set = FS_SET_MODE | FS_SET_MTIME, .mode = c->offset, .mtime = c->bytes };
+	err_t err = pmfs_setattr_path(fs, c->a, &attr);
+
+	for (uint32_t i = 1; i < c->mode && err == OK; i++)
+		err = pmfs_setattr_path(fs, c->a, &attr);
+	return err;
+}
+
 static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, uint64_t *done)
 {
 	switch (c->kind) {
@@ -180,8 +199,7 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 	case CALL_RENAME:
 		return pmfs_rename(fs, c->a, c->b, false);
 	case CALL_ATTRIBUTES:
-		return pmfs_setattr_path(fs, c->a, &(struct fs_setattr) { .set = FS_SET_MODE | FS_SET_MTIME,
-				.mode = c->offset, .mtime = c->bytes });
+		return attributes(fs, c);
 	case CALL_XATTR_SET: case CALL_XATTR_REMOVE:
 		return xattr_call(fs, c);
 	case CALL_OTHER_CPU:
@@ -217,6 +235,15 @@ struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *cal
 bool call_is_last(const struct operation *o, uint32_t i)
 {
 	return i + 1 == OPERATION_CALLS || o->call[i + 1].a == NULL;
+}
+
+bool call_meets_end(const struct base *base, const struct call *call, const struct outcome *tried)
+{
+	const bool writes = call->kind == CALL_WRITE || call->kind == CALL_APPEND || call->kind == CALL_FILE_WRITE ||
+			call->kind == CALL_COPY;
+
+	return base->may_be_full && (tried->err == ERR_NO_SPACE ||
+			(writes && tried->err == OK && tried->done < call->bytes));
 }
 
 /* --- reading back --- */

@@ -483,6 +483,7 @@ static err_t copy_to_file(struct model *m, const struct call *c, bool full, uint
 	free(data);
 	to->mtime_known = false;
 	to->late |= to->opens != 0;
+	to->opaque |= from->opaque;
 	to->size = end > to->size ? end : to->size;
 	for (uint64_t b = c->mode / BLOCK; b * BLOCK < end; b++)
 		to->mapped[b / 64] |= 1ull << b % 64;

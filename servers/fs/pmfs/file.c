@@ -125,7 +125,7 @@ err_t pmfs_lease_end(struct inode *inode)
 	err_t err = OK;
 
 	inode_lock_write(inode);
-	inode->lease = NULL;
+	atomic_store(&inode->lease, NULL);
 	if (inode->stores && inode->now.links != 0)
 		err = stores_write_back(inode);
 	inode->stores = false;
@@ -234,6 +234,8 @@ err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 			if (!pm_is_zero(pm->base + at, n)) {
 				pm_zero_nt(pm, pm->base + at, n);
 				++*cleared;
+			} else {
+				pm_write_back(pm, pm->base + at, n); /* C7 in change.h */
 			}
 			at += n;
 			offset += n;
@@ -247,6 +249,7 @@ err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 /* In DRAM; on media with the next change or sync. */
 static void times_move(struct inode *inode, uint64_t now)
 {
+	inode_settle(inode); /* else its journal may be reading `now` */
 	inode->now.mtime = inode->now.ctime = now;
 	inode->times_dirty = true;
 	inode_publish(inode);
@@ -390,8 +393,7 @@ static err_t file_grow(struct inode *inode, uint64_t size)
 }
 
 /* The size and its blocks go at once, but for those that do not fit into one change or need nodes for which there
- * is no room: they are rags then. The end of the last block is cleared after the commit (F1): by a record, so that with
- * that there are two fences. */
+ * is no room: they are rags then. The end of the last block is cleared after the commit (F1). */
 static err_t file_shrink(struct inode *inode, uint64_t size)
 {
 	const uint64_t old = inode->now.size;
@@ -406,7 +408,6 @@ static err_t file_shrink(struct inode *inode, uint64_t size)
 		change_begin(&c, inode->fs, true);
 	}
 	resize_to(&c, inode, size);
-	c.by_record = size % PMFS_BLOCK != 0;
 	change_commit(&c);
 	inode->ragged = err != OK || !done;
 	err = file_tail_clear(inode, NULL, size, old);
@@ -523,7 +524,8 @@ void inode_publish(struct inode *inode)
 		return;
 	stat_fill(inode, &st);
 	inode->fs->options.publish(inode->lease, &st,
-			(inode->times_dirty ? FS_LEASE_TIMES_LATE : 0u) | (inode->stores ? FS_LEASE_STORES : 0u));
+			(inode->times_dirty ? FS_LEASE_TIMES_LATE : 0u) |
+			(inode->stores || inode->left_in_caches ? FS_LEASE_STORES : 0u));
 }
 
 /* Writes are fenced when they are made, leased ones by the client; what can be late are the times. */
@@ -533,8 +535,12 @@ err_t pmfs_sync(struct pmfs *fs, struct inode *inode)
 
 	(void)fs;
 	inode_lock_write(inode);
-	if (inode->stores)
+	if (inode->stores || unlikely(inode->left_in_caches))
 		err = stores_write_back(inode);
+	if (err == OK && unlikely(inode->left_in_caches)) {
+		inode->left_in_caches = false;
+		inode_publish(inode);
+	}
 	if (err == OK)
 		err = inode_flush_times(inode);
 	inode_unlock(inode);

@@ -5,7 +5,8 @@
  * is a summary (summary.h): then each is checked when it is used first.
  * M3  After an unclean end the journals are replayed first; the inodes are checked after that,
  * then mended: copies that
- *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1).
+ *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1). Of each of these what is
+ * seen is made durable before anything is made of it (C7 in change.h): it may be in a cache only.
  * A copy of the superblock that is not the accepted one is made like it, after any end.
  * M4  The state word says "in use" before anything else is written, "clean" after everything else. */
 #include "file.h"
@@ -128,6 +129,13 @@ static err_t scan_inode(struct scan *scan, const struct pmfs_inode *inode)
 	return scan->found_blocks == inode->blocks ? OK : scan_refuse(scan, "its block count is wrong");
 }
 
+/* C7. The fence is state_write's. */
+static void slot_write_back(const struct scan *scan, const struct pmfs_inode_slot *slot)
+{
+	if (scan->fs->unclean)
+		pm_write_back(&scan->fs->pm, slot, sizeof(*slot));
+}
+
 /* One inode of the table. What is wrong with it ends the mount, unless all damage is wanted. */
 static err_t scan_slot(struct scan *scan)
 {
@@ -136,6 +144,7 @@ static err_t scan_slot(struct scan *scan)
 	uint8_t copy;
 	err_t err = inode_slot_pick(scan->number, slot, fs->unclean, &copy);
 
+	slot_write_back(scan, slot);
 	if (err != OK)
 		err = scan_refuse(scan, "its checksum is wrong");
 	else
@@ -191,30 +200,31 @@ static void slot_mend(struct scan *scan, struct pmfs_inode_slot *slot, uint64_t 
 }
 
 /* F1, F3 and F5 of a file, or the end of one that has no name. */
-static err_t inode_mend(struct scan *scan, uint64_t number, const struct pmfs_inode *now, uint8_t copy)
+static err_t inode_mend(struct scan *scan, struct inode *inode)
 {
 	struct pmfs *fs = scan->fs;
-	struct inode inode = { .number = number, .fs = fs, .slot = inode_slot(fs, number), .now = *now, .copy = copy };
-	const uint64_t into = now->size % PMFS_BLOCK;
+	const struct pmfs_inode *now = &inode->now;
+	const uint64_t number = inode->number, into = now->size % PMFS_BLOCK;
 	struct tree_hit hit;
 
 	if (now->links == 0 || (now->type == PMFS_ATTRIBUTES && xattr_is_lost(fs, number, now))) {
 		scan->mended++;
-		inode_destroy(&inode);
+		inode_destroy(inode);
 		return inode_number_free(fs, number);
 	}
 	if (now->type != PMFS_FILE)
 		return OK;
 	if (now->flags & PMFS_INODE_KEPT)
-		return file_past_clear(&inode, &scan->mended);
-	err_t err = tree_drop_from(&inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));
+		return file_past_clear(inode, &scan->mended);
+	err_t err = tree_drop_from(inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));
 	if (err != OK || into == 0)
 		return err;
 	const uint32_t last = (uint32_t)(now->size / PMFS_BLOCK);
-	err = tree_lookup(fs, NULL, number, &inode.now, last, &hit);
+	err = tree_lookup(fs, NULL, number, now, last, &hit);
 	if (err != OK || !hit.has_at || last - hit.at.logical >= hit.at.count)
 		return err;
 	uint8_t *tail = (uint8_t *)block_at(fs, hit.at.physical + last - hit.at.logical) + into;
+	pm_write_back(&fs->pm, tail, PMFS_BLOCK - into); /* C7: zeroes, too */
 	for (uint64_t i = 0; i < PMFS_BLOCK - into; i++) {
 		if (tail[i] == 0)
 			continue;
@@ -247,7 +257,10 @@ static err_t mend_all(struct scan *scan)
 		const struct pmfs_inode *now = &slot->copy[copy];
 		if (now->type == PMFS_FREE || (!fs->unclean && now->links != 0))
 			continue;
-		err_t err = inode_mend(scan, number, now, copy);
+		struct inode inode = { .number = number, .fs = fs, .slot = slot, .now = *now, .copy = copy };
+		err_t err = inode_mend(scan, &inode);
+		if (inode.late_ticket != 0)
+			journal_settle_all(fs); /* else a journal knows it still; and what follows is read from media */
 		if (err != OK)
 			return err;
 	}
@@ -264,6 +277,7 @@ static err_t table_open(struct pmfs *fs, struct scan *scan)
 	uint8_t copy;
 
 	scan->number = PMFS_INODE_TABLE;
+	slot_write_back(scan, slot);
 	if (inode_slot_pick(PMFS_INODE_TABLE, slot, fs->unclean, &copy) != OK)
 		return scan_refuse(scan, "its checksum is wrong");
 	struct inode *inode = calloc(1, sizeof(*inode));
@@ -293,6 +307,7 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 
 	fs->unclean = !state_good || !(state & PMFS_STATE_CLEAN);
 	fs->state = (state | PMFS_STATE_CLEAN) + 1; /* one mount more, not clean */
+	journal_begin(fs);
 	fs->scanned = fs->unclean || fs->options.scan || fs->options.damage != NULL || !summary_good(fs, state);
 	err_t err = space_init(&fs->space, fs->super.first_data_block, fs->super.blocks, fs->cpus);
 	if (err == OK)
@@ -375,6 +390,7 @@ err_t pmfs_unmount(struct pmfs *fs)
 	err_t err = pmfs_sync(fs, fs->root);
 	if (err != OK)
 		return err;
+	inode_spares_end(fs);
 	journal_settle_all(fs);
 	summary_write(fs, fs->state | PMFS_STATE_CLEAN);
 	state_write(&fs->pm, fs->state | PMFS_STATE_CLEAN);
@@ -496,17 +512,14 @@ uint32_t pmfs_count_open(struct inode *inode, int32_t change)
 
 void *pmfs_lease_get(struct inode *inode)
 {
-	inode_lock_read(inode);
-	void *lease = inode->lease;
-	inode_unlock(inode);
-	return lease;
+	return atomic_load(&inode->lease);
 }
 
 void pmfs_lease_set(struct inode *inode, void *lease)
 {
 	inode_lock_write(inode);
 	inode_settle(inode); /* clients store where they like */
-	inode->lease = lease;
+	atomic_store(&inode->lease, lease);
 	inode_publish(inode);
 	inode_unlock(inode);
 }
