@@ -260,6 +260,26 @@ class Partial(unittest.TestCase):
         self.assertEqual(len(self.results(one)["measurements"]), 1)
         self.assertEqual(self.session({"good": scripts["good"]}).reused, 1)
 
+    def test_a_guest_that_hangs_does_not_hold_up_the_others(self):
+        jobs = {"hangs": f"echo '{ROW}'; exec sleep 60", "good": f"echo '{ROW}'; echo 'bench: end'"}
+        with mock.patch.object(guests, "run_guest", side_effect=lambda command, log, _, on_line, run=guests.run_guest: run(
+                command, log, 1 if "hangs" in log else 20, on_line)):
+            one = self.session(jobs, "linux")
+        self.assertEqual(len(one.problems), 1)
+        self.assertIn("hangs: not over after 1 s; its last line: {", one.problems[0])
+        self.assertEqual(self.session({"good": jobs["good"]}, "linux").reused, 1)
+
+    def test_without_linux(self):
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), \
+                mock.patch.object(session.report, "draw", return_value=""), \
+                mock.patch.object(session, "qemu_version", return_value="QEMU"), \
+                mock.patch.object(session.packages, "prepare_packages", side_effect=Problem("no network; Linux is left out")), \
+                mock.patch.object(session.Session, "command", lambda *_: ["/bin/sh", "-c", f"echo '{ROW}'"]):
+            one = session.Session(self.folder.name)
+            one.run([a_job("lintel"), a_job("linux", "linux")])
+        self.assertEqual(one.problems, ["no network; Linux is left out"])
+        self.assertEqual([row["column"] for row in self.results(one)["measurements"]], ["lintel.pmem"])
+
     def test_nowhere_to_save(self):
         one = self.session({"good": f"echo '{ROW}'"}, save="/proc/no/run.json")
         self.assertEqual(len(one.problems), 1)
@@ -320,6 +340,20 @@ class Archives(unittest.TestCase):
 
 
 class Cache(unittest.TestCase):
+    def test_a_package_that_is_missing_is_one_line(self):
+        said = mock.Mock(returncode=100, stderr="Reading lists\nE: Unable to locate package ndctl\nE: more\n", stdout="")
+        kernel = mock.Mock(returncode=0, stderr="", stdout="  Depends: linux-image-6.1.0-56-amd64\n")
+        with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"XDG_CACHE_HOME": folder}), \
+                mock.patch.object(packages, "run_apt", side_effect=lambda command, *_: kernel if "depends" in command else said), \
+                self.assertRaises(Problem) as caught:
+            packages.prepare_packages(lambda line: None)
+        self.assertIn("cannot be fetched: Unable to locate package ndctl", str(caught.exception))
+
+    def test_a_cache_that_lacks_a_file_says_which(self):
+        with tempfile.TemporaryDirectory() as folder, self.assertRaises(Problem) as caught:
+            packages.Packages(folder, []).path("sbin/mkfs.xfs")
+        self.assertIn("sbin/mkfs.xfs is missing from the cache: remove", str(caught.exception))
+
     def test_no_network_is_one_line(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"XDG_CACHE_HOME": folder}), \
                 mock.patch.object(packages, "try_fetch", return_value="Temporary failure resolving 'deb.debian.org'"), \
