@@ -293,17 +293,18 @@ class Partial(unittest.TestCase):
         self.assertEqual(self.results(one)["measurements"], [])
 
     def test_programs_of_others_are_missing(self):
-        job = a_job("programs")
-        job.applications = True
+        programs, tree = a_job("programs"), a_job("tree")
+        programs.applications = programs.programs = tree.applications = True
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), \
                 mock.patch.object(session.report, "draw", return_value=""), \
+                mock.patch.object(session.native, "pack_lintel"), \
                 mock.patch.object(session, "qemu_version", return_value="QEMU"), \
                 mock.patch.object(session.Session, "command", lambda *_: ["/bin/sh", "-c", f"echo '{ROW}'"]):
             one = session.Session(self.folder.name, programs="/no/such")
-            one.run([job, a_job("good")])
-        self.assertEqual(one.problems, ["PostMark, SQLite and the file tree are left out: /no/such/bin/postmark is missing "
+            one.run([programs, tree])
+        self.assertEqual(one.problems, ["PostMark and SQLite are left out: /no/such/bin/postmark is missing "
                                         "(make bench-programs)"])
-        self.assertEqual(len(self.results(one)["measurements"]), 1)
+        self.assertEqual(os.listdir(one.parts.folder), ["tree.json"])
 
     def test_continues_after_a_failure(self):
         count = os.path.join(self.folder.name, "count")

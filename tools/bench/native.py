@@ -50,8 +50,8 @@ def compile_all(packages, folder):
 
 
 class Applications:
-    """Programs of others, built for both systems (tools/make/interop.mk), and the file tree that rows unpack. Raises Problem
-    if one is missing."""
+    """Programs of others, built for both systems (tools/make/interop.mk), as far as they are there (`missing`: one that is not),
+    and the file tree that rows unpack. Raises Problem."""
     NAMES = ("postmark", "speedtest1")
 
     def __init__(self, programs, build, folder):
@@ -59,9 +59,9 @@ class Applications:
         tree = os.path.join(build if not build.startswith("build/") else "build", "tree", "tree.tar")
         linux = {os.path.join(programs, "linux", name): "bin/" + name for name in self.NAMES} | {tree: "tree.tar"}
         lintel = [os.path.join(programs, "bin", name) for name in self.NAMES]
-        missing = [path for path in [*lintel, *linux] if not os.path.exists(path)]
-        if missing:
-            raise Problem(f"PostMark, SQLite and the file tree are left out: {missing[0]} is missing (make bench-programs)")
+        self.missing = next((path for path in [*lintel, *linux] if not os.path.exists(path)), "")
+        lintel = [path for path in lintel if os.path.exists(path)]
+        linux = {path: name for path, name in linux.items() if os.path.exists(path)}
         pack_lintel(build, lintel, os.path.join(folder, "applications"), self.archive)
         self.initrd = initramfs.build_files(linux)
         self.keys = {"lintel": digest_files(lintel), "linux": digest_bytes(self.initrd)}
@@ -76,7 +76,7 @@ def pack_lintel(build, programs, folder, archive):
     command = [sys.executable, "-B", "tools/image", "extra", archive, "--base", os.path.join(build, "boot.tar"), "--folder", folder]
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if result.returncode:
-        raise Problem(f"PostMark and SQLite are left out: {last_line(result.stderr)}")
+        raise Problem(f"programs of others and the file tree are left out: {last_line(result.stderr)}")
 
 
 class LinuxGuest:

@@ -65,7 +65,8 @@ class Job:
     mode: str = "exact"      # or "wall-1", "wall-2": CPUs
     seconds: int = LINUX_SECONDS
     more: str = ""           # words for the kernel's command line
-    applications: bool = False  # needs the programs of others, and the file tree
+    applications: bool = False  # gets the programs of others, and the file tree
+    programs: bool = False      # and cannot do without the programs
     only_facts: bool = False    # measures no row
 
     def exact(self):
@@ -141,6 +142,7 @@ def slow_jobs(groups):
                  for place in LINUX_PLACES if place not in BRIEF_PLACES]
     for job in jobs:
         job.applications = "programs" in groups
+        job.programs = job.name.endswith("-programs")
     return jobs
 
 

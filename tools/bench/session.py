@@ -56,9 +56,8 @@ class Session:
                 self.prepare_applications()
             self.lintel_key = store.digest_files([os.path.join(self.build, name) for name in ("kernel.elf", "boot.tar")])
             for number, job in enumerate(jobs, 1):
-                if (job.system == "linux" and self.linux is None) or (job.applications and self.applications is None):
-                    continue
-                self.run_job(job, f"[{number}/{len(jobs)}]")
+                if self.can_run(job):
+                    self.run_job(job, f"[{number}/{len(jobs)}]")
         except KeyboardInterrupt:
             self.interrupted = True
             self.problem("interrupted; the same command goes on from here")
@@ -80,10 +79,20 @@ class Session:
     def prepare_applications(self):
         try:
             self.applications = native.Applications(self.programs, self.build, self.folder)
+            if self.applications.missing:
+                self.problem(f"PostMark and SQLite are left out: {self.applications.missing} is missing (make bench-programs)")
         except Problem as problem:
             self.problem(str(problem))
         except OSError as error:
-            self.problem(f"{explain_os(error, self.folder)}; PostMark and SQLite are left out")
+            self.problem(f"{explain_os(error, self.folder)}; programs of others and the file tree are left out")
+
+    def can_run(self, job):
+        """Else it has been said why not."""
+        if job.system == "linux" and self.linux is None:
+            return False
+        if job.applications and self.applications is None:
+            return False
+        return not (job.programs and self.applications.missing)
 
     def command(self, job):
         if job.system == "lintel":
