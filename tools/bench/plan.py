@@ -37,6 +37,10 @@ APPLICATION_ROWS_BRIEF = "postmark_whole,speedtest1_journal"  # our FUSE server'
 # A directory in each allocation group: in an empty one XFS allocates a chunk of inodes for mkdir, frees it for rmdir, and
 # both together cost it half as much again. ext4 has its inodes from mkfs, and each name more in a directory costs it.
 XFS_ROOMS = "for room in 1 2 3 4 5 6 7 8; do mkdir -p /xfs/rooms/$room; done"
+# By itself mkfs.ext4 makes 65,536 inodes in a GiB.
+EXT4_WITH_INODES = """umount /ext4
+mkfs.ext4 -q -F -b 4096 -N 131072 -E stride=512,stripe_width=512,lazy_itable_init=0,lazy_journal_init=0 /dev/pmem0
+mount -t ext4 -o dax=always /dev/pmem0 /ext4"""
 LEAST_MEM = "1g"  # of the boot that shows what a GiB more costs
 QUICK_PLACES = ("ext4", "xfs", "tmpfs", "fuse")
 LINTEL_SECONDS = 600
@@ -99,6 +103,7 @@ def lintel_job(name, groups, rows="", quick=False, mode="exact"):
 def linux_job(name, variant, groups, places=(), rows="", quick=False, mode="exact", more=""):
     lines = ["mount_xfs 1" if place == "xfs" and len(places) > 1 else f"mount_{place}" for place in places]
     lines += [XFS_ROOMS] if "xfs" in places else []
+    lines += [EXT4_WITH_INODES] if "ext4" in places and "readdir_100000" in rows else []
     if "boot" in groups:
         lines += ["bench boot --json", "boot_facts"]
     words = " --tree /tree.tar --programs /bin" if "programs" in groups else ""
