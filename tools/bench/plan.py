@@ -43,7 +43,7 @@ mkfs.ext4 -q -F -b 4096 -N 131072 -E stride=512,stripe_width=512,lazy_itable_ini
 mount -t ext4 -o dax=always /dev/pmem0 /ext4"""
 LEAST_MEM = "1g"  # of the boot that shows what a GiB more costs
 QUICK_PLACES = ("ext4", "xfs", "tmpfs", "fuse")
-LINTEL_SECONDS = 600
+LINTEL_SECONDS = 1500
 LINUX_SECONDS = 1500
 WALL_ROUNDS = 3
 WALL_ROWS = ("null_call,read_8_seq,read_4k_seq,write_4k_fsync,stat,open_close,create_unlink,door_0,pipe_round_trip,"
