@@ -321,6 +321,31 @@ class Partial(unittest.TestCase):
             self.assertEqual(len(file.readlines()), 2)
 
 
+class ProgramsOfOthers(unittest.TestCase):
+    def made(self, folder):
+        with mock.patch.object(session.native, "pack_lintel"):
+            return session.native.Applications(folder, folder, folder)
+
+    def test_what_a_boot_depends_on(self):
+        """A new Lintel program does not boot Linux anew."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("bin/postmark", "bin/speedtest1", "linux/postmark", "linux/speedtest1", "tree/tree.tar"):
+                os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+                with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+                    file.write(name)
+            one = self.made(folder)
+            with open(os.path.join(folder, "bin/postmark"), "a", encoding="ascii") as file:
+                file.write("new")
+            two = self.made(folder)
+            self.assertEqual((one.missing, one.keys["linux"]), ("", two.keys["linux"]))
+            self.assertNotEqual(one.keys["lintel"], two.keys["lintel"])
+            os.unlink(os.path.join(folder, "linux/speedtest1"))
+            three = self.made(folder)
+            self.assertTrue(three.missing.endswith("linux/speedtest1"))
+            self.assertNotEqual(three.keys["linux"], two.keys["linux"])
+            self.assertIn(b"tree.tar\0", three.initrd)
+
+
 class Archives(unittest.TestCase):
     def test_newc(self):
         data = initramfs.build_job("bench\n")
