@@ -82,6 +82,14 @@ class Texts(unittest.TestCase):
                                for threads, value in ((1, 100.0), (2, 60.0))]
         self.assertIn("x1.67", tables.run_text(run))
 
+    def test_a_busy_machine_is_told(self):
+        run = a_run()
+        for two, busy in ((52.0, False), (80.0, True)):
+            run["measurements"] = [dict(figure("lintel", f"scale_loop_{threads}", value, "scaling"), mode="wall-2")
+                                   for threads, value in ((1, 100.0), (2, two))]
+            self.assertEqual("the machine was busy: a loop without calls ran x1.25" in tables.run_text(run), busy)
+            self.assertEqual("the machine was busy" in report.page_html(run, "/no/such"), busy)
+
     def test_page_is_whole_and_escaped(self):
         page = report.page_html(a_run(), "/no/such/folder")
         self.assertIn('title="no &lt;such&gt; thing"', page)

@@ -134,7 +134,8 @@ def wall_html(table):
             own = table.cells[row, table.lintel_column()]
             lines.append(f"<tr><td>{html.escape(table.what[row])}</td><td class='best'>{tables.ratio_text(table.ratio(row))}</td>"
                          f"<td>{html.escape(tables.spread_text(own))}</td></tr>")
-    return "\n".join(lines) + "</table>"
+    note = tables.busy_note(table)
+    return "\n".join(lines) + "</table>" + (f"<p class='bad'>{html.escape(note)}</p>" if note else "")
 
 
 def page_head(title):

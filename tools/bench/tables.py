@@ -8,6 +8,7 @@ import io
 from bench import plan
 
 CHANGE_MIN = 0.01  # what bench-diff shows, as a fraction
+QUIET_MIN = 1.8    # of two threads by one, in a loop without calls: less, and others had the CPUs
 WHAT_WIDTH = 60
 CELL_WIDTH = 11
 # What an operation of Lintel's costs other CPUs; counted with 2 of them (tools/meter).
@@ -175,11 +176,21 @@ def scaling_factors(table):
             yield table.what[row].rsplit(",", 1)[0], factors
 
 
+def busy_note(table):
+    """In words, if the machine did not give two threads two CPUs: a loop without calls is measured for that."""
+    one, two = table.value("scale_loop_1", "lintel"), table.value("scale_loop_2", "lintel")
+    if not one or not two or one / two >= QUIET_MIN:
+        return ""
+    return f"the machine was busy: a loop without calls ran {ratio_text(one / two)} as fast with 2 threads as with 1; wall time says little"
+
+
 def scaling_lines(table):
     found = list(scaling_factors(table)) if table.group == "scaling" else []
     if not found:
         return
     columns = [column for column in table.columns if any(column in factors for _, factors in found)]
+    if busy_note(table):
+        yield "  " + busy_note(table)
     yield "  throughput of 2 threads by that of 1:"
     yield " " * WHAT_WIDTH + " ".join(plan.column_title(column).rjust(CELL_WIDTH) for column in columns)
     for what, factors in found:
