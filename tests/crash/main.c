@@ -177,6 +177,25 @@ static bool run_all_short(uint64_t job)
 	return true;
 }
 
+/* Each operation on a device that is full from each of its allocations on. */
+static bool run_all_full(uint64_t job)
+{
+	for (uint32_t b = 0; b < bases_count; b++) {
+		for (uint64_t n = job; n < operations_count && counts->failures == 0 && !bases[b].may_be_full; n += options.jobs) {
+			struct sequence s = { .base = &bases[b], .clients = 1, .seed = options.seed, .length = { 1 } };
+			s.operation[0][0] = &operations[n];
+			if (bases[b].wants != NULL && !bases[b].wants(&operations[n]))
+				continue;
+			do {
+				s.full_from++;
+				if (!one(&s))
+					return false;
+			} while (run.allocations >= s.full_from);
+		}
+	}
+	return true;
+}
+
 static bool run_random(uint64_t job)
 {
 	struct sequence s;
@@ -231,7 +250,7 @@ static int job_main(uint64_t job)
 		return 1;
 	if (options.slice != 0)
 		return !run_slice(job);
-	return !((options.clients == 2 || run_all_short(job)) && run_random(job));
+	return !((options.clients == 2 || (run_all_full(job) && run_all_short(job))) && run_random(job));
 }
 
 static bool jobs_run(void)
