@@ -55,11 +55,11 @@ err_t fs_mount(uint32_t cpus, struct pmfs **out, char reason[PMFS_REASON_BYTES])
 
 /* --- no room (room.c) --- */
 
-/* The device is full from that allocation on, counted from now; 0: it is not. Not while it is paused. */
-void room_begin(uint32_t from);
+/* So many blocks are free from now on, while it is not paused. */
+void room_begin(uint64_t blocks);
 bool room_pause(void); /* for room_go_on */
 void room_go_on(bool counting);
-uint32_t room_calls(void); /* allocations since the beginning */
+bool room_met(void); /* somebody wanted more */
 
 /* --- what a power cut must leave (promise.c) --- */
 
@@ -142,7 +142,7 @@ struct sequence {
 	uint64_t seed;      /* of the interleaving, and of states chosen at random */
 	uint32_t first;     /* operations before that one are only carried out (client 0) */
 	bool cut_again;     /* each state, in the middle of its recovery */
-	uint32_t full_from; /* the allocation from which on the device is full; 0: as the base says */
+	uint32_t room;      /* so many blocks are free, plus one; 0: as the base says */
 	const struct operation *after_kill; /* of the next pmfs; this one is killed at each moment. NULL: at some moments */
 };
 
@@ -156,7 +156,7 @@ struct run {
 	bool dry_run;
 	bool trying;
 	uint32_t point;       /* number of this moment in the sequence */
-	uint32_t allocations; /* of the last run, where there was one too many */
+	bool room_met;
 	uint32_t calls[CLIENTS];
 	const char *where[CLIENTS]; /* operation under way */
 	uint32_t only_point;  /* 0: all */

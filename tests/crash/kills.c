@@ -196,7 +196,7 @@ void kills_try(struct run *run, struct recorder *recorder)
 	const bool asked_for = s->after_kill != NULL;
 	uint64_t seed = mix64(s->seed + run->point);
 
-	if (run->failed || s->full_from != 0 || (!asked_for && (seed % KILL_ONE_IN != 0 || run->only_state != 0)))
+	if (run->failed || s->room != 0 || (!asked_for && (seed % KILL_ONE_IN != 0 || run->only_state != 0)))
 		return;
 	kill.run = run;
 	kill.failed = false;

@@ -40,7 +40,7 @@ static void at_fence(void *context)
 /* What of it finds room can only be tried. */
 static bool tried_before(const struct sequence *s)
 {
-	return (s->base->may_be_full || s->full_from != 0) && s->clients == 1;
+	return (s->base->may_be_full || s->room != 0) && s->clients == 1;
 }
 
 static bool call_one(struct run *run, uint32_t client, const struct call *call)
@@ -121,13 +121,14 @@ static bool run_once(struct run *run, const struct model *m, uint64_t base_hash)
 		run_failed(run, reason, err, "");
 	} else {
 		run->trying = !run->dry_run && s->clients > 1;
-		room_begin(s->full_from);
+		if (s->room != 0)
+			room_begin(s->room - 1);
 		if (s->clients > 1)
 			clients_run(client_run, s->seed);
 		else
 			client_run(0);
 		(void)room_pause();
-		run->allocations = room_calls();
+		run->room_met = room_met();
 		run->trying = !run->dry_run && s->length[0] <= 1;
 		for (uint32_t c = 0; c < s->clients; c++)
 			(void)call_run(run->fs, c, &(struct call) { .kind = CALL_CLOSE, .a = "" });

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sequences.c - sequences as text, and those that every run begins with.
  *     BASE[:operation+operation][|operation+operation][#N][!operation][@seed]
- * The device is full from allocation N on. What follows a `!` is done by the next pmfs, after this one was killed. */
+ * N: so many blocks are free. What follows a `!` is done by the next pmfs, after this one was killed. */
 #include "engine.h"
 #include "clients.h"
 
@@ -52,8 +52,8 @@ void sequence_name(const struct sequence *s, char out[800])
 		for (uint32_t i = 0; i < s->length[c] && at < 800; i++)
 			at += (size_t)snprintf(out + at, 800 - at, "%c%s", i != 0 ? '+' : c == 0 ? ':' : '|',
 					s->operation[c][i]->name);
-	if (at < 800 && s->full_from != 0)
-		at += (size_t)snprintf(out + at, 800 - at, "#%u", s->full_from);
+	if (at < 800 && s->room != 0)
+		at += (size_t)snprintf(out + at, 800 - at, "#%u", s->room - 1);
 	if (at < 800 && s->after_kill != NULL)
 		at += (size_t)snprintf(out + at, 800 - at, "!%s", s->after_kill->name);
 	if (at < 800)
@@ -80,7 +80,7 @@ bool sequence_parse(const char *text, uint64_t seed, struct sequence *s)
 	while (s->base != NULL && *text != 0 && *text != '@') {
 		const bool killed = *text == '!';
 		if (*text == '#') {
-			s->full_from = (uint32_t)strtoul(text + 1, NULL, 10);
+			s->room = 1 + (uint32_t)strtoul(text + 1, NULL, 10);
 			text += strcspn(text, "!@");
 			continue;
 		}

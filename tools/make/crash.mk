@@ -7,7 +7,7 @@ CRASH_SOURCES := $(sort $(wildcard tests/crash/*.c)) tests/cold/steps.c tests/co
 CRASH_OBJECTS := $(CRASH_SOURCES:%=$(OBJ)/crash/%.o)
 CRASH_FLAGS := -std=gnu17 -O2 -g -DLINTEL_HOST=1 $(WARNINGS) -I. -Iservers -I$(GEN)/include -Iabi/include
 CRASH_LINK := -Wl,--wrap=pthread_mutex_lock,--wrap=pthread_rwlock_wrlock,--wrap=pthread_rwlock_rdlock \
-	-Wl,--wrap=clock_gettime,--wrap=space_alloc -lpthread
+	-Wl,--wrap=clock_gettime,--wrap=space_alloc,--wrap=space_free -lpthread
 STATES ?= 1000000
 JOBS ?= 2
 
