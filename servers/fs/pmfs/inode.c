@@ -337,6 +337,19 @@ err_t inode_number_free(struct pmfs *fs, uint64_t number)
 	return err;
 }
 
+uint64_t inodes_used(struct pmfs *fs)
+{
+	uint64_t used = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK - PMFS_INODE_ROOT;
+
+	for (uint32_t i = 0; i < fs->cpus; i++) {
+		struct inode_pool *pool = &fs->pool[i];
+		pthread_mutex_lock(&pool->lock);
+		used -= pool->count + (pool->spare != NULL);
+		pthread_mutex_unlock(&pool->lock);
+	}
+	return used;
+}
+
 /* A spare inode, or else a number. */
 static bool pool_take(struct pmfs *fs, struct inode **spare, uint64_t *number)
 {
@@ -399,7 +412,6 @@ void inode_free_in(struct change *c, struct inode *inode)
 
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last)
 {
-	atomic_fetch_sub(&fs->inodes_used, 1);
 	if (last == NULL)
 		return;
 	tree_release(fs, number, last);

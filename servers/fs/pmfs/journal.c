@@ -19,7 +19,7 @@ void journal_begin(struct pmfs *fs)
 {
 	for (uint32_t i = 0; i < fs->super.journals; i++) {
 		fs->journal[i].records = record_at(fs, i, 0);
-		fs->journal[i].ticket = (uint64_t)fs->state << 32;
+		fs->journal[i].ticket = (uint64_t)(fs->state >> 1) << 40;
 		atomic_store(&fs->journal[i].settled, fs->journal[i].ticket);
 	}
 }
@@ -44,7 +44,7 @@ struct record_buffer {
 /* Inodes are copied whole, as that is a few instructions; what belongs behind their part overwrites the rest. */
 static void record_seal(struct change *c, uint64_t ticket, struct record_buffer *out)
 {
-	uint8_t *end = out->rest;
+	uint8_t *end = (uint8_t *)out + sizeof(out->head);
 
 	for (uint32_t i = 0; i < c->inodes; i++) {
 		struct pmfs_inode *to = (struct pmfs_inode *)(void *)end;
@@ -256,7 +256,7 @@ void journal_write(struct change *c)
 
 	record_seal(c, journal->ticket + 1, &record);
 	const uint32_t bytes = record_room(record.head.bytes);
-	const bool turn = journal->at + bytes > PMFS_HALF_BYTES || journal->late + c->inodes > JOURNAL_LATE_MAX;
+	const bool turn = journal->at + bytes > PMFS_HALF_BYTES;
 	if (unlikely(turn)) {
 		places_store(fs, journal);
 		settled = journal->ticket;

@@ -149,8 +149,6 @@ static err_t scan_slot(struct scan *scan)
 		err = scan_refuse(scan, "its checksum is wrong");
 	else
 		err = scan_inode(scan, &slot->copy[copy]);
-	if (err == OK && slot->copy[copy].type != PMFS_FREE)
-		atomic_fetch_add(&fs->inodes_used, 1);
 	if (err != ERR_CORRUPT || fs->options.damage == NULL)
 		return err;
 	fs->options.damage(scan->reason);
@@ -419,7 +417,7 @@ void pmfs_statfs(struct pmfs *fs, struct fs_statfs *out)
 {
 	const uint64_t free_blocks = space_count_free(&fs->space);
 	const uint64_t slots = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK;
-	const uint64_t used = atomic_load(&fs->inodes_used);
+	const uint64_t used = inodes_used(fs);
 
 	*out = (struct fs_statfs) {
 		.block_size = PMFS_BLOCK,
