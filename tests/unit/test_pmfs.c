@@ -400,10 +400,10 @@ static void watch_fence(void *context)
 	slot_fenced |= slot_written_back;
 }
 
-/* C7: after an unclean end both copies of an inode are made durable as they are seen. The one may have been mended by a
- * pmfs that died before it had fenced that, with the torn copy below; no record speaks of it any more, and after a
- * clean end it would be damage. */
-static void test_seen_inode_is_durable(void **state)
+/* After an unclean end a torn copy of an inode is mended, of which no record speaks any more. And both are made durable as
+ * they are seen (C7): it may have been mended by a pmfs that died before it had fenced that; after a clean end it would
+ * be damage. */
+static void test_torn_copy(void **state)
 {
 	static const struct pm_watch watch = { .store = watch_store, .write_back = watch_write_back, .fence = watch_fence };
 	char reason[PMFS_REASON_BYTES];
@@ -422,11 +422,14 @@ static void test_seen_inode_is_durable(void **state)
 	pmfs_abandon(d.fs);
 	const struct pmfs_super *super = (const void *)d.base; /* as after many changes of other inodes */
 	memset(d.base + PMFS_JOURNAL_BLOCK * PMFS_BLOCK, 0, super->journals * PMFS_BLOCK);
+	struct pmfs_inode_slot *slot = (struct pmfs_inode_slot *)(void *)(d.base + slot_at);
+	slot->copy[slot->copy[0].version > slot->copy[1].version].crc ^= 1;
 	pm_watch(&watch);
 	assert_int_equal(device_try(&d, false, reason), OK);
 	pm_watch(NULL);
 	assert_true(pmfs_was_unclean(d.fs));
 	assert_true(slot_fenced);
+	assert_memory_equal(&slot->copy[0], &slot->copy[1], sizeof(slot->copy[0]));
 	device_unmount(&d);
 	device_end(&d);
 }
@@ -650,7 +653,7 @@ int main(void)
 		cmocka_unit_test(test_many_extents), cmocka_unit_test(test_big_directory),
 		cmocka_unit_test(test_unlinked_open), cmocka_unit_test(test_full), cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_flipped_bits), cmocka_unit_test(test_torn_mkfs),
-		cmocka_unit_test(test_seen_inode_is_durable),
+		cmocka_unit_test(test_torn_copy),
 		cmocka_unit_test(test_full_in_the_middle),
 		cmocka_unit_test(test_mapped_past_the_end), cmocka_unit_test(test_damage_has_a_path),
 		cmocka_unit_test(test_growing_files_are_aligned),
