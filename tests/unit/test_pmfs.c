@@ -400,7 +400,7 @@ static void watch_fence(void *context)
 	slot_fenced |= slot_written_back;
 }
 
-/* After an unclean end a torn copy of an inode is mended, of which no record speaks any more. And both are made durable as
+/* After an unclean end a torn copy of an inode is mended, of which no record speaks any more. Both are made durable as
  * they are seen (C7): it may have been mended by a pmfs that died before it had fenced that; after a clean end it would
  * be damage. */
 static void test_torn_copy(void **state)
