@@ -27,7 +27,7 @@ const char *const sequences_cut_again[] = {
 const uint32_t sequences_cut_again_count = sizeof(sequences_cut_again) / sizeof(sequences_cut_again[0]);
 
 /* Promised changes whose places are seen and not durable; records, tables, zeroes that are seen and not durable; and
- * what is made of the blocks and versions that are thought free, or old, because of them. */
+ * what is made of the blocks and versions that are thought free, or old, because of them; and a write's data. */
 const char *const sequences_killed[] = {
 	"small:create!create-in-dir",
 	"small:rename-across-over!rename-dir-over",
@@ -37,6 +37,7 @@ const char *const sequences_killed[] = {
 	"small:attributes!attributes",
 	"small:mkdir-in-dir|create-in-dir!create-first",
 	"small:truncate-kept!append",
+	"small:write-sync!write-inside",
 	"small:create-split!create",
 	"full:leaf-to-other-cpu!append-empty",
 	"full:append-kept-large!write-beyond",
