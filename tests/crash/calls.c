@@ -237,13 +237,12 @@ bool call_is_last(const struct operation *o, uint32_t i)
 	return i + 1 == OPERATION_CALLS || o->call[i + 1].a == NULL;
 }
 
-bool call_meets_end(const struct base *base, const struct call *call, const struct outcome *tried)
+bool call_meets_end(const struct call *call, const struct outcome *tried)
 {
 	const bool writes = call->kind == CALL_WRITE || call->kind == CALL_APPEND || call->kind == CALL_FILE_WRITE ||
 			call->kind == CALL_COPY;
 
-	return base->may_be_full && (tried->err == ERR_NO_SPACE ||
-			(writes && tried->err == OK && tried->done < call->bytes));
+	return tried->err == ERR_NO_SPACE || (writes && tried->err == OK && tried->done < call->bytes);
 }
 
 /* --- reading back --- */
