@@ -12,6 +12,8 @@
 
 #define CONSOLE_NO_WAIT 1
 #define IO_BYTES_MAX ((size_t)INT64_MAX)
+/* Most files are shorter than the buffers they are read into: the whole buffer is shown only for those that are not. */
+#define FIRST_READ_BYTES ((size_t)64 << 10)
 
 /* One server's answer is not trusted: it cannot have moved more than it was given. */
 static err_t checked(err_t error, uint64_t done, size_t asked)
@@ -31,6 +33,8 @@ static err_t read_at(struct file *file, uint64_t offset, char *buffer, size_t by
 	do {
 		uint64_t done = 0;
 		size_t wanted = piece(bytes - at);
+		if (at == 0 && wanted > FIRST_READ_BYTES)
+			wanted = FIRST_READ_BYTES;
 		err_t error = fs_read(file->session, file->number, offset + at, buffer + at, wanted, &done);
 		error = checked(error, done, wanted);
 		if (error != OK && at == 0)
