@@ -192,7 +192,7 @@ static err_t clone_locked(struct copy *copy)
 {
 	const uint64_t size = copy->from->now.size;
 
-	if (copy->from_offset > size)
+	if ((copy->from_offset | copy->to_offset) % PMFS_BLOCK != 0 || copy->from_offset > size)
 		return ERR_ARGS;
 	if (copy->bytes == 0)
 		copy->bytes = size - copy->from_offset;
