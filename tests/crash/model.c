@@ -489,6 +489,32 @@ static err_t copy_to_file(struct model *m, const struct call *c, bool full, uint
 	return OK;
 }
 
+/* All of a file, all at once. */
+static err_t clone_to_file(struct model *m, const struct call *c)
+{
+	const struct call all = { .a = c->a, .b = c->b, .bytes = UINT32_MAX };
+	struct model_node *from, *to;
+	err_t err = find_file(m, c->a, &from);
+
+	if (err == OK)
+		err = find_file(m, c->b, &to);
+	if (err != OK)
+		return err;
+	if (from->size != 0 && (from == to || (from->size % BLOCK != 0 && to->size > from->size)))
+		return ERR_ARGS;
+	if (!from->opaque && !to->opaque)
+		return copy_to_file(m, &all, false, 0);
+	if (from->size == 0)
+		return OK;
+	blob_drop(to->blob);
+	to->blob = NULL;
+	to->opaque = true;
+	to->mtime_known = false;
+	to->late |= to->opens != 0;
+	to->size = from->size > to->size ? from->size : to->size;
+	return OK;
+}
+
 static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps, bool full, uint64_t full_bytes)
 {
 	struct model_node *n;
@@ -680,6 +706,8 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 		return apply_to_file(m, c, steps, full, full_bytes);
 	case CALL_COPY:
 		return copy_to_file(m, c, full, full_bytes);
+	case CALL_CLONE:
+		return clone_to_file(m, c);
 	}
 	return ERR_INTERNAL;
 }

@@ -17,7 +17,7 @@
 
 enum call_kind {
 	CALL_CREATE, CALL_MKDIR, CALL_UNLINK, CALL_RMDIR, CALL_LINK, CALL_SYMLINK, CALL_RENAME, CALL_WRITE, CALL_APPEND,
-	CALL_RESIZE, CALL_ALLOCATE, CALL_COPY, CALL_ATTRIBUTES, CALL_RESIZE_AND_MODE, CALL_OPEN_TRUNCATE,
+	CALL_RESIZE, CALL_ALLOCATE, CALL_COPY, CALL_CLONE, CALL_ATTRIBUTES, CALL_RESIZE_AND_MODE, CALL_OPEN_TRUNCATE,
 	CALL_MAPPED_STORE, CALL_SYNC_ALL,
 	CALL_OTHER_CPU, /* the only client goes on there, whose fences settle nothing that was written back here */
 	/* on the client's one open file: */
@@ -32,7 +32,7 @@ struct call {
 	const char *b;      /* LINK, RENAME: the new name; SYMLINK: the target; XATTR: one of model_xattrs */
 	uint32_t offset;    /* RESIZE: the size; ATTRIBUTES: the mode */
 	uint32_t bytes;
-	uint32_t mode;      /* ALLOCATE: enum fs_allocate; COPY, from `offset` of a to b: the offset there */
+	uint32_t mode;      /* ALLOCATE: enum fs_allocate; COPY, from `offset` of a to b: the offset there; CLONE: all of a */
 	uint32_t serial;    /* of the data that is written: no two calls write the same */
 };
 
