@@ -74,6 +74,23 @@ static bool code_ready(void)
 	return is_ready;
 }
 
+int64_t lease_write_back_page(const void *from, size_t bytes);
+
+bool lease_write_back(const void *from, size_t bytes)
+{
+	uintptr_t at = (uintptr_t)from, end = at + bytes;
+
+	if (!code_ready())
+		return false;
+	while (at < end) {
+		uintptr_t page_end = (at | PAGE_MASK) + 1, to = page_end < end ? page_end : end;
+		(void)lease_write_back_page((const void *)at, to - at);
+		at = to;
+	}
+	__asm__ volatile("sfence" : : : "memory");
+	return true;
+}
+
 static err_t lease_map(handle_t vmo, uint64_t bytes, bool writable, struct lease *out)
 {
 	uint64_t address;

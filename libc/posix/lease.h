@@ -3,7 +3,7 @@
  * A file that has been used a few times asks its server for a lease: a VMO that holds the contents and, in its last
  * page, the attributes. From then on lease_code.S does the work, and whatever it cannot do -
  * growing, a server that takes pages back or is gone - goes the way of calls as if there were no lease. The rules are
- * told at servers/fs/pmfs/lease.h.
+ * told at servers/fs/pmfs/server/lease.h.
  * What the server says is not trusted: sizes are checked against the mapping, and a page that is not there is a result.
  * Owner: the file; leases it has outgrown stay mapped, as other threads may be reading there, until the file goes. */
 #pragma once
@@ -34,6 +34,10 @@ ssize_t lease_read(const struct lease *lease, void *buffer, size_t bytes, uint64
 ssize_t lease_write(const struct lease *lease, const void *buffer, size_t bytes, uint64_t offset);
 int64_t lease_size(const struct lease *lease);
 int64_t lease_flags(const struct lease *lease); /* enum fs_lease_flag */
+
+/* [from, from + bytes): out of the caches; on persistent memory it is durable then. Pages that are not there (the file
+ * has become shorter) are left out. False: it cannot be done from here. */
+bool lease_write_back(const void *from, size_t bytes);
 
 /* After a call that did what a lease would have done, and moved `bytes`: time to ask for one, or for a larger one? */
 void lease_consider(struct file *file, size_t bytes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lease_code.S - reading and writing a leased file without a call. The rules of the lease page are L1 to L4 of
- * servers/fs/pmfs/lease.h, those of holding a file H1 and H2 of posix/hold.h. The offsets here are checked in
+ * servers/fs/pmfs/server/lease.h, those of holding a file H1 and H2 of posix/hold.h. The offsets here are checked in
  * posix/lease.c.
  *
  *   ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
@@ -12,6 +12,7 @@
  *   ssize_t lease_write(const struct lease *, const void *buffer, size_t bytes, uint64_t offset)
  *   int64_t lease_size(const struct lease *)
  *   int64_t lease_flags(const struct lease *)
+ *   int64_t lease_write_back_page(const void *, size_t bytes)
  * are for callers that hold the file already: what was asked for, LEASE_ASK (-1) or LEASE_FAULT (-2).
  *
  * A page of the lease may be gone, and the caller's buffer may be no good. So the kernel sends every fault made between
@@ -408,6 +409,30 @@ lease_code_start:
 	movl PAGE_FLAGS(%r10), %eax
 	ret
 	end lease_flags
+
+/* Without the fence. Eight lines at a time, in which a page divides: a few too many do no harm. */
+	.macro write_back_lines instruction
+1:
+	.irp line, 0, 64, 128, 192, 256, 320, 384, 448
+	\instruction \line(%rdi)
+	.endr
+	addq $512, %rdi
+	cmpq %rsi, %rdi
+	jb 1b
+	xorl %eax, %eax
+	ret
+	.endm
+
+	function lease_write_back_page
+	addq %rdi, %rsi
+	andq $-512, %rdi
+	cmpb $1, lease_flush(%rip)
+	ja 3f
+	je 2f
+	write_back_lines clflush
+2:	write_back_lines clflushopt
+3:	write_back_lines clwb
+	end lease_write_back_page
 
 	.globl lease_code_end
 lease_code_end:

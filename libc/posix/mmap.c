@@ -9,9 +9,9 @@
 #include <unistd.h>
 #include <lintel/fs_client.h>
 
-#include "core/flush.h"
 #include "core/sys.h"
 #include "posix/file.h"
+#include "posix/lease.h"
 
 struct shared_map {
 	struct shared_map *next;
@@ -228,8 +228,8 @@ int mprotect(void *address, size_t length, int protection)
 	return -1;
 }
 
-/* Stores to a shared mapping are in the file at once; what is left is to make them durable: out of the CPU's caches,
- * and whatever the file system has to do. */
+/* Stores to a shared mapping are in the file at once; what is left is to make them durable, out of the CPU's caches,
+ * and to tell the file system that there were some. What cannot be written back from here, it writes back. */
 static err_t sync_range(uintptr_t start, uintptr_t end)
 {
 	err_t result = OK;
@@ -239,8 +239,9 @@ static err_t sync_range(uintptr_t start, uintptr_t end)
 		uintptr_t from = map->start > start ? map->start : start, to = map->end < end ? map->end : end;
 		if (from >= to)
 			continue;
-		flush_range((void *)from, to - from);
-		result = fs_sync(map->file->session, map->file->number, 0);
+		bool written = lease_write_back((const void *)from, to - from);
+		if (!written || file_writable(map->file))
+			result = fs_sync(map->file->session, map->file->number, written ? FS_SYNC_STORED : 0);
 	}
 	lock_release(&maps_lock);
 	return result;

@@ -3,7 +3,7 @@
  * right where it asks for that, then mounted, checked, and used. It may be refused; it may not
  * crash, hang or be read out of bounds. Input: records of 5 bytes: place (3, of the first 256
  * blocks), value, and flags (bit 0: mend the checksums of the inode or node there; bit 1: an unclean end).
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "fs/pmfs/crc32c.h"
 #include "fs/pmfs/inode.h"

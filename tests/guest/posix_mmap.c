@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -97,6 +98,61 @@ static void test_shared_file(void)
 	CHECK_EQUAL(unlink(name), 0);
 }
 
+static struct timespec mtime_of(int fd)
+{
+	struct stat st = { 0 };
+
+	if (fstat(fd, &st) != 0)
+		st.st_mtim.tv_nsec = -1; /* unlike any other */
+	return st.st_mtim;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* msync moves mtime if the file can be written, and does not mind pages that have gone since. */
+static void test_msync(const char *directory)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s/posix_mmap_sync.%d", directory, (int)getpid());
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	CHECK(fd >= 0);
+	CHECK_EQUAL(ftruncate(fd, 3 * PAGE), 0);
+	int reader = open(name, O_RDONLY);
+	CHECK(reader >= 0);
+	char *shared = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *seen = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, reader, 0);
+	CHECK(shared != MAP_FAILED && seen != MAP_FAILED);
+	const struct timespec before = mtime_of(fd);
+	shared[PAGE] = 'm';
+	CHECK_EQUAL(nanosleep(&pause, NULL), 0);
+	CHECK_EQUAL(msync(seen, 3 * PAGE, MS_SYNC), 0);
+	CHECK(same_time(mtime_of(fd), before));
+	CHECK_EQUAL(msync(shared + PAGE, PAGE, MS_SYNC), 0);
+	CHECK(!same_time(mtime_of(fd), before));
+	CHECK_EQUAL(truncate(name, PAGE), 0);
+	CHECK_EQUAL(msync(shared, 3 * PAGE, MS_SYNC), 0);
+	CHECK_EQUAL(munmap(shared, 3 * PAGE), 0);
+	CHECK_EQUAL(munmap(seen, 3 * PAGE), 0);
+	CHECK_EQUAL(close(reader), 0);
+	CHECK_EQUAL(close(fd), 0);
+	CHECK_EQUAL(unlink(name), 0);
+}
+
+static void test_msync_memory(void)
+{
+	test_msync("/tmp");
+}
+
+static void test_msync_pmem(void)
+{
+	test_msync("/pmem");
+}
+
 /* What the child does: all but the first must end it before it can return 0. */
 static int misbehave(const char *how)
 {
@@ -148,6 +204,8 @@ int main(int argc, char **argv)
 	CHECK_RUN(test_anonymous);
 	CHECK_RUN(test_arguments);
 	CHECK_RUN(test_shared_file);
+	CHECK_RUN(test_msync_memory);
+	CHECK_RUN(test_msync_pmem);
 	CHECK_RUN(test_protection);
 	return check.failed;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_pmfs.c - pmfs by its functions: names, data, holes, directories, full devices, what mount refuses.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 

@@ -2,7 +2,7 @@
 /* test_pmfs_bits.c - every bit of the metadata that is in use, flipped: it is refused, found by the
  * check, or said to have been mended; nothing of it is followed. One bit in seven, unless
  * PMFS_ALL_BITS is set.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_pmfs_fences.c - how many store fences each call costs, counted: a change of names or attributes at most two
  * (nearly all take one), an append of up to a block one, of more two, fsync after it none.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 

@@ -2,7 +2,7 @@
 /* test_pmfs_many.c - a directory with 10^3 and one with 10^6 names: what a name costs to make, to find and to remove.
  * Stored bytes and fences are counted, and are the same every time; finding one is measured, with a bound that only a
  * search through the directory would reach. And names of every byte.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 

@@ -3,7 +3,7 @@
  * agree; with remounts in between, and with power cuts: at a random fence an image is made as a
  * cut could leave it; it must mount, check, and hold either what was before the operation under
  * way or what is after it.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_pmfs_summary.c - mounting after a clean end: how much of a large device is touched, that the summary
  * says what looking at everything says, and that it is left alone when there is any doubt.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #define _GNU_SOURCE
 #include "pmfs_host.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_pmfs_threads.c - several threads in the same directories and files; afterwards everything
  * has to be sound, and what only one thread touched has to be what it wrote.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 

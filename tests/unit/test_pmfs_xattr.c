@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_pmfs_xattr.c - extended attributes: random ones against a model, full devices, what a power cut leaves of a file
  * that goes, damage.
- * link: servers/fs/pmfs/ !servers/fs/pmfs/main.c !servers/fs/pmfs/lease.c !servers/fs/pmfs/pmem_x86.c
+ * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 

@@ -2,7 +2,7 @@
 # crash.mk - the crash-state engine of pmfs (tests/crash/README.md), on this machine.
 
 CRASH := $(BUILD)/test/crash/crash
-CRASH_PMFS := $(filter-out %/main.c %/lease.c %/pmem_x86.c,$(wildcard servers/fs/pmfs/*.c))
+CRASH_PMFS := $(wildcard servers/fs/pmfs/*.c)
 CRASH_SOURCES := $(sort $(wildcard tests/crash/*.c)) $(CRASH_PMFS) servers/kit/fs.c
 CRASH_OBJECTS := $(CRASH_SOURCES:%=$(OBJ)/crash/%.o)
 CRASH_FLAGS := -std=gnu17 -O2 -g -DLINTEL_HOST=1 $(WARNINGS) -I. -Iservers -I$(GEN)/include -Iabi/include

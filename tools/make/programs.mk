@@ -13,13 +13,15 @@ program_name = $(firstword $(subst :, ,$(1)))
 program_folder = $(lastword $(subst :, ,$(1)))
 $(foreach row,$(PROGRAM_TABLE),$(eval $(call program_name,$(row))_SOURCES := \
 	$(filter-out %_host.c,$(sort $(wildcard $(call program_folder,$(row))/*.[cS])))))
+pmfs_SOURCES += $(sort $(wildcard servers/fs/pmfs/server/*.c))
 bench_SOURCES += $(sort $(wildcard tests/bench/lintel/*.c))
 $(foreach name,$(GUEST_FOLDERS),$(eval $(name)_SOURCES := $(sort $(wildcard tests/guest/$(name)/*.[cS]))))
 $(foreach name,$(GUEST_FILES),$(eval $(name)_SOURCES := tests/guest/$(name).c))
 
 # pmfs's tools share its sources.
 PMFS_TOOLS := mkfs.pmfs:mkfs fsck.pmfs:fsck pmfs-dump:dump
-PMFS_CORE := $(filter-out %/main.c %/lease.c,$(pmfs_SOURCES)) $(wildcard servers/fs/pmfs/tools/image*.c)
+PMFS_CORE := $(filter-out servers/fs/pmfs/server/%,$(pmfs_SOURCES)) servers/fs/pmfs/server/pmem_x86.c \
+	$(wildcard servers/fs/pmfs/tools/image*.c)
 $(foreach row,$(PMFS_TOOLS),$(eval $(call program_name,$(row))_SOURCES := \
 	servers/fs/pmfs/tools/$(call program_folder,$(row)).c $(filter-out %_host.c,$(PMFS_CORE))))
 

@@ -8,7 +8,7 @@ import subprocess
 
 from bench.problem import Problem
 
-INTERFACE = "obj/user/servers/fs/pmfs/pmem_x86.c.o"
+INTERFACE = "obj/user/servers/fs/pmfs/server/pmem_x86.c.o"
 SERVERS = ("init", "console", "bootfs", "memfs", "pmfs")
 OURS, CLIENT, AROUND = "pmfs, through pmem.h", "a client's mapping", "AROUND"
 

@@ -146,11 +146,11 @@ static err_t op_fstat(struct kit_call *call, uint64_t file, struct fs_stat *st)
 	return err;
 }
 
-static err_t op_sync(struct kit_call *call, uint64_t file, uint32_t data_only)
+static err_t op_sync(struct kit_call *call, uint64_t file, uint32_t flags)
 {
 	struct index_entry *entry;
 
-	(void)data_only;
+	(void)flags;
 	return entry_of(call, file, &entry);
 }
 

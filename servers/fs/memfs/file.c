@@ -79,6 +79,13 @@ err_t node_write(struct tree *tree, struct node *node, uint64_t offset, bool app
 	return OK;
 }
 
+void node_stored(struct node *node)
+{
+	pthread_rwlock_wrlock(&node->lock);
+	node->mtime = node->ctime = now_ns();
+	pthread_rwlock_unlock(&node->lock);
+}
+
 /* [n] */
 static err_t node_resize(struct tree *tree, struct node *node, uint64_t size)
 {

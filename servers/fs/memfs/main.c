@@ -163,15 +163,20 @@ static err_t op_setattr_path(struct kit_call *call, const char *name, const stru
 	return err;
 }
 
-static err_t op_sync(struct kit_call *call, uint64_t file, uint32_t data_only)
+static err_t op_sync(struct kit_call *call, uint64_t file, uint32_t flags)
 {
+	const bool stored = flags & FS_SYNC_STORED;
 	struct open_file *open;
-	err_t err = file_take(call, file, 0, &open);
 
-	(void)data_only; /* memory is as durable as it gets */
-	if (err == OK)
-		kit_file_put(&files, call->badge, file);
-	return err;
+	if (flags & ~(uint32_t)(FS_SYNC_DATA_ONLY | FS_SYNC_STORED))
+		return ERR_ARGS;
+	err_t err = file_take(call, file, stored ? FS_OPEN_WRITE : 0, &open);
+	if (err != OK)
+		return err;
+	if (stored)
+		node_stored(open->node);
+	kit_file_put(&files, call->badge, file); /* and memory is as durable as it gets */
+	return OK;
 }
 
 static err_t op_sync_all(struct kit_call *call)

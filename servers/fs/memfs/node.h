@@ -70,6 +70,8 @@ MUST_USE err_t tree_readdir(struct tree *tree, struct node *dir, uint64_t cookie
 MUST_USE err_t node_read(struct node *node, uint64_t offset, void *to, size_t bytes, uint64_t *done);
 MUST_USE err_t node_write(struct tree *tree, struct node *node, uint64_t offset, bool append, const void *from,
 		size_t bytes, uint64_t *done, uint64_t *end);
+/* A client has stored through its mapping: mtime moves. */
+void node_stored(struct node *node);
 MUST_USE err_t node_setattr(struct tree *tree, struct node *node, const struct fs_setattr *attr);
 void node_stat(struct tree *tree, struct node *node, struct fs_stat *out);
 void node_fill_stat(struct node *node, uint32_t links, struct fs_stat *out);

@@ -282,6 +282,14 @@ err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 	return OK;
 }
 
+/* In DRAM; on media with the next change or sync. */
+static void times_move(struct inode *inode, uint64_t now)
+{
+	inode->now.mtime = inode->now.ctime = now;
+	inode->times_dirty = true;
+	inode_publish(inode);
+}
+
 void file_change_end(struct change *c, struct inode *inode)
 {
 	struct pmfs_inode *next = change_inode(c, inode);
@@ -293,10 +301,9 @@ void file_change_end(struct change *c, struct inode *inode)
 		return;
 	}
 	pm_fence(&inode->fs->pm);
-	inode->now.mtime = inode->now.ctime = next->mtime;
-	inode->times_dirty = true;
+	const uint64_t now = next->mtime;
 	change_abort(c);
-	inode_publish(inode);
+	times_move(inode, now);
 }
 
 void file_change_abort(struct change *c, struct inode *inode)
@@ -573,6 +580,18 @@ err_t pmfs_sync(struct pmfs *fs, struct inode *inode)
 		err = inode_flush_times(inode);
 	inode_unlock(inode);
 	return err;
+}
+
+err_t pmfs_stored(struct pmfs *fs, struct inode *inode)
+{
+	err_t err = file_check(inode);
+
+	if (err != OK)
+		return err;
+	inode_lock_write(inode);
+	times_move(inode, pmfs_now_ns(fs));
+	inode_unlock(inode);
+	return OK;
 }
 
 err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t what, uint64_t *found)

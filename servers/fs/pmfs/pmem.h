@@ -5,7 +5,7 @@
  * Rules: a store is durable after pm_write_back of its lines and then pm_fence, by the CPU that
  * stored; non-temporal stores need the fence only. Before that any subset of lines, and of a line
  * any prefix of its stores, may be on the media after a power cut; an aligned 8-byte store is never torn.
- * Two implementations, chosen by the Makefile: pmem_x86.c (Lintel) and pmem_host.c (a buffer,
+ * Two implementations, chosen by the Makefile: server/pmem_x86.c (Lintel) and pmem_host.c (a buffer,
  * recorded for tests). */
 #pragma once
 

@@ -91,6 +91,8 @@ MUST_USE err_t pmfs_write(struct pmfs *fs, struct inode *inode, uint64_t offset,
 MUST_USE err_t pmfs_fstat(struct pmfs *fs, struct inode *inode, struct fs_stat *out);
 MUST_USE err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr *attr);
 MUST_USE err_t pmfs_sync(struct pmfs *fs, struct inode *inode);
+/* A client has stored through a mapping and written that back: mtime moves. */
+MUST_USE err_t pmfs_stored(struct pmfs *fs, struct inode *inode);
 MUST_USE err_t pmfs_sync_all(struct pmfs *fs);
 MUST_USE err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t what, uint64_t *found);
 /* mode: enum fs_allocate. Where there is not enough space, what it could fill stays. */

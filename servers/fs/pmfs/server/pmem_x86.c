@@ -2,7 +2,7 @@
 /* pmem_x86.c - persistent stores on a real (or emulated) CPU. Intel SDM vol. 1, 10.4.6
  * (non-temporal stores), vol. 2 CLWB, CLFLUSHOPT, CLFLUSH, SFENCE. CLFLUSH is ordered by itself;
  * the others need the fence, which everybody gives. */
-#include "pmem.h"
+#include "fs/pmfs/pmem.h"
 
 #include <cpuid.h>
 #include <emmintrin.h>

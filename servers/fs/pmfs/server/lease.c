@@ -2,9 +2,9 @@
 /* lease.c - see lease.h. The key of a pager VMO is slot | VMO << 12 | generation << 20, checked like any other input.
  * Locks, in order: turn (of the inode's number), an inode (pmfs), lease->lock. table.lock comes alone, or before taking
  * an inode's reference. [t] turn: making and ending leases. */
-#include "lease.h"
+#include "fs/pmfs/server/lease.h"
+#include "fs/pmfs/lease_page.h"
 #include "kit/kit.h"
-#include "lease_page.h"
 
 #include <lintel/process.h>
 #include <lintel/startup.h>

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* by_file.c - messages about an open file. */
+#include "fs/pmfs/notify.h"
+#include "fs/pmfs/server/calls.h"
+#include "fs/pmfs/server/lease.h"
+
+#include <stdlib.h>
+
+void file_close(void *file)
+{
+	struct open_file *open = file;
+
+	if (open->added)
+		locks_close(&locks, pmfs_number(open->inode), open->session, open->number);
+	if (open->watched)
+		notify_close(pmfs_number(open->inode), open->session, open->number);
+	if (pmfs_count_open(open->inode, -1) == 0)
+		lease_maybe_drop(open->inode);
+	pmfs_close(fs, open->inode);
+	free(open);
+}
+
+err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct open_file **out)
+{
+	void *file;
+	err_t err = kit_file_get(&files, call->badge, number, &file);
+
+	if (err != OK)
+		return err;
+	*out = file;
+	if ((*out)->flags & flags || flags == 0)
+		return OK;
+	kit_file_put(&files, call->badge, number);
+	return ERR_DENIED;
+}
+
+err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
+		uint64_t *size, uint32_t *type, uint64_t *inode)
+{
+	struct open_file *open = malloc(sizeof(*open));
+
+	if (open == NULL)
+		return ERR_NO_MEMORY;
+	*open = (struct open_file) { .flags = flags, .session = call->badge };
+	err_t err = pmfs_open(fs, name, flags, mode, &open->inode);
+	if (err != OK) {
+		free(open);
+		return err;
+	}
+	pmfs_count_open(open->inode, 1);
+	*size = pmfs_size(open->inode);
+	*type = pmfs_type_of(open->inode);
+	*inode = pmfs_number(open->inode);
+	err = kit_file_add(&files, call->badge, open, number);
+	if (err != OK) {
+		file_close(open);
+		return err;
+	}
+	open->number = *number;
+	open->added = true;
+	return OK;
+}
+
+err_t op_close(struct kit_call *call, uint64_t file)
+{
+	return kit_file_close(&files, call->badge, file);
+}
+
+err_t op_read(struct kit_call *call, uint64_t file, uint64_t offset, void *data, size_t bytes, uint64_t *done)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_READ, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_read(fs, open->inode, offset, data, bytes, done);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+err_t op_write(struct kit_call *call, uint64_t file, uint64_t offset, uint32_t flags, const void *data,
+		size_t bytes, uint64_t *done, uint64_t *end)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_WRITE, &open);
+
+	if (err != OK)
+		return err;
+	const bool append = flags & FS_OPEN_APPEND; /* fcntl can take back what open said */
+	err = pmfs_write(fs, open->inode, offset, append, data, bytes, done, end);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+err_t op_fstat(struct kit_call *call, uint64_t file, struct fs_stat *st)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_fstat(fs, open->inode, st);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+err_t op_setattr(struct kit_call *call, uint64_t file, const struct fs_setattr *attr)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, attr->set & FS_SET_SIZE ? FS_OPEN_WRITE : 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_setattr(fs, open->inode, attr);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+err_t op_sync(struct kit_call *call, uint64_t file, uint32_t flags)
+{
+	const bool stored = flags & FS_SYNC_STORED;
+	struct open_file *open;
+
+	if (flags & ~(uint32_t)(FS_SYNC_DATA_ONLY | FS_SYNC_STORED))
+		return ERR_ARGS;
+	err_t err = file_take(call, file, stored ? FS_OPEN_WRITE : 0, &open);
+	if (err != OK)
+		return err;
+	err = stored ? pmfs_stored(fs, open->inode) : pmfs_sync(fs, open->inode);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+err_t op_readdir(struct kit_call *call, uint64_t file, uint64_t cookie, void *entries, size_t room,
+		uint64_t *bytes, uint64_t *next)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_readdir(fs, open->inode, cookie, entries, room, bytes, next);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *vmo, uint64_t *size)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, rights & RIGHT_WRITE ? FS_OPEN_WRITE : FS_OPEN_READ, &open);
+
+	if (err != OK)
+		return err;
+	if (rights & RIGHT_EXECUTE) {
+		kit_file_put(&files, call->badge, file);
+		return ERR_DENIED; /* it may change or go while it runs: fs.proto */
+	}
+	if (pmfs_type_of(open->inode) != FS_TYPE_FILE)
+		err = ERR_IS_DIR;
+	else if (pmfs_size(open->inode) == 0)
+		err = ERR_UNSUPPORTED;
+	else
+		err = lease_map(open->inode, rights, vmo, size);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+/* On x86 what can be written can be read, so the file must be open for both. */
+err_t op_lease(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *vmo, uint64_t *bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_READ, &open);
+
+	if (err != OK)
+		return err;
+	if (pmfs_type_of(open->inode) != FS_TYPE_FILE)
+		err = ERR_IS_DIR;
+	else if (rights & RIGHT_WRITE && !(open->flags & FS_OPEN_WRITE))
+		err = ERR_DENIED;
+	else
+		err = lease_grant(open->inode, rights | RIGHT_READ, vmo, bytes);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+err_t op_seek(struct kit_call *call, uint64_t file, uint64_t offset, uint32_t what, uint64_t *found)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_seek(fs, open->inode, offset, what, found);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+err_t op_allocate(struct kit_call *call, uint64_t file, uint32_t mode, uint64_t offset, uint64_t bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_WRITE, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_allocate(fs, open->inode, mode, offset, bytes);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
+
+err_t op_copy(struct kit_call *call, uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
+		uint64_t bytes, uint64_t *done)
+{
+	struct open_file *source, *target;
+	err_t err = file_take(call, from, FS_OPEN_READ, &source);
+
+	if (err != OK)
+		return err;
+	err = file_take(call, to, FS_OPEN_WRITE, &target);
+	if (err == OK) {
+		err = pmfs_copy(fs, source->inode, from_offset, target->inode, to_offset, bytes, done);
+		kit_file_put(&files, call->badge, to);
+	}
+	kit_file_put(&files, call->badge, from);
+	return err;
+}
+
+err_t op_link_file(struct kit_call *call, uint64_t file, const char *to)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, 0, &open);
+
+	if (err != OK)
+		return err;
+	err = pmfs_link_file(fs, open->inode, to);
+	kit_file_put(&files, call->badge, file);
+	return err;
+}
