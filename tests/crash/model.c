@@ -556,10 +556,18 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 	}
 }
 
-static err_t open_nameless(struct model *m, uint32_t client)
+static err_t open_nameless(struct model *m, uint32_t client, const char *directory)
 {
-	const uint32_t i = node_make(m, FS_TYPE_FILE, 0600);
+	const int32_t at = *directory != '\0' ? name_find(m, directory) : 0;
+	err_t err = parent_check(m, directory);
 
+	if (err == OK && at < 0)
+		err = ERR_NOT_FOUND; /* another client has renamed it */
+	if (err == OK && *directory != '\0' && m->node[m->name[at].node].type != FS_TYPE_DIRECTORY)
+		err = ERR_NOT_DIR;
+	if (err != OK)
+		return err;
+	const uint32_t i = node_make(m, FS_TYPE_FILE, 0600);
 	m->node[i].links = 0;
 	m->node[i].opens = 1;
 	m->node[i].linkable = true;
@@ -698,7 +706,7 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 		return OK;
 	}
 	case CALL_NAMELESS:
-		return open_nameless(m, client);
+		return open_nameless(m, client, c->a);
 	case CALL_FILE_WRITE: case CALL_FILE_SYNC: case CALL_FILE_LINK: case CALL_CLOSE:
 		return apply_to_open(m, client, c, full ? full_bytes : c->bytes);
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:

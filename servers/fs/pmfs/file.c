@@ -204,6 +204,10 @@ err_t file_blocks_new(struct inode *inode, struct change *c, uint64_t offset, co
 		return err;
 	if (hit.has_at && (uint64_t)hit.at.logical + hit.at.count == first)
 		goal = extent_block(&hit.at) + hit.at.count;
+	if (goal != 0 && (goal - first) % SPACE_LARGE != 0) { /* from the next 2 MiB on it is worth large leaves */
+		want = min_u64(want, SPACE_LARGE - first % SPACE_LARGE);
+		goal |= first % SPACE_LARGE == 0 ? SPACE_PREFER_LARGE : 0;
+	}
 	err = change_alloc(c, inode, goal, (uint32_t)want, &start, &count);
 	if (err != OK)
 		return err;

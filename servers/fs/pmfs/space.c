@@ -230,6 +230,25 @@ static bool goal_alloc(struct space *space, uint64_t goal, uint32_t want, uint64
 	return n != 0;
 }
 
+/* At the start of free 2 MiB. The hint stays: who comes next looks elsewhere first, and what is taken here can grow. */
+static bool group_start_large(struct space_group *group, uint32_t want, uint64_t *start, uint32_t *count)
+{
+	uint32_t bit;
+	bool found = false;
+
+	pthread_mutex_lock(&group->lock);
+	if (group->free >= SPACE_LARGE && group_ready(group) && group_find_large(group, &bit)) {
+		const uint32_t hint = group->hint;
+		*count = run_at(group, bit, want);
+		group_take(group, bit, *count);
+		group->hint = hint;
+		*start = group->first + bit;
+		found = true;
+	}
+	pthread_mutex_unlock(&group->lock);
+	return found;
+}
+
 static bool reserve_take(struct space *space, uint64_t *start)
 {
 	bool found = false;
@@ -246,9 +265,15 @@ static bool reserve_take(struct space *space, uint64_t *start)
 err_t space_alloc(struct space *space, uint32_t cpu, uint64_t goal, uint32_t want, bool reserve,
 		uint64_t *start, uint32_t *count)
 {
+	const uint32_t home = (uint32_t)((uint64_t)(cpu % space->cpus) * space->groups / space->cpus);
+	const bool large = goal & SPACE_PREFER_LARGE;
+
+	goal &= ~SPACE_PREFER_LARGE;
+	for (uint32_t i = 0; large && i < space->groups; i++)
+		if (group_start_large(&space->group[(home + i) % space->groups], want, start, count))
+			return OK;
 	if (goal >= space->first && goal < space->blocks && goal_alloc(space, goal, want, start, count))
 		return OK;
-	const uint32_t home = (uint32_t)((uint64_t)(cpu % space->cpus) * space->groups / space->cpus);
 	for (uint32_t i = 0; i < space->groups; i++)
 		if (group_alloc(&space->group[(home + i) % space->groups], want, start, count))
 			return OK;

@@ -15,6 +15,7 @@
 
 #define SPACE_LARGE 512u         /* 2 MiB */
 #define SPACE_RESERVE 64u        /* less on small devices */
+#define SPACE_PREFER_LARGE (1ull << 63)
 
 /* A run of blocks with that many claims, 2 and more; while mounting 1 and more. */
 struct space_share {
@@ -70,8 +71,9 @@ uint32_t space_free_in(const struct space *space, uint64_t start, uint32_t count
 /* A free run of that length, which stays free. */
 bool space_find_run(const struct space *space, uint64_t want, uint64_t *start);
 
-/* A run of 1 to `want` blocks; at `goal` if that is free (0: anywhere). With `reserve` the last
- * blocks may be used, one at a time. ERR_NO_SPACE. */
+/* A run of 1 to `want` blocks; at `goal` if that is free (0: anywhere). With the bit SPACE_PREFER_LARGE in `goal`: at
+ * the start of a free, aligned 2 MiB, if there is one, of which others are not given blocks unasked. With `reserve` the
+ * last blocks may be used, one at a time. ERR_NO_SPACE. */
 MUST_USE err_t space_alloc(struct space *space, uint32_t cpu, uint64_t goal, uint32_t want, bool reserve,
 		uint64_t *start, uint32_t *count);
 /* One claim less; what nobody claims any more is free. `start` with PMFS_EXTENT_SHARED: there may be other claims. */
