@@ -604,6 +604,51 @@ static void test_clients(void **state)
 	end();
 }
 
+static err_t run_store(void *context, void *lease, const struct pmfs_run *run)
+{
+	(void)lease;
+	pm_store(&d.fs->pm, d.base + run->device - run->offset, context, 8); /* by way of the caches */
+	return OK;
+}
+
+/* S2: what a client has stored through a mapping and not written back is in the clone, and durable with it. */
+static void test_stores_are_written_back(void **state)
+{
+	const struct pmfs_options options = { .cpus = 2, .seed = 42, .revoke = keeper_revoke, .publish = keeper_publish };
+	static uint32_t lease[1] = { 0 };
+	char reason[PMFS_REASON_BYTES], word[8] = "stored!";
+	uint64_t seed = 1, done;
+
+	(void)state;
+	device_make(&d, 8 * MIB);
+	assert_int_equal(pmfs_mount(d.base, d.bytes, &options, &d.fs, reason), OK);
+	a = open_file("a");
+	b = open_file("b");
+	put(a, 0, 3 * B, 1);
+	pmfs_lease_set(a, lease);
+	pmfs_lease_stores(a);
+	struct pm_recorder *recorder = pm_record(&d.fs->pm);
+	assert_int_equal(pmfs_locate_with(d.fs, a, 0, true, run_store, word), OK);
+	assert_int_equal(pmfs_clone(d.fs, a, 0, b, 0, 0), OK);
+	struct device image = { .bytes = d.bytes, .base = aligned_alloc(4096, d.bytes) };
+	assert_non_null(image.base);
+	pm_crash_image(recorder, PM_CRASH_NONE, &seed, image.base);
+	pm_record_end(&d.fs->pm);
+	pmfs_lease_set(a, NULL);
+	assert_int_equal(pmfs_lease_end(a), OK);
+	end();
+
+	struct inode *clone;
+	char there[8];
+	device_mount(&image);
+	assert_int_equal(pmfs_open(image.fs, "b", FS_OPEN_READ, 0, &clone), OK);
+	assert_int_equal(pmfs_read(image.fs, clone, 0, there, 8, &done), OK);
+	assert_int_equal(done, 8);
+	assert_memory_equal(there, word, 8);
+	pmfs_close(image.fs, clone);
+	device_end(&image);
+}
+
 /* --- damage --- */
 
 static void reseal(struct inode *inode)
@@ -740,6 +785,7 @@ int main(void)
 		cmocka_unit_test(test_costs),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_stores_are_written_back),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_counts_are_checked),
 	};
