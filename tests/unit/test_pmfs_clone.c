@@ -351,6 +351,10 @@ static void test_copy(void **state)
 	expect_shared(10, 20);
 	assert_int_equal(pmfs_copy(d.fs, b, 0, b, 20 * B, 4 * B, &done), OK); /* in itself */
 	expect_shared(10, 24);
+	const uint64_t size = stat_of(b).size;
+	assert_int_equal(pmfs_copy(d.fs, b, 0, b, 40 * B, 39 * B, &done), OK); /* in itself, up to the end that was */
+	assert_int_equal(done, size);
+	assert_int_equal(stat_of(b).size, 40 * B + size);
 	device_check(&d);
 	end();
 }

@@ -180,6 +180,10 @@ err_t pmfs_copy(struct pmfs *fs, struct inode *from, uint64_t from_offset, struc
 	(void)fs;
 	if (err != OK)
 		return err;
+	if (from == to) { /* what is copied must not become what is to be copied */
+		const uint64_t size = pmfs_size(from);
+		copy.bytes = bytes = from_offset < size ? min_u64(bytes, size - from_offset) : 0;
+	}
 	err = copy_all(&copy);
 	if (err != OK && copy.bytes == bytes)
 		return err;
