@@ -309,7 +309,7 @@ static int command_rmdir(struct shell *sh, int argc, char **argv)
 static const struct command commands[] = {
 	{ "ls", "[-l] [PATH...]", "list files", command_ls },
 	{ "cat", "FILE...", "print files", command_cat },
-	{ "cp", "[-r] [-c] FROM... TO", "copy files, with -r directories too, with -c by sharing their blocks", command_cp },
+	{ "cp", "[-r] [-c] FROM... TO", "copy files, with -r directories too, with -c by sharing blocks", command_cp },
 	{ "mv", "FROM... TO", "rename or move", command_mv },
 	{ "rm", "[-r] [-f] PATH...", "remove files, with -r directories too", command_rm },
 	{ "mkdir", "[-p] PATH...", "make directories, with -p all on the way", command_mkdir },

@@ -140,7 +140,7 @@ const struct operation operations[] = {
 		{ CALL_CLONE, .a = "a", .b = "e" }, { CALL_MAPPED_STORE, .a = "a", .offset = 80, .bytes = 300 },
 		{ CALL_CLOSE, .a = "" } } },
 	{ "clone-to-mapped", { { CALL_OPEN, .a = "d/x" }, { CALL_MAPPED_STORE, .a = "d/x", .offset = 40, .bytes = 300 },
-		{ CALL_CLONE, .a = "a", .b = "d/x" }, { CALL_MAPPED_STORE, .a = "d/x", .offset = 4200, .bytes = 30 },
+		{ CALL_CLONE, .a = "a", .b = "d/x" }, { CALL_MAPPED_STORE, .a = "d/x", .offset = 80, .bytes = 30 },
 		{ CALL_CLOSE, .a = "" } } },
 	{ "clone-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
 		{ CALL_CLONE, .a = "a", .b = "e" }, { CALL_APPEND, .a = "a", .bytes = 4000 } } },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* posix_clone.c - files that share blocks, on /pmem: what FICLONE and FICLONERANGE answer; that a write to one is never
- * seen in the other, by calls, without calls, through mappings, past the end, from another program; and clones of a file
- * that another program writes to without calls all the while. */
+ * seen in the other, by calls, without calls, through mappings, past the end, from another program; and clones of a
+ * file that another program writes to without calls all the while. */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
@@ -203,7 +203,7 @@ static int count_up(int through_mapping)
 	return 0;
 }
 
-/* What the clone was the first time it is the second time; its words are of at most two rounds, the later ones first. */
+/* What the clone was the first time it is the second time; its words are of at most two rounds, the later first. */
 static const char *clone_wrong(int clone)
 {
 	static uint64_t first[PAGES * PAGE / 8], again[PAGES * PAGE / 8];

@@ -43,7 +43,8 @@ static void fill(struct device *d, int files)
 			struct inode *clone;
 			char other[40];
 			snprintf(other, sizeof(other), "d%d/clone %d", i / 100, i % 20);
-			assert_int_equal(pmfs_open(d->fs, other, FS_OPEN_CREATE | FS_OPEN_WRITE | FS_OPEN_TRUNCATE, 0644, &clone), OK);
+			assert_int_equal(pmfs_open(d->fs, other, FS_OPEN_CREATE | FS_OPEN_WRITE, 0644, &clone), OK);
+			assert_int_equal(pmfs_setattr(d->fs, clone, &(struct fs_setattr) { .set = FS_SET_SIZE }), OK);
 			assert_int_equal(pmfs_clone(d->fs, inode, 0, clone, 0, 0), OK);
 			if (i % 20 == 0)
 				assert_int_equal(pmfs_clone(d->fs, inode, 0, clone, 60 * PMFS_BLOCK, 0), OK);

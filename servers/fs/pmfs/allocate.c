@@ -18,8 +18,8 @@
 
 /* --- filling --- */
 
-/* As far as one change takes. *done: so many bytes from `offset` on have blocks; `zero`: and what others have too (F6) is
- * zero. */
+/* As far as one change takes. *done: so many bytes from `offset` on have blocks; `zero`: and what others have too
+ * (F6) is zero. */
 static err_t holes_fill(struct inode *inode, struct change *c, bool zero, uint64_t offset, uint64_t end,
 		uint64_t *done)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* copy.c - from one file to another, or within one, from pmem to pmem. Whole blocks are shared (share.c), all of them in
- * one change, where that writes less than a copy would. Other data is written as any other data; a hole makes a hole.
- * After a power cut some of it has been copied, from the start. Both inodes are locked for a piece of it at a time, the
- * lower number first. A clone is all of it shared, or an error. */
+/* copy.c - from one file to another, or within one, from pmem to pmem. Whole blocks are shared (share.c), all of them
+ * in one change, where that writes less than a copy would. Other data is written as any other data; a hole makes a
+ * hole. After a power cut some of it has been copied, from the start. Both inodes are locked for a piece of it at a
+ * time, the lower number first. A clone is all of it shared, or an error. */
 #include "file.h"
 
 #define PIECE_BYTES (4ull << 20)

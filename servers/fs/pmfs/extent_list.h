@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* extent_list.h - a tree that is made anew, for changes that concern most of it: its extents are listed, changed, and
- * become a new tree. That is one change, however large it is: nodes that nobody reaches, then the inode's copy. What the
- * old tree had and the new one has not is collected (struct tree_gone) and is free after the commit (C3). It costs 16
- * bytes of DRAM for each extent of the file, and a node for each 252 of them.
+ * become a new tree. That is one change, however large it is: nodes that nobody reaches, then the inode's copy. What
+ * the old tree had and the new one has not is collected (struct tree_gone) and is free after the commit (C3). It costs
+ * 16 bytes of DRAM for each extent of the file, and a node for each 252 of them.
  * Private to extent_shift.c and extent_share.c. */
 #pragma once
 

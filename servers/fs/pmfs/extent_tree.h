@@ -60,10 +60,11 @@ MUST_USE err_t tree_move_up(struct change *c, struct inode *inode, uint32_t from
 /* [from, from + count) goes, and what lies behind takes its place. */
 MUST_USE err_t tree_move_down(struct change *c, struct inode *inode, uint32_t from, uint32_t count,
 		struct tree_gone *gone);
-/* The blocks of `from`'s file blocks [first, first + count), a hole where there is one, take the place of what `to` has at
- * [place, place + count), which does not overlap if it is the same inode; both are PMFS_EXTENT_SHARED afterwards. `from`
- * joins the change only if some of it was not. *gone and *claimed are to be ended in any case, *claimed's blocks free
- * unless the change is committed: for those the claims are counted (extent_share.c). ERR_NO_SPACE, ERR_NO_MEMORY. */
+/* The blocks of `from`'s file blocks [first, first + count), a hole where there is one, take the place of what `to` has
+ * at [place, place + count), which does not overlap if it is the same inode; both are PMFS_EXTENT_SHARED afterwards.
+ * `from` joins the change only if some of it was not. *claimed are the claims that were counted for it. Both are to be
+ * ended in any case, *gone freed if the change was committed, *claimed if it was not. ERR_NO_SPACE, ERR_NO_MEMORY,
+ * ERR_TOO_BIG. */
 MUST_USE err_t tree_share(struct change *c, struct inode *from, uint32_t first, struct inode *to, uint32_t place,
 		uint32_t count, struct tree_gone *gone, struct tree_gone *claimed);
 /* How many nodes a checked tree has, about. */

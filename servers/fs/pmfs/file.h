@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* file.h - what file.c, allocate.c, share.c and copy.c have in common: the data of one inode, which is locked for writing
- * unless a function says otherwise. The rules (F1 to F6) are at the top of file.c. */
+/* file.h - what file.c, allocate.c, share.c, copy.c and locate.c have in common: the data of one inode, which is locked
+ * for writing unless a function says otherwise. The rules (F1 to F6) are at the top of file.c. */
 #pragma once
 
 #include "change.h"
@@ -50,14 +50,14 @@ MUST_USE err_t file_tail_clear(struct inode *inode, struct change *c, uint64_t f
 /* F5: clear everything past the size. *cleared counts blocks that were not zero. Not fenced. */
 MUST_USE err_t file_past_clear(struct inode *inode, uint64_t *cleared);
 
-/* New blocks for the run of `run` bytes at `offset`, as far as one run of blocks goes: `old` on the device, which others
- * have too, or a hole (0). The parts of them that `data` does not fill are what they were; NULL: zeroes. *wrote is how
- * much of the data they took. */
+/* New blocks for the run of `run` bytes at `offset`, as far as one run of blocks goes: `old` on the device, which
+ * others have too, or a hole (0). The parts of them that `data` does not fill are what they were; NULL: zeroes. *wrote
+ * is how much of the data they took. */
 MUST_USE err_t file_blocks_new(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data,
 		uint64_t bytes, uint64_t old, uint64_t run, uint64_t *wrote);
 
-/* The blocks of [offset, end) that the file has are nobody else's afterwards, and say so (share.c). `frees`: on the way to
- * something that frees. ERR_NO_SPACE. */
+/* The blocks of [offset, end) that the file has are nobody else's afterwards, and say so (share.c). `frees`: on the way
+ * to something that frees. ERR_NO_SPACE. */
 MUST_USE err_t file_own(struct inode *inode, uint64_t offset, uint64_t end, bool frees);
 
 /* Both are locked for writing. How much of a copy from `from_offset` on can be done by sharing whole blocks. */

@@ -97,8 +97,8 @@ MUST_USE err_t pmfs_sync_all(struct pmfs *fs);
 MUST_USE err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t what, uint64_t *found);
 /* mode: enum fs_allocate. Where there is not enough space, what it could fill stays. */
 MUST_USE err_t pmfs_allocate(struct pmfs *fs, struct inode *inode, uint32_t mode, uint64_t offset, uint64_t bytes);
-/* Less than `bytes` at the source's end, or where there was space for some of it. Whole blocks are shared where that costs
- * less. */
+/* Less than `bytes` at the source's end, or where there was space for some of it. Whole blocks are shared where that
+ * costs less. */
 MUST_USE err_t pmfs_copy(struct pmfs *fs, struct inode *from, uint64_t from_offset, struct inode *to,
 		uint64_t to_offset, uint64_t bytes, uint64_t *done);
 /* All of it at once, by sharing blocks; bytes 0: up to the source's end. ERR_ARGS: not whole blocks (what ends at the

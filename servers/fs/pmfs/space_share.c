@@ -91,7 +91,7 @@ static void list_join(struct space_group *group, uint32_t at, uint32_t count)
 static bool piece_put(const struct piece *p, uint32_t claims)
 {
 	struct space_group *group = p->group;
-	struct space_share now[PIECES];
+	struct space_share now[PIECES] = { { 0 } };
 	uint32_t count = 0;
 
 	if (!room_make(group))

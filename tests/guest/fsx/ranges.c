@@ -146,7 +146,8 @@ static bool clone_locked(struct client *c, const struct slot *s, const struct sl
 	const bool overlap = from == to && range.src_offset < range.dest_offset + bytes &&
 						 range.dest_offset < range.src_offset + bytes;
 	const bool inside = bytes % BLOCK != 0 && range.dest_offset + bytes < to->size;
-	const int want = t->append ? EBADF : range.src_offset > from->size || (bytes != 0 && (overlap || inside)) ? EINVAL : 0;
+	const bool wrong = range.src_offset > from->size || (bytes != 0 && (overlap || inside));
+	const int want = t->append ? EBADF : wrong ? EINVAL : 0;
 	note(c, "clone from", s->body, range.src_offset, range.src_length);
 	note(c, "clone to", t->body, range.dest_offset, bytes);
 	if (want == 0)
