@@ -69,6 +69,18 @@ err_t sys_space_unmap(handle_t process, uint64_t address, uint64_t size)
 	return err;
 }
 
+err_t sys_space_advise(handle_t process, uint64_t address, uint64_t size, uint32_t flags)
+{
+	struct space *space;
+	err_t err = space_get(process, &space);
+
+	if (err != OK)
+		return err;
+	err = space_advise(space, VADDR(address), size, flags);
+	space_unref(space);
+	return err;
+}
+
 err_t sys_space_protect(handle_t process, uint64_t address, uint64_t size, uint32_t flags)
 {
 	struct space *space;

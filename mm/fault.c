@@ -195,6 +195,14 @@ static err_t tree_page_lock(
 	return OK;
 }
 
+/* A part of the region that nobody has touched, and that is to come as a whole. */
+static bool wants_large(const struct fault *fault, const struct vmo_leaf *leaf)
+{
+	return (fault->region->flags & SPACE_LARGE) && fault->vmo->kind == VMO_ANONYMOUS &&
+		   !(leaf && __atomic_load_n(&leaf->count, __ATOMIC_RELAXED)) &&
+		   block_fits(fault, fault->page << PAGE_SHIFT, 2);
+}
+
 /* The entry to fill: level 2 if the page is, as far as one can see without a lock, part of a 2 MiB
  * one. */
 static err_t tree_entry(const struct fault *fault, uint32_t *level, uint64_t **out)
@@ -202,6 +210,10 @@ static err_t tree_entry(const struct fault *fault, uint32_t *level, uint64_t **o
 	const struct vmo_leaf *leaf = vmo_leaf_find(fault->vmo, fault->page);
 	err_t err;
 
+	if (wants_large(fault, leaf)) {
+		vmo_commit_large(fault->vmo, fault->page); /* if there is no such page, small ones do */
+		leaf = vmo_leaf_find(fault->vmo, fault->page);
+	}
 	*level = leaf && __atomic_load_n(&leaf->large, __ATOMIC_RELAXED) &&
 					 block_fits(fault, fault->page << PAGE_SHIFT, 2)
 				 ? 2

@@ -129,7 +129,7 @@ err_t region_create(struct space *space, uint64_t base, uint64_t bytes, struct v
 		.offset = offset,
 		.vmo = vmo,
 		.space = space,
-		.flags = flags & (SPACE_READ | SPACE_WRITE | SPACE_EXECUTE | SPACE_GUARD),
+		.flags = flags & (SPACE_READ | SPACE_WRITE | SPACE_EXECUTE | SPACE_GUARD | SPACE_LARGE),
 		.max_rights = max_rights,
 	};
 	vmo_ref(vmo);

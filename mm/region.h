@@ -27,7 +27,7 @@ struct region {
 	uint64_t offset;          /* [I] in the VMO */
 	struct vmo *vmo;          /* [I] */
 	struct space *space;      /* [I] */
-	uint32_t flags;           /* [I] SPACE_READ, SPACE_WRITE, SPACE_EXECUTE, SPACE_GUARD */
+	uint32_t flags;           /* [I] SPACE_READ, SPACE_WRITE, SPACE_EXECUTE, SPACE_GUARD, SPACE_LARGE */
 	uint32_t max_rights;      /* [I] RIGHT_READ, RIGHT_WRITE, RIGHT_EXECUTE: what space_protect may give */
 	struct region *vmo_next;  /* [v] */
 	struct region **vmo_link; /* [v] what points here; NULL: in no list */

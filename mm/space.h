@@ -98,6 +98,8 @@ MUST_USE err_t space_unmap(struct space *space, vaddr_t address, uint64_t bytes)
 /* The whole range must be mapped (ERR_NOT_FOUND), flags within each region's max_rights
  * (ERR_DENIED). As above else. */
 MUST_USE err_t space_protect(struct space *space, vaddr_t address, uint64_t bytes, uint32_t flags);
+/* SPACE_LARGE or 0, for first touches from now on. As space_protect else. */
+MUST_USE err_t space_advise(struct space *space, vaddr_t address, uint64_t bytes, uint32_t flags);
 
 /* Make `address` accessible. OK: try again. ERR_AGAIN: *request says what to ask whom. ERR_FAULT:
  * not mapped, not allowed, or past the VMO's end. ERR_NO_MEMORY, ERR_LIMIT. Takes no space lock;

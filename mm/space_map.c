@@ -210,11 +210,12 @@ static void edit_undo(struct edit *edit)
 	region_table_destroy(edit->made);
 }
 
-/* The new table: old regions outside the range, their parts that stick out of it, and, when `keep`,
- * the inner parts with new flags. Nothing is published yet. */
-static err_t edit_prepare(struct space *space, struct edit *edit, bool keep, uint32_t flags)
+/* The new table: old regions outside the range, their parts that stick out of it, and, unless `mask` is 0,
+ * the inner parts with those of their flags replaced. Nothing is published yet. */
+static err_t edit_prepare(struct space *space, struct edit *edit, uint32_t mask, uint32_t flags)
 	TA_EXCL(space->lock)
 {
+	const bool keep = mask != 0;
 	const struct region_table *old = space->regions;
 	uint32_t inner = edit->to - edit->from;
 	err_t err = region_table_create(old->count - inner + (keep ? inner : 0) + 2, &edit->made);
@@ -231,7 +232,7 @@ static err_t edit_prepare(struct space *space, struct edit *edit, bool keep, uin
 
 		err = edit_add(edit, at, at->base, first, at->flags);
 		if (err == OK && keep)
-			err = edit_add(edit, at, first, last, flags | (at->flags & SPACE_GUARD));
+			err = edit_add(edit, at, first, last, flags | (at->flags & ~mask));
 		if (err == OK)
 			err = edit_add(edit, at, last, at_end, at->flags);
 	}
@@ -291,7 +292,7 @@ err_t space_unmap(struct space *space, vaddr_t address, uint64_t bytes)
 		spin_unlock(&space->lock);
 		return OK;
 	}
-	err = edit_prepare(space, &edit, false, 0);
+	err = edit_prepare(space, &edit, 0, 0);
 	if (err != OK) {
 		spin_unlock(&space->lock);
 		return err;
@@ -335,21 +336,19 @@ static err_t protect_check(struct space *space, const struct edit *edit, uint32_
 	return at < edit->end || edit->from == edit->to ? ERR_NOT_FOUND : OK;
 }
 
-err_t space_protect(struct space *space, vaddr_t address, uint64_t bytes, uint32_t flags)
+/* The flags of `mask` in all of the range. Translations that are there lose what `flags` no longer allows. */
+static err_t edit_flags(struct space *space, vaddr_t address, uint64_t bytes, uint32_t mask, uint32_t flags)
 {
 	struct edit edit = { .space = space, .base = address.v, .end = address.v + bytes };
 	struct tlb_batch batch;
 	struct region_table *old;
 	err_t err;
 
-	if (!range_is_user(address.v, bytes) ||
-		(flags & ~(uint32_t)(SPACE_READ | SPACE_WRITE | SPACE_EXECUTE)) || !flags_are_good(flags))
-		return ERR_ARGS;
 	spin_lock(&space->lock);
 	edit_find(space, &edit);
 	err = protect_check(space, &edit, flags);
 	if (err == OK)
-		err = edit_prepare(space, &edit, true, flags);
+		err = edit_prepare(space, &edit, mask, flags);
 	if (err != OK) {
 		spin_unlock(&space->lock);
 		return err;
@@ -357,11 +356,28 @@ err_t space_protect(struct space *space, vaddr_t address, uint64_t bytes, uint32
 	/* Point of no return. */
 	tlb_batch_init(&batch, space);
 	old = space_publish(space, edit.made);
-	revoke_rights(&batch, edit.base, edit.end, flags);
+	if (mask & SPACE_READ)
+		revoke_rights(&batch, edit.base, edit.end, flags);
 	for (uint32_t i = edit.from; i < edit.to; i++)
 		region_unlist(old->region[i]);
 	tlb_batch_finish(&batch);
 	spin_unlock(&space->lock);
 	edit_finish(&edit, old);
 	return OK;
+}
+
+err_t space_protect(struct space *space, vaddr_t address, uint64_t bytes, uint32_t flags)
+{
+	const uint32_t rights = SPACE_READ | SPACE_WRITE | SPACE_EXECUTE;
+
+	if (!range_is_user(address.v, bytes) || (flags & ~rights) || !flags_are_good(flags))
+		return ERR_ARGS;
+	return edit_flags(space, address, bytes, rights, flags);
+}
+
+err_t space_advise(struct space *space, vaddr_t address, uint64_t bytes, uint32_t flags)
+{
+	if (!range_is_user(address.v, bytes) || (flags & ~(uint32_t)SPACE_LARGE))
+		return ERR_ARGS;
+	return edit_flags(space, address, bytes, SPACE_LARGE, flags);
 }

@@ -257,6 +257,21 @@ int msync(void *address, size_t length, int flags)
 	return error == OK ? 0 : fail(error);
 }
 
+int madvise(void *address, size_t length, int advice)
+{
+	const bool large = advice == MADV_HUGEPAGE;
+
+	if (((uintptr_t)address & PAGE_MASK) || (!large && advice != MADV_NOHUGEPAGE))
+		return fail(ERR_ARGS);
+	err_t error = length == 0 ? OK : lintel_space_advise(lintel_process(), (uint64_t)address, round_to_pages(length),
+			large ? SPACE_LARGE : 0);
+	if (error == OK)
+		return 0;
+	fail(error);
+	errno = error == ERR_NOT_FOUND ? ENOMEM : errno;
+	return -1;
+}
+
 int posix_madvise(void *address, size_t length, int advice)
 {
 	(void)address;

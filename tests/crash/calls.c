@@ -185,6 +185,17 @@ static err_t xattr_call(struct pmfs *fs, const struct call *c)
 	return err;
 }
 
+/* Often: each is a record of its own. */
+static err_t attributes(struct pmfs *fs, const struct call *c)
+{
+	const struct fs_setattr attr = { .set = FS_SET_MODE | FS_SET_MTIME, .mode = c->offset, .mtime = c->bytes };
+	err_t err = pmfs_setattr_path(fs, c->a, &attr);
+
+	for (uint32_t i = 1; i < c->mode && err == OK; i++)
+		err = pmfs_setattr_path(fs, c->a, &attr);
+	return err;
+}
+
 static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, uint64_t *done)
 {
 	switch (c->kind) {
@@ -203,8 +214,7 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 	case CALL_RENAME:
 		return pmfs_rename(fs, c->a, c->b, false);
 	case CALL_ATTRIBUTES:
-		return pmfs_setattr_path(fs, c->a, &(struct fs_setattr) { .set = FS_SET_MODE | FS_SET_MTIME,
-				.mode = c->offset, .mtime = c->bytes });
+		return attributes(fs, c);
 	case CALL_XATTR_SET: case CALL_XATTR_REMOVE:
 		return xattr_call(fs, c);
 	case CALL_OTHER_CPU:

@@ -10,11 +10,18 @@
 
 /* Two records share an inode, and a power cut can leave both without their places: a recovery that is cut must not
  * have made the later one's durable before the earlier one's. By one client in one journal, and by two in two.
- * And a leaf that is used again before the record that lets go of it has reached its places. */
+ * And a leaf that is used again before the record that lets go of it has reached its places. The same where a journal
+ * goes on in its other half, and where a record is followed by those that have destroyed what it vouches for. And an
+ * inode in a part of the table that is new. */
 const char *const sequences_cut_again[] = {
 	"small:rename-across-over+rename-dir-over",
 	"small:rename-across-over|rename-dir-over@280364429433339",
 	"full:leaf-to-other-cpu",
+	"small:fill-half+rename-across-over+rename-dir-over",
+	"small:create-fill+rename-across-over",
+	"small:slot-again-other-cpu+rename-across-over",
+	"table:create+create-in-dir",
+	"deep:create-in-tree",
 };
 const uint32_t sequences_cut_again_count = sizeof(sequences_cut_again) / sizeof(sequences_cut_again[0]);
 

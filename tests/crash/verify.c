@@ -174,7 +174,7 @@ static bool delete_all(struct pmfs *fs, const struct model *m, char why[400])
 	const uint64_t unused = space_count_free(&fs->space) + fs->space.reserve_count;
 	uint64_t numbers = 0;
 	for (uint32_t i = 0; i < fs->cpus; i++)
-		numbers += fs->pool[i].count;
+		numbers += fs->pool[i].count + (fs->pool[i].spare != NULL);
 	if (numbers + PMFS_INODE_ROOT + 1 != atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK || fs->inodes_used != 1)
 		return not_usable(why, "inode numbers are lost", "", OK);
 	if (kept + unused == all)

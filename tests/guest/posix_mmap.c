@@ -98,6 +98,27 @@ static void test_shared_file(void)
 	CHECK_EQUAL(unlink(name), 0);
 }
 
+#define LARGE (2u << 20)
+
+static void test_advice(void)
+{
+	char *memory = mmap(NULL, 3 * LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(memory != MAP_FAILED);
+	CHECK_EQUAL(madvise(memory, 3 * LARGE, MADV_HUGEPAGE), 0);
+	for (size_t at = 0; at < 3 * LARGE; at += PAGE / 2)
+		CHECK_EQUAL(memory[at], 0);
+	memset(memory, 'x', 3 * LARGE);
+	CHECK_EQUAL(munmap(memory + PAGE, PAGE), 0);
+	CHECK_EQUAL(memory[0], 'x');
+	CHECK_EQUAL(memory[2 * PAGE], 'x');
+	CHECK_EQUAL(madvise(memory, PAGE, MADV_NOHUGEPAGE), 0);
+	CHECK(madvise(memory, 3 * LARGE, MADV_HUGEPAGE) == -1 && errno == ENOMEM); /* there is a hole */
+	CHECK(madvise(memory + 1, PAGE, MADV_HUGEPAGE) == -1 && errno == EINVAL);
+	CHECK(madvise(memory, PAGE, 4711) == -1 && errno == EINVAL);
+	CHECK_EQUAL(munmap(memory, 3 * LARGE), 0);
+}
+
 static struct timespec mtime_of(int fd)
 {
 	struct stat st = { 0 };
@@ -203,6 +224,7 @@ int main(int argc, char **argv)
 		return misbehave(argv[1]);
 	CHECK_RUN(test_anonymous);
 	CHECK_RUN(test_arguments);
+	CHECK_RUN(test_advice);
 	CHECK_RUN(test_shared_file);
 	CHECK_RUN(test_msync_memory);
 	CHECK_RUN(test_msync_pmem);

@@ -312,6 +312,64 @@ static void populate_uses_2_mib_pages(void **state)
 	assert_ok(host_write_fault(space, at, 1, &request));
 }
 
+static uint32_t level_at(uint64_t address)
+{
+	uint32_t level;
+
+	pagetable_find(PADDR(space->root), address, &level);
+	return level;
+}
+
+/* Only where it was asked for, where all 2 MiB can be had, and where nobody has touched any before. */
+static void first_touch_in_2_mib_pages(void **state)
+{
+	uint64_t at = map_anonymous(8 * MIB + 4 * PAGE_SIZE, 0, RW | SPACE_LARGE);
+	uint64_t value;
+
+	(void)state;
+	assert_err(space_advise(space, VADDR(at), 4096, SPACE_WRITE), ERR_ARGS);
+	assert_err(space_advise(space, VADDR(at + 1), 4096, SPACE_LARGE), ERR_ARGS);
+	assert_err(space_advise(space, VADDR(at), 16 * MIB, SPACE_LARGE), ERR_NOT_FOUND);
+	assert_ok(host_read_fault(space, at + 3 * MIB, &value, &request));
+	assert_int_equal(value, 0);
+	assert_int_equal(level_at(at + 2 * MIB), 2);
+	assert_true(host_write(space, at + 4 * MIB - 8, 7)); /* no fault */
+	assert_ok(host_write_fault(space, at + 8 * MIB, 8, &request)); /* the rest is less than 2 MiB */
+	assert_int_equal(level_at(at + 8 * MIB), 1);
+	assert_ok(space_advise(space, VADDR(at), 2 * MIB, 0));
+	assert_ok(host_write_fault(space, at, 1, &request));
+	assert_int_equal(level_at(at), 1);
+	assert_ok(space_advise(space, VADDR(at), 2 * MIB, SPACE_LARGE));
+	assert_ok(host_write_fault(space, at + MIB, 1, &request));
+	assert_int_equal(level_at(at + MIB), 1); /* as its neighbour */
+	assert_ok(space_protect(space, VADDR(at + 4 * MIB), 2 * MIB, SPACE_READ)); /* what was asked for stays */
+	assert_ok(host_read_fault(space, at + 4 * MIB, &value, &request));
+	assert_int_equal(level_at(at + 4 * MIB), 2);
+	assert_err(host_write_fault(space, at + 4 * MIB, 1, &request), ERR_FAULT);
+	assert_ok(space_unmap(space, VADDR(at + 7 * MIB), PAGE_SIZE)); /* these 2 MiB are not all mapped */
+	assert_ok(host_write_fault(space, at + 6 * MIB, 1, &request));
+	assert_int_equal(level_at(at + 6 * MIB), 1);
+	assert_true(space_check(space));
+}
+
+/* A ceiling that 2 MiB would break, and 4 KiB do not. */
+static void first_touch_under_a_ceiling(void **state)
+{
+	struct account *poor;
+	struct vmo *vmo;
+	vaddr_t at;
+
+	(void)state;
+	assert_ok(account_create(&account, 300, &poor));
+	assert_ok(vmo_create(2 * MIB, 0, poor, &vmo));
+	assert_ok(space_map(space, vmo, 0, 2 * MIB, VADDR(0), RW | SPACE_LARGE, RIGHTS_RWX, &at));
+	vmo_unref(vmo);
+	assert_ok(host_write_fault(space, at.v, 1, &request));
+	assert_int_equal(level_at(at.v), 1);
+	assert_ok(space_unmap(space, at, 2 * MIB));
+	account_unref(poor);
+}
+
 static void tables_go_when_their_span_is_empty(void **state)
 {
 	uint64_t before = space_table_pages(space);
@@ -617,6 +675,8 @@ int main(void)
 		SPACE_TEST(fixed_and_guards),
 		SPACE_TEST(the_address_space_can_be_full),
 		SPACE_TEST(populate_uses_2_mib_pages),
+		SPACE_TEST(first_touch_in_2_mib_pages),
+		SPACE_TEST(first_touch_under_a_ceiling),
 		SPACE_TEST(tables_go_when_their_span_is_empty),
 		SPACE_TEST(a_serving_space_has_equal_roots),
 		SPACE_TEST(stale_pcids_are_flushed_at_entry),

@@ -183,6 +183,8 @@ static void test_clones(void **state)
 	assert_int_equal(pmfs_write(d.fs, clone, 5000, false, data, 100, &done, &at), OK);
 	counted("write to another", 2);
 	assert_int_equal(pmfs_write(d.fs, clone, 5000, false, data, 100, &done, &at), OK);
+	counted("overwrite of the copy, after a record", 2);
+	assert_int_equal(pmfs_write(d.fs, clone, 5000, false, data, 100, &done, &at), OK);
 	counted("overwrite of the copy", 1);
 	pmfs_close(d.fs, inode);
 	pmfs_close(d.fs, clone);

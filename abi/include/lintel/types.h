@@ -76,7 +76,10 @@ enum space_flag {
 	/* fill the page tables now (no effect on pages that a pager has not supplied) */
 	SPACE_POPULATE = 1u << 4,
 	SPACE_GUARD = 1u << 5,    /* keep one unmapped page below and above */
-	SPACE_FLAGS_ALL = (1u << 6) - 1
+	/* anonymous memory in 2 MiB pages: the first touch of 2 MiB that are aligned, in the mapping and in the VMO,
+	 * commits all of them, if there are that many in one piece */
+	SPACE_LARGE = 1u << 6,
+	SPACE_FLAGS_ALL = (1u << 7) - 1
 };
 
 /* VMO flags (vmo_create, vmo_create_physical). */

@@ -32,10 +32,15 @@ _BEGIN_STD_C
 #define POSIX_MADV_WILLNEED 3
 #define POSIX_MADV_DONTNEED 4
 
+/* Not POSIX: anonymous memory that has not been touched yet comes in pages of 2 MiB where it can, or in small ones. */
+#define MADV_HUGEPAGE 14
+#define MADV_NOHUGEPAGE 15
+
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int munmap(void *address, size_t length);
 int mprotect(void *address, size_t length, int protection);
 int msync(void *address, size_t length, int flags);
+int madvise(void *address, size_t length, int advice);
 int posix_madvise(void *address, size_t length, int advice);
 
 _END_STD_C

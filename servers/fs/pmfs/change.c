@@ -6,37 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
-{
-	c->fs = fs;
-	c->cpu = pmfs_cpu(fs);
-	c->use_reserve = use_reserve;
-	c->by_record = false;
-	c->wrote = false;
-	c->leaf_goes = false;
-	c->inodes = 0;
-	c->words = 0;
-	c->vouched = 0;
-	c->fresh = NULL;
-	c->fresh_count = 0;
-	c->fresh_room = 0;
-	c->allocated_count = 0;
-	c->freed_count = 0;
-}
-
-struct pmfs_inode *change_inode(struct change *c, struct inode *inode)
-{
-	for (uint32_t i = 0; i < c->inodes; i++)
-		if (c->inode[i] == inode)
-			return change_next(c, i);
-	if (c->inodes == PMFS_JOURNAL_INODES)
-		abort(); /* no operation touches five: our own mistake */
-	c->inode[c->inodes] = inode;
-	c->record.inode[c->inodes].number = inode->number;
-	c->record.inode[c->inodes].inode = inode->now;
-	return change_next(c, c->inodes++);
-}
-
 bool change_is_full(const struct change *c)
 {
 	return c->allocated_count > CHANGE_RUNS_MAX / 2 || c->freed_count > CHANGE_RUNS_MAX / 2;
@@ -140,14 +109,15 @@ uint64_t change_word_get(const struct change *c, const uint64_t *at)
 err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value)
 {
 	const uint64_t offset = offset_of(c, at);
+	const uint32_t owner = change_index(c, inode);
 	uint32_t i = 0;
 
 	while (i < c->words && c->word[i].offset != offset)
 		i++;
-	if (i == PMFS_JOURNAL_WORDS || c->inodes == 0)
+	if (i == PMFS_JOURNAL_WORDS || owner == c->inodes)
 		return ERR_INTERNAL;
 	c->words += i == c->words;
-	c->word[i] = (struct pmfs_journal_word) { .offset = offset, .value = value, .owner = inode->number };
+	c->word[i] = (struct change_word) { .offset = offset, .value = value, .owner = owner };
 	return OK;
 }
 
@@ -196,16 +166,18 @@ static uint32_t fresh_seal(struct fresh *fresh, uint64_t version)
 	return leaf_bytes(leaf);
 }
 
-/* C2: what is new goes to its block. C4, C5: a record can vouch for it. */
-static void fresh_write(struct change *c, uint64_t version, bool by_journal)
+/* C2: what is new goes to its block. C4: a record can vouch for it. */
+static void fresh_write(struct change *c, uint64_t version)
 {
+	const bool vouch = c->inodes != 1 || c->words != 0 || c->vouched != 0; /* else a fence is cheaper than 4 KiB's crc */
+
 	for (uint32_t i = 0; i < c->fresh_count; i++) {
 		if (c->fresh[i].dropped)
 			continue;
 		void *to = block_at(c->fs, c->fresh[i].block);
 		const uint32_t bytes = fresh_seal(&c->fresh[i], version);
 		pm_store_nt(&c->fs->pm, to, c->fresh[i].data, bytes);
-		if (by_journal)
+		if (vouch)
 			change_vouch(c, to, c->fresh[i].data, bytes);
 		else
 			c->wrote = true;
@@ -221,47 +193,43 @@ static void change_finish(struct change *c)
 	c->fresh_count = 0;
 }
 
-void change_commit(struct change *c)
+/* C4: the inode table's inode, in its other copy. */
+static void table_write(struct change *c)
 {
 	struct pmem *pm = &c->fs->pm;
-	const bool by_journal = c->by_record || c->inodes != 1 || c->words != 0 || c->vouched != 0; /* C4 */
-	uint64_t version = 0;
-	bool late = false;
+	const struct inode *inode = c->inode[0];
+	struct pmfs_inode *to = &inode->slot->copy[!inode->copy];
 
+	c->next[0].version = c->version;
+	c->next[0].crc = inode_crc(inode->number, &c->next[0]);
+	pm_store(pm, to, &c->next[0], sizeof(*to));
+	pm_write_back(pm, to, sizeof(*to));
+	pm_fence(pm);
+	journal_inode_become(c, 0);
+	c->inode[0]->copy = !inode->copy;
+}
+
+void change_commit(struct change *c)
+{
+	bool leased = false;
+
+	c->version++; /* C5 */
+	if (unlikely(c->fresh_count != 0))
+		fresh_write(c, c->version);
+	if (unlikely(c->wrote))
+		pm_fence(&c->fs->pm);
+	if (likely(c->inode[0]->number != PMFS_INODE_TABLE))
+		journal_write(c);
+	else
+		table_write(c);
 	for (uint32_t i = 0; i < c->inodes; i++)
-		if (change_next(c, i)->version > version)
-			version = change_next(c, i)->version;
-	version++; /* C5 */
-	for (uint32_t i = 0; i < c->inodes; i++) {
-		change_next(c, i)->version = version;
-		change_next(c, i)->crc = inode_crc(c->inode[i]->number, change_next(c, i));
-	}
-	fresh_write(c, version, by_journal);
-	for (uint32_t i = 0; i < c->inodes; i++)
-		late |= journal_is_late(c->inode[i], c->cpu);
-	if (c->wrote || (late && !by_journal)) /* C6: else the record's fence does it */
-		pm_fence(pm);
-	if (by_journal) {
-		journal_write(c, version);
-		if (unlikely(c->leaf_goes))
-			pm_fence(pm); /* C3 */
-	} else {
-		journal_inode_write(c, 0);
-		pm_fence(pm);
-		c->inode[0]->late_ticket = 0;
-	}
-	for (uint32_t i = 0; i < c->inodes; i++) {
-		struct inode *inode = c->inode[i];
-		inode->now = *change_next(c, i);
-		if (inode->type != inode->now.type)
-			inode->type = inode->now.type;
-		inode->copy = !inode->copy;
-		inode->times_dirty = false;
-		inode_publish(inode);
-	}
+		leased |= c->inode[i]->lease != NULL;
+	for (uint32_t i = 0; unlikely(leased) && i < c->inodes; i++)
+		inode_publish(c->inode[i]);
 	for (uint32_t i = 0; i < c->freed_count; i++)
 		space_free(&c->fs->space, c->freed[i].start, c->freed[i].count);
-	change_finish(c);
+	if (unlikely(c->fresh != NULL))
+		change_finish(c);
 }
 
 void change_abort(struct change *c)

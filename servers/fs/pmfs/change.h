@@ -6,27 +6,32 @@
  * C2  New nodes and leaves are in DRAM (struct fresh) until the commit, and are written before it.
  * C3  Blocks that the change lets go of are free only after the commit is durable; a directory's leaf, when the
  * change is settled (C6): else an older record's word could be replayed into what another CPU has put there.
- * C4  One inode, no word, nothing vouched for: its other copy is written, one 128-byte record with a checksum. New
- * nodes and data (wrote) are durable before. Else: the journal.
+ * C4  A record of a journal commits the change: when it and the pieces that it vouches for are durable, which takes one
+ * fence. They are the new entries, nodes and leaves, a link's target, a few appended bytes; more than it has room for,
+ * and the nodes of a change that has nothing else, count as `wrote`, and are durable before.
+ *     The inode table's own inode changes alone and without a record: its other copy is written.
  * C5  All inodes of a change get the version 1 + the highest of theirs: versions order changes
  * that share an inode.
- *     A record commits when it and the pieces that it vouches for are durable: one fence. They are the
- * new entries, nodes and leaves, a link's target, a few appended bytes; more than it has room for count as
- * `wrote`, and are durable before.
- * C6  When change_commit comes back, the change is durable: by its record, and not yet in its places,
- * which are only written back. They are durable (settled) before
- *       - the place of a later version of one of its inodes is stored to: a record whose inode has a newer version on
- *         media is old and is not replayed;
- *       - anything that the record vouches for is stored to;
- *       - the record is overwritten.
- *     The fence of the next record does it, on the CPU that has written them back; another CPU writes them back
- * again first. Who has no record of his own (C4, data in place, a lease) fences (inode_settle). Replay keeps to it
- * as well, record by record: the power can be cut again in the middle of it.
+ * C6  When change_commit comes back, the change is durable by its record. Of its places, words are stored and written
+ * back: the fence of the journal's next record makes them durable. Inodes are late: they go to their places when the
+ * journal goes on in its other half, with their newest version, and the first fence there makes that durable. A record
+ * is settled when all its places are.
+ *       - An inode that is late changes next by a record of the same journal, on whatever CPU; so what a record changes
+ *         in its turn comes after it in that journal, and replay knows by the later one that the earlier was committed,
+ *         also when the later one's pieces have taken the place of the earlier one's.
+ *       - A half is used again when all its records are settled.
+ *       - What a record vouches for is stored to without a record (data in place, a mapping) when that is settled
+ *         (inode_settle).
+ *       - An inode leaves DRAM when it is settled.
+ *     A fence settles what was written back on its CPU; another CPU writes it back again first. Replay keeps the order
+ * too, record by record: the power can be cut again in the middle of it.
  *
  * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
 #pragma once
 
 #include "inode.h"
+
+#include <stdlib.h>
 
 #define CHANGE_RUNS_MAX 96
 
@@ -47,25 +52,24 @@ struct change_run {
 	uint64_t count;
 };
 
-/* What goes to the journal, as it lies there: but for inodes that did not join there is no gap. */
-struct change_record {
-	struct pmfs_journal head;
-	struct pmfs_journal_inode inode[PMFS_JOURNAL_INODES];
-	uint8_t tail[PMFS_JOURNAL_TAIL_MAX];
+struct change_word {
+	uint64_t offset; /* bytes from the start of the device */
+	uint64_t value;
+	uint32_t owner;  /* index of the inode that owns it */
 };
 
 struct change {
 	struct pmfs *fs;
 	uint32_t cpu;       /* where it is made: a change does not move */
 	bool use_reserve;   /* the change frees: it may take the last blocks */
-	bool by_record;     /* in any case (C4) */
+	uint64_t version;   /* the highest of its inodes' */
 	bool wrote;         /* something was stored that must be durable before the commit */
 	bool leaf_goes;     /* it lets go of a directory's leaf (C3) */
 	uint32_t inodes;
 	struct inode *inode[PMFS_JOURNAL_INODES];
-	struct change_record record; /* its inodes are what ours will be */
+	struct pmfs_inode next[PMFS_JOURNAL_INODES]; /* what they will be */
 	uint32_t words;
-	struct pmfs_journal_word word[PMFS_JOURNAL_WORDS];
+	struct change_word word[PMFS_JOURNAL_WORDS];
 	uint32_t vouched;
 	struct pmfs_journal_piece piece[PMFS_JOURNAL_VOUCHED];
 	uint32_t fresh_count;
@@ -77,9 +81,54 @@ struct change {
 	struct change_run freed[CHANGE_RUNS_MAX];     /* done by change_commit */
 };
 
-void change_begin(struct change *c, struct pmfs *fs, bool use_reserve);
-/* What the inode will be; it joins at the first call. At most PMFS_JOURNAL_INODES. */
-struct pmfs_inode *change_inode(struct change *c, struct inode *inode);
+static inline void change_begin(struct change *c, struct pmfs *fs, bool use_reserve)
+{
+	c->fs = fs;
+	c->version = 0;
+	c->use_reserve = use_reserve;
+	c->wrote = c->leaf_goes = false;
+	c->inodes = c->words = c->vouched = 0;
+	c->fresh_count = c->fresh_room = 0;
+	c->allocated_count = c->freed_count = 0;
+	c->fresh = NULL;
+	c->cpu = pmfs_cpu(fs);
+}
+
+/* Which of its inodes it is; c->inodes: it has not joined. */
+static inline uint32_t change_index(const struct change *c, const struct inode *inode)
+{
+	uint32_t i = 0;
+
+	while (i < c->inodes && c->inode[i] != inode)
+		i++;
+	return i;
+}
+
+/* It joins the change, if it has not yet; the caller fills in all that it will be. At most PMFS_JOURNAL_INODES. */
+static inline struct pmfs_inode *change_inode_new(struct change *c, struct inode *inode)
+{
+	const uint32_t i = change_index(c, inode);
+
+	if (i < c->inodes)
+		return &c->next[i];
+	if (i == PMFS_JOURNAL_INODES)
+		abort(); /* no operation touches five: our own mistake */
+	c->inode[c->inodes++] = inode;
+	c->version = inode->now.version > c->version ? inode->now.version : c->version;
+	return &c->next[i];
+}
+
+/* What the inode will be; it joins at the first call. */
+static inline struct pmfs_inode *change_inode(struct change *c, struct inode *inode)
+{
+	const uint32_t i = change_index(c, inode);
+
+	if (likely(i < c->inodes))
+		return &c->next[i];
+	struct pmfs_inode *next = change_inode_new(c, inode);
+	*next = inode->now;
+	return next;
+}
 
 /* Few places left for what the next step could need: commit, and begin another. */
 bool change_is_full(const struct change *c);
@@ -112,18 +161,28 @@ void change_word_forget(struct change *c, const uint64_t *at);
 void change_commit(struct change *c);
 void change_abort(struct change *c);
 
-static inline struct pmfs_inode *change_next(struct change *c, uint32_t i)
-{
-	return &c->record.inode[i].inode;
-}
-
 /* journal.c */
-void journal_write(struct change *c, uint64_t version);
-void journal_inode_write(struct change *c, uint32_t i); /* the inode's other copy, written back */
-/* C6: the inode's last record may not be settled. If so, the next fence of the caller, who is on that
- * CPU, settles it. */
-bool journal_is_late(struct inode *inode, uint32_t cpu);
-void journal_settle_all(struct pmfs *fs); /* nobody else is there */
+void journal_write(struct change *c); /* commits; the inodes are what they become, of version c->version */
+void journal_inode_become(struct change *c, uint32_t i); /* locked: nobody else can see it change */
+void journal_begin(struct pmfs *fs); /* mounting: fs->state is known */
+void journal_settle_all(struct pmfs *fs); /* everything is durable in its place. Nobody else is there */
 /* At mount after an unclean end: complete what was committed. *replayed counts the journals that
- * had something newer. */
+ * had something newer. ERR_CORRUPT, ERR_NO_MEMORY. */
 MUST_USE err_t journal_replay(struct pmfs *fs, uint32_t *replayed);
+
+/* A record, taken apart. An inode's place in it is not aligned to more than 16 bytes. */
+struct record {
+	const struct pmfs_journal *head;
+	const struct pmfs_inode *inode[PMFS_JOURNAL_INODES]; /* some of it: record_inode */
+	const struct pmfs_journal_word *word;
+	const struct pmfs_journal_piece *piece;
+};
+/* What lies at that byte of the journal; false if it is no valid record. Its ticket is the caller's to judge. */
+bool record_read(const struct pmfs *fs, uint32_t journal, uint32_t at, struct record *out);
+/* Inode i of it, whole, with its number; `crc` is right. */
+uint64_t record_inode(const struct record *record, uint32_t i, struct pmfs_inode *out);
+
+static inline uint32_t record_room(uint32_t bytes)
+{
+	return (bytes + PMFS_RECORD_ALIGN - 1) & ~(PMFS_RECORD_ALIGN - 1);
+}

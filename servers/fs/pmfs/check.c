@@ -317,6 +317,7 @@ err_t pmfs_check(struct pmfs *fs, void (*say)(void *context, const char *line), 
 {
 	struct check check = { .fs = fs, .say = say, .context = context };
 
+	journal_settle_all(fs); /* inodes are read from media */
 	check.last = &check.first;
 	check.slots = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK;
 	check.names = calloc(check.slots, sizeof(uint32_t));

@@ -76,7 +76,7 @@ static uint64_t used_seal(uint64_t used)
 /* The leaf in that block, from the change or from media; NULL if it is not one. */
 static struct pmfs_leaf *leaf_get(const struct pmfs *fs, struct change *c, uint64_t block, uint64_t owner)
 {
-	struct fresh *fresh = c != NULL ? change_find_fresh(c, block) : NULL;
+	struct fresh *fresh = c != NULL && c->fresh_count != 0 ? change_find_fresh(c, block) : NULL;
 
 	if (fresh != NULL)
 		return &fresh->data->leaf;
@@ -92,7 +92,7 @@ static struct pmfs_leaf *leaf_get(const struct pmfs *fs, struct change *c, uint6
 
 static uint64_t leaf_used(const struct change *c, const struct pmfs_leaf *leaf)
 {
-	return (c != NULL ? change_word_get(c, &leaf->used) : leaf->used) & ~PMFS_LEAF_PARITY;
+	return (c != NULL && c->words != 0 ? change_word_get(c, &leaf->used) : leaf->used) & ~PMFS_LEAF_PARITY;
 }
 
 static inline uint32_t dirent_slots(size_t name_bytes)
@@ -102,7 +102,11 @@ static inline uint32_t dirent_slots(size_t name_bytes)
 
 static uint32_t dirent_crc(uint64_t owner, const struct pmfs_dirent *entry)
 {
-	return crc32c(crc32c(0, &owner, sizeof(owner)), &entry->hash, PMFS_DIRENT_BYTES - 4 + (size_t)entry->name_bytes);
+	const uint32_t crc = crc32c(0, &owner, sizeof(owner));
+
+	if (likely(entry->slots == 1))
+		return crc32c(crc, &entry->hash, PMFS_SLOT_BYTES - sizeof(entry->crc));
+	return crc32c(crc, &entry->hash, entry->slots * PMFS_SLOT_BYTES - sizeof(entry->crc));
 }
 
 /* Takes the first entry out of `rest`, the used slots that were not visited yet. NULL at the end;
@@ -128,14 +132,6 @@ static uint32_t slot_of(const struct pmfs_leaf *leaf, const struct pmfs_dirent *
 	return (uint32_t)((const uint8_t *)entry - leaf->slot[0]) / PMFS_SLOT_BYTES;
 }
 
-/* Where a hash belongs: a leaf, and the hashes that it has. */
-struct leaf_place {
-	struct pmfs_leaf *leaf;
-	uint64_t block;
-	uint32_t low;  /* its key in the tree */
-	uint64_t high; /* of the next leaf; past all if there is none */
-};
-
 /* ERR_NOT_FOUND: the directory has no leaf yet. */
 static err_t leaf_find(const struct pmfs *fs, struct change *c, uint64_t number, const struct pmfs_inode *dir,
 		uint32_t hash, struct leaf_place *out)
@@ -156,6 +152,28 @@ static err_t leaf_find(const struct pmfs *fs, struct change *c, uint64_t number,
 	out->low = hit.at.logical;
 	out->high = hit.has_next ? hit.next : (uint64_t)UINT32_MAX + 1;
 	return out->leaf != NULL && out->low < out->high ? OK : ERR_CORRUPT;
+}
+
+/* The same for a directory that is locked, where it was changed last. */
+static bool leaf_is_known(const struct inode *dir, uint32_t hash, struct leaf_place *out)
+{
+	if (dir->leaf.leaf == NULL || hash < dir->leaf.low || hash >= dir->leaf.high ||
+			unlikely(__builtin_parityll(dir->leaf.leaf->used)))
+		return false;
+	*out = dir->leaf;
+	return true;
+}
+
+/* The same in a change. The place is kept for the next one, unless this one changes the tree. */
+static err_t leaf_find_in(struct change *c, struct inode *dir, const struct pmfs_inode *next, uint32_t hash,
+		struct leaf_place *out)
+{
+	if (likely(leaf_is_known(dir, hash, out)))
+		return OK;
+	err_t err = leaf_find(c->fs, c, dir->number, next, hash, out);
+	if (err == OK && c->fresh_count == 0 && !c->leaf_goes)
+		dir->leaf = *out;
+	return err;
 }
 
 /* false: no entry has that hash. A quick look at all slots that are used, entries or not. */
@@ -199,16 +217,19 @@ err_t dir_find(const struct inode *dir, struct dir_name *name, struct dir_hit *o
 	struct leaf_place at;
 	uint32_t slot;
 
-	if (likely(name_cache_find(dir->fs, dir->number, name, out)))
-		return OK;
-	err_t err = leaf_find(dir->fs, NULL, dir->number, &dir->now, name_hash(dir->fs, name), &at);
+	if (likely(name_cache_find(dir, name, out)))
+		return out->inode != 0 ? OK : ERR_NOT_FOUND;
+	const uint32_t hash = name_hash(dir->fs, name);
+	err_t err = leaf_is_known(dir, hash, &at) ? OK : leaf_find(dir->fs, NULL, dir->number, &dir->now, hash, &at);
 	if (err != OK)
 		return err;
 	err = leaf_search(at.leaf, leaf_used(NULL, at.leaf), dir->number, name, 0, &slot, &entry);
 	if (err != OK)
 		return err;
-	*out = (struct dir_hit) { .inode = entry->inode, .type = entry->type };
-	name_cache_put(dir->fs, dir->number, name, out);
+	*out = (struct dir_hit) { .inode = entry->inode, .type = entry->type, .slot = (uint8_t)slot };
+	name->slot = out->slot;
+	name->shape = dir->shape;
+	name_cache_put(dir, name, out);
 	return OK;
 }
 
@@ -217,12 +238,11 @@ err_t dir_find(const struct inode *dir, struct dir_name *name, struct dir_hit *o
 /* The first run of free slots; PMFS_LEAF_SLOTS if there is none. */
 static uint32_t leaf_room(uint64_t used, uint32_t slots)
 {
-	const uint64_t mask = (1ull << slots) - 1;
+	uint64_t starts = ~(used | PMFS_LEAF_PARITY); /* of runs that are long enough */
 
-	for (uint32_t at = 0; at + slots <= PMFS_LEAF_SLOTS; at++)
-		if ((used >> at & mask) == 0)
-			return at;
-	return PMFS_LEAF_SLOTS;
+	for (uint32_t more = 1; more < slots; more++)
+		starts &= ~(used | PMFS_LEAF_PARITY) >> more;
+	return starts != 0 ? (uint32_t)__builtin_ctzll(starts) : PMFS_LEAF_SLOTS;
 }
 
 static err_t collision_choose(const struct pmfs_leaf *leaf, uint64_t used, uint32_t hash, uint8_t *out)
@@ -253,7 +273,7 @@ _Static_assert(PMFS_DIRENT_BYTES + FS_NAME_BYTES_MAX <= PMFS_SLOT_BYTES * 5, "th
 
 /* Put it into free slots of a leaf. *full: there are not enough in a row. */
 static err_t leaf_add(struct change *c, struct inode *dir, const struct leaf_place *place, struct new_entry *new,
-		bool *full)
+		uint8_t *slot, bool *full)
 {
 	struct pmfs_leaf *leaf = place->leaf;
 	const uint32_t slots = new->entry.slots;
@@ -263,27 +283,29 @@ static err_t leaf_add(struct change *c, struct inode *dir, const struct leaf_pla
 	*full = at == PMFS_LEAF_SLOTS;
 	if (*full)
 		return OK;
+	*slot = (uint8_t)at;
 	err_t err = collision_choose(leaf, used, new->entry.hash, &new->entry.collision);
 	if (err != OK)
 		return err;
 	new->entry.crc = dirent_crc(dir->number, &new->entry);
 	const uint64_t will = used_seal(used | ((1ull << slots) - 1) << at);
-	if (change_find_fresh(c, place->block) != NULL) {
+	if (unlikely(c->fresh_count != 0) && change_find_fresh(c, place->block) != NULL) {
 		memcpy(leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
 		leaf->used = will;
 		return OK;
 	}
-	pm_store_nt(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
+	pm_store_lines(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
 	change_vouch(c, leaf->slot[at], new, slots * PMFS_SLOT_BYTES);
 	return change_word_put(c, dir, &leaf->used, will);
 }
 
-static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
+__attribute__((noinline)) static err_t leaf_new(struct change *c, struct inode *dir, struct fresh **out)
 {
 	err_t err = change_fresh(c, dir, out);
 
 	if (err != OK)
 		return err;
+	inode_reshape(dir);
 	(*out)->data->leaf.magic = PMFS_LEAF_MAGIC;
 	(*out)->data->leaf.owner = dir->number;
 	change_inode(c, dir)->size += PMFS_BLOCK;
@@ -372,7 +394,7 @@ static void leaf_fill(struct pmfs_leaf *leaf, const struct sorted *s, uint32_t f
 }
 
 /* Two new leaves instead of a full one. */
-static err_t leaf_split(struct change *c, struct inode *dir, const struct leaf_place *at)
+__attribute__((noinline)) static err_t leaf_split(struct change *c, struct inode *dir, const struct leaf_place *at)
 {
 	struct sorted s;
 	struct fresh *fresh;
@@ -421,7 +443,7 @@ err_t dir_add(struct change *c, struct inode *dir, struct dir_name *name, uint64
 	text_copy(new.entry.name, name->text, name->bytes);
 	for (int splits = 0; splits < 8; splits++) {
 		bool full;
-		err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), new.entry.hash, &at);
+		err_t err = leaf_find_in(c, dir, change_inode(c, dir), new.entry.hash, &at);
 		if (err == ERR_NOT_FOUND) {
 			err = leaf_new(c, dir, &fresh);
 			if (err != OK)
@@ -431,7 +453,7 @@ err_t dir_add(struct change *c, struct inode *dir, struct dir_name *name, uint64
 		}
 		if (err != OK)
 			return err;
-		err = leaf_add(c, dir, &at, &new, &full);
+		err = leaf_add(c, dir, &at, &new, &name->added, &full);
 		if (err != OK || !full)
 			return err;
 		err = leaf_split(c, dir, &at);
@@ -443,29 +465,47 @@ err_t dir_add(struct change *c, struct inode *dir, struct dir_name *name, uint64
 
 /* --- removing --- */
 
+/* Where the name was found; else NULL, and it is looked for. All that is used of the entry is compared. */
+static const struct pmfs_dirent *entry_known(const struct inode *dir, const struct leaf_place *at, uint64_t used,
+		const struct dir_name *name, uint64_t inode)
+{
+	if (name->slot >= PMFS_LEAF_SLOTS || name->shape != dir->shape)
+		return NULL;
+	const struct pmfs_dirent *entry = (const struct pmfs_dirent *)(const void *)at->leaf->slot[name->slot];
+	if (!(used >> name->slot & 1) || entry->hash != name->hash || entry->inode != inode ||
+			entry->name_bytes != name->bytes || entry->slots != dirent_slots(name->bytes) ||
+			!text_equal(entry->name, name->text, name->bytes))
+		return NULL;
+	return entry;
+}
+
 err_t dir_remove(struct change *c, struct inode *dir, struct dir_name *name, uint64_t inode)
 {
 	const struct pmfs_dirent *entry;
 	struct leaf_place at;
 	uint32_t slot;
-	err_t err = leaf_find(c->fs, c, dir->number, change_inode(c, dir), name_hash(c->fs, name), &at);
+	err_t err = leaf_find_in(c, dir, change_inode(c, dir), name_hash(c->fs, name), &at);
 
 	if (err != OK)
 		return err;
 	const uint64_t used = leaf_used(c, at.leaf);
-	err = leaf_search(at.leaf, used, dir->number, name, inode, &slot, &entry);
+	entry = entry_known(dir, &at, used, name, inode);
+	if (likely(entry != NULL))
+		slot = name->slot;
+	else
+		err = leaf_search(at.leaf, used, dir->number, name, inode, &slot, &entry);
 	if (err != OK)
 		return err;
-	name_cache_drop(c->fs, dir->number, name); /* N1, whatever becomes of the change */
 	const uint64_t will = used_seal(used & ~(((1ull << entry->slots) - 1) << slot));
 	if (will == 0 && at.low != 0) { /* the leaf before takes over its range */
+		inode_reshape(dir);
 		change_word_forget(c, &at.leaf->used);
 		change_inode(c, dir)->size -= PMFS_BLOCK;
 		c->leaf_goes = true;
 		err = change_drop_block(c, dir, at.block);
 		return err == OK ? tree_remove(c, dir, at.low) : err;
 	}
-	if (change_find_fresh(c, at.block) != NULL) {
+	if (unlikely(c->fresh_count != 0) && change_find_fresh(c, at.block) != NULL) {
 		at.leaf->used = will;
 		return OK;
 	}

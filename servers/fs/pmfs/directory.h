@@ -19,6 +19,9 @@ struct dir_name {
 	uint32_t bytes;
 	uint32_t hash;                  /* dir_hash, if `hashed` */
 	bool hashed;
+	uint8_t slot;                   /* where it was found in its leaf, which counts while dir->shape is the same */
+	uint8_t added;                  /* where dir_add has put it */
+	uint32_t shape;
 	uint64_t mix;                   /* for name_cache.h, of which too: */
 	uint64_t word[DIR_NAME_WORDS];  /* the first bytes, zero above the end */
 };
@@ -26,6 +29,7 @@ struct dir_name {
 struct dir_hit {
 	uint64_t inode;
 	uint8_t type;      /* enum pmfs_type */
+	uint8_t slot;      /* of its leaf */
 };
 
 /* ERR_NOT_FOUND, ERR_CORRUPT. */

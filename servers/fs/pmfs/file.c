@@ -154,7 +154,7 @@ err_t pmfs_lease_end(struct inode *inode)
 	err_t err = OK;
 
 	inode_lock_write(inode);
-	inode->lease = NULL;
+	atomic_store(&inode->lease, NULL);
 	if (inode->stores && inode->now.links != 0)
 		err = file_stores_write_back(inode);
 	inode->stores = false;
@@ -288,6 +288,7 @@ err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 /* In DRAM; on media with the next change or sync. */
 static void times_move(struct inode *inode, uint64_t now)
 {
+	inode_settle(inode); /* else its journal may be reading `now` */
 	inode->now.mtime = inode->now.ctime = now;
 	inode->times_dirty = true;
 	inode_publish(inode);
@@ -431,8 +432,7 @@ static err_t file_grow(struct inode *inode, uint64_t size)
 }
 
 /* The size and its blocks go at once, but for those that do not fit into one change or need nodes for which there
- * is no room: they are rags then. The end of the last block is cleared after the commit (F1): by a record, so that with
- * that there are two fences. */
+ * is no room: they are rags then. The end of the last block is cleared after the commit (F1). */
 static err_t file_shrink(struct inode *inode, uint64_t size)
 {
 	const uint64_t old = inode->now.size;
@@ -450,7 +450,6 @@ static err_t file_shrink(struct inode *inode, uint64_t size)
 		change_begin(&c, inode->fs, true);
 	}
 	resize_to(&c, inode, size);
-	c.by_record = size % PMFS_BLOCK != 0;
 	change_commit(&c);
 	inode->ragged = err != OK || !done;
 	err = file_tail_clear(inode, NULL, size, old);

@@ -88,6 +88,8 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_ino
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
+	if (inode->type == PMFS_DIRECTORY)
+		inode_reshape(inode);
 	pthread_rwlock_init(&inode->lock, NULL);
 	return inode;
 }
@@ -178,12 +180,7 @@ void inode_hold(struct inode *inode)
 
 bool inode_is_alone(struct inode *inode)
 {
-	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
-
-	pthread_mutex_lock(&bucket->lock);
-	const bool alone = inode->refs == 1;
-	pthread_mutex_unlock(&bucket->lock);
-	return alone;
+	return atomic_load(&inode->refs) == 1;
 }
 
 err_t inode_flush_times(struct inode *inode)
@@ -253,7 +250,21 @@ static void inode_finish(struct inode *inode)
 	inode_unlock(inode);
 }
 
-void inode_put(struct inode *inode)
+/* A free inode that nobody else holds, if this CPU has none in reserve. */
+static bool spare_put(struct inode *inode)
+{
+	struct inode_pool *pool = &inode->fs->pool[pmfs_cpu(inode->fs)];
+
+	pthread_mutex_lock(&pool->lock);
+	const bool put = pool->spare == NULL;
+	if (put)
+		pool->spare = inode;
+	pthread_mutex_unlock(&pool->lock);
+	return put;
+}
+
+/* Others can have it, or its number, from now on. */
+static void put_for_all(struct inode *inode)
 {
 	struct pmfs *fs = inode->fs;
 	const uint64_t number = inode->number;
@@ -265,6 +276,12 @@ void inode_put(struct inode *inode)
 		pmfs_log(fs, "out of memory: inode %llu rests until the next mount", (unsigned long long)number);
 }
 
+void inode_put(struct inode *inode)
+{
+	if (inode->type != PMFS_FREE || !inode_is_alone(inode) || !spare_put(inode))
+		put_for_all(inode);
+}
+
 bool inode_any_open(struct pmfs *fs)
 {
 	for (uint32_t i = 0; i < INODE_BUCKETS; i++) {
@@ -272,7 +289,7 @@ bool inode_any_open(struct pmfs *fs)
 		bool any = false;
 		pthread_mutex_lock(&bucket->lock);
 		for (struct inode *inode = bucket->first; inode != NULL; inode = inode->next)
-			any |= inode->refs > (inode == fs->root || inode == fs->table_inode);
+			any |= inode->type != PMFS_FREE && inode->refs > (inode == fs->root || inode == fs->table_inode);
 		pthread_mutex_unlock(&bucket->lock);
 		if (any)
 			return true;
@@ -313,7 +330,8 @@ err_t inode_number_free(struct pmfs *fs, uint64_t number)
 	return err;
 }
 
-static bool pool_take(struct pmfs *fs, uint64_t *number)
+/* A spare inode, or else a number. */
+static bool pool_take(struct pmfs *fs, struct inode **spare, uint64_t *number)
 {
 	const uint32_t home = pmfs_cpu(fs);
 
@@ -321,7 +339,11 @@ static bool pool_take(struct pmfs *fs, uint64_t *number)
 		struct inode_pool *pool = &fs->pool[(home + i) % fs->cpus];
 		bool found = false;
 		pthread_mutex_lock(&pool->lock);
-		if (pool->count != 0) {
+		*spare = pool->spare;
+		pool->spare = NULL;
+		if (*spare != NULL) {
+			found = true;
+		} else if (pool->count != 0) {
 			*number = pool->numbers[--pool->count];
 			found = true;
 		}
@@ -334,31 +356,46 @@ static bool pool_take(struct pmfs *fs, uint64_t *number)
 
 err_t inode_take_free(struct pmfs *fs, struct inode **out)
 {
-	uint64_t number;
+	uint64_t number = 0;
 
-	while (!pool_take(fs, &number)) {
+	while (!pool_take(fs, out, &number)) {
 		err_t err = inode_table_grow(fs);
 		if (err != OK)
 			return err;
 	}
+	if (*out != NULL)
+		return OK;
 	err_t err = inode_find(fs, number, true, out);
 	if (err == ERR_NO_MEMORY && inode_number_free(fs, number) != OK)
 		return err; /* the number is lost until the next mount */
 	return err;
 }
 
+void inode_spares_end(struct pmfs *fs)
+{
+	for (uint32_t i = 0; i < fs->cpus; i++) {
+		struct inode *spare = fs->pool[i].spare;
+		fs->pool[i].spare = NULL;
+		if (spare != NULL)
+			put_for_all(spare);
+	}
+}
+
 void inode_free_in(struct change *c, struct inode *inode)
 {
-	struct pmfs_inode *next = change_inode(c, inode);
+	struct pmfs_inode *next = change_inode_new(c, inode);
 
-	c->leaf_goes |= next->type == PMFS_DIRECTORY && next->blocks != 0;
-	*next = (struct pmfs_inode) { .version = next->version };
+	c->leaf_goes |= inode->now.type == PMFS_DIRECTORY && inode->now.blocks != 0;
+	inode->leaf.leaf = NULL;
+	*next = (struct pmfs_inode) { .version = inode->now.version };
 }
 
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last)
 {
-	tree_release(fs, number, last);
 	atomic_fetch_sub(&fs->inodes_used, 1);
+	if (last == NULL)
+		return;
+	tree_release(fs, number, last);
 	if (unlikely(last->attributes != 0))
 		xattr_end(fs, number, last->attributes);
 }
@@ -452,7 +489,7 @@ err_t inode_table_grow(struct pmfs *fs)
 
 	pthread_mutex_lock(&fs->table_lock);
 	pthread_mutex_lock(&pool->lock);
-	const bool somebody_did = pool->count != 0;
+	const bool somebody_did = pool->count != 0 || pool->spare != NULL;
 	pthread_mutex_unlock(&pool->lock);
 	if (!somebody_did) {
 		inode_lock_write(fs->table_inode);

@@ -20,25 +20,36 @@
 #define TABLE_CHUNK_BLOCKS 1024u
 #define TABLE_GROW_BLOCKS 16u     /* 256 inodes at a time */
 
+/* Where a hash belongs: a leaf of a directory, and the hashes that it has. */
+struct leaf_place {
+	struct pmfs_leaf *leaf;
+	uint64_t block;
+	uint32_t low;  /* its key in the tree */
+	uint64_t high; /* of the next leaf; past all if there is none */
+};
+
 struct inode {
 	uint64_t number;             /* [I] */
 	struct pmfs *fs;             /* [I] */
 	struct pmfs_inode_slot *slot; /* [I] its place on media */
 	uint8_t type;                /* [I] enum pmfs_type, once a name can lead to it */
 	pthread_rwlock_t lock;
-	struct pmfs_inode now;       /* [i] the newest version, checked; times may be newer than on media */
-	uint8_t copy;                /* [i] which of the two on media it is */
+	struct pmfs_inode now;       /* [i] the newest version, checked; times may be newer than on media. While it is late
+	                              * it changes under that journal's lock only */
+	uint8_t copy;                /* [i] which of the two on media is the newest; the same */
 	bool times_dirty;            /* [i] */
 	bool ragged;                 /* [i] blocks past the size could not be freed; before the size grows they must go */
 	bool linkable;               /* [i] it has never had a name, and may get one */
-	uint32_t refs;               /* [b] */
+	_Atomic uint32_t refs;       /* [b] */
 	struct inode *next;          /* [b] */
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
-	void *lease;                 /* [i] the server's; see pmfs_lease_set */
+	void *_Atomic lease;         /* [a] the server's; see pmfs_lease_set. Changes under [i] */
 	bool stores;                 /* [i] see pmfs_lease_stores */
 	uint64_t late_ticket;        /* [i] of the record that has changed it last; 0: it is settled */
-	uint32_t late_journal;       /* [i] whose */
-	uint32_t late_cpu;           /* [i] */
+	struct journal *late_journal; /* [i] whose */
+	struct leaf_place leaf;      /* [i] of a directory, where it was changed last: checked, and good as long as its tree
+	                              * stays; leaf.leaf NULL: not known */
+	uint32_t shape;              /* [i] of a directory: another number when its tree changes, and when it is read anew */
 };
 
 struct inode_bucket {
@@ -47,26 +58,29 @@ struct inode_bucket {
 	uint32_t idle;               /* [b] with no reference */
 } ALIGNED(64);
 
-/* Free inode numbers, one pool a CPU. */
+/* Free inode numbers, one pool a CPU; and one free inode, with a reference, which is found without looking. */
 struct inode_pool {
 	pthread_mutex_t lock;
+	struct inode *spare;
 	uint32_t *numbers;
 	uint32_t count;
 	uint32_t room;
 } ALIGNED(64);
 
-/* One journal's latest record: until it is durable in its places, they are known (change.h, C6). */
-#define JOURNAL_PLACES_MAX (PMFS_JOURNAL_INODES + PMFS_JOURNAL_WORDS)
+/* A journal, and what its records have changed that is not yet durable in its place (change.h, C6). */
+#define JOURNAL_LATE_MAX 64u
 struct journal {
 	pthread_mutex_t lock;
-	uint64_t ticket;             /* [j] counts the records */
 	_Atomic uint64_t settled;    /* [a] the records up to this one are durable in their places */
-	uint32_t cpu;                /* [j] that has stored and written back the latest one's places */
-	uint32_t places;             /* [j] */
-	struct {
-		const void *at;
-		uint32_t bytes;
-	} place[JOURNAL_PLACES_MAX]; /* [j] */
+	uint64_t ticket;             /* [j] of the latest record */
+	uint8_t *records;            /* [I] the block on media */
+	uint32_t half;               /* [j] which is being filled */
+	uint32_t at;                 /* [j] where in it the next record goes, if it fits */
+	uint32_t cpu;                /* [j] that has stored the latest record's words, and written them back */
+	uint32_t words;              /* [j] used in word[] */
+	uint32_t late;               /* [j] used in inode[] */
+	uint64_t *word[PMFS_JOURNAL_WORDS]; /* [j] */
+	struct inode *inode[JOURNAL_LATE_MAX]; /* [j] whose newest version is in records only */
 } ALIGNED(64);
 
 struct pmfs {
@@ -91,6 +105,7 @@ struct pmfs {
 	struct cached_name *names;    /* [I] name_cache.h */
 	uint32_t names_mask;          /* [I] */
 	_Atomic uint32_t watched;     /* [a] see pmfs_watched */
+	_Atomic uint32_t shapes;      /* [a] numbers for inode->shape */
 };
 
 /* The caller's CPU, below fs->cpus. */
@@ -129,6 +144,13 @@ const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode);
 
 /* --- in use --- */
 
+/* A directory's tree changes, or may have: where its names lie is not known any more. Locked for writing. */
+static inline void inode_reshape(struct inode *dir)
+{
+	dir->leaf.leaf = NULL;
+	dir->shape = atomic_fetch_add(&dir->fs->shapes, 1) + 1;
+}
+
 /* A reference on an inode that is on media and not free. ERR_CORRUPT (also: a name that leads to a
  * free inode). */
 MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
@@ -147,19 +169,21 @@ void inode_forget_all(struct pmfs *fs); /* at unmount: frees the memory, whateve
  * back. ERR_NO_SPACE, ERR_NO_MEMORY. */
 MUST_USE err_t inode_take_free(struct pmfs *fs, struct inode **out);
 MUST_USE err_t inode_number_free(struct pmfs *fs, uint64_t number);
+/* Before unmounting: every free number is in a pool's list. */
+void inode_spares_end(struct pmfs *fs);
 /* Mounting: the table's blocks, as its tree lists them. */
 MUST_USE err_t inode_table_learn(struct pmfs *fs);
 MUST_USE err_t inode_table_grow(struct pmfs *fs);
 /* No reference but the caller's. While the directories that name the inode are locked it stays so. */
 bool inode_is_alone(struct inode *inode);
 /* In a change: the inode is free afterwards. Once that is committed, inode_release gives back the
- * blocks that its last version had, and ends its attributes. */
+ * blocks that its last version had, and ends its attributes; NULL: it had neither. */
 struct change;
 void inode_free_in(struct change *c, struct inode *inode);
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);
 /* Both, in a change of its own. Locked for writing (or the caller's alone), and no name leads to it. */
 void inode_destroy(struct inode *inode);
-/* Before what its last record vouches for is stored to (change.h, C6). Locked for writing. */
+/* Before what its last record vouches for is stored to (change.h, C6): it is durable in its place. Locked for writing. */
 void inode_settle(struct inode *inode);
 /* Late times, on media. Locked for writing. */
 MUST_USE err_t inode_flush_times(struct inode *inode);

@@ -1,173 +1,289 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* journal.c - changes of several inodes: a redo record, then the places themselves.
- * A journal is used by one change at a time and has its two last records, in turn in its halves: the
- * fence that commits one settles the one before (C6 in change.h), so what a torn record overwrites is
- * never needed. Replay needs no end mark: inode versions tell old from new. */
+/* journal.c - changes of the metadata: a redo record, the words, and, late, the inodes.
+ * A journal is used by one change at a time. Its halves are filled with records in turn; on the way into the other half
+ * the inodes that are late go to their places, and the fence that commits the first record there settles them (C6 in
+ * change.h): so a half is never needed when it is used again. Replay needs no end mark: tickets tell which records
+ * belong together, versions old from new. */
 #include "change.h"
 #include "crc32c.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct pmfs_journal *record_at(const struct pmfs *fs, uint32_t index, uint64_t ticket)
+static void *record_at(const struct pmfs *fs, uint64_t journal, uint32_t at)
 {
-	uint8_t *block = block_at(fs, PMFS_JOURNAL_BLOCK + index);
-
-	return (struct pmfs_journal *)(void *)(block + ticket % PMFS_JOURNAL_RECORDS * PMFS_RECORD_ROOM);
+	return (uint8_t *)block_at(fs, PMFS_JOURNAL_BLOCK + journal) + at;
 }
 
-/* This CPU's own journal, or the next that is not busy. */
-static uint32_t journal_lock_one(struct pmfs *fs, uint32_t cpu)
+void journal_begin(struct pmfs *fs)
 {
-	const uint32_t first = cpu % fs->super.journals;
-
 	for (uint32_t i = 0; i < fs->super.journals; i++) {
-		uint32_t index = (first + i) % fs->super.journals;
-		if (pthread_mutex_trylock(&fs->journal[index].lock) == 0)
-			return index;
+		fs->journal[i].records = record_at(fs, i, 0);
+		fs->journal[i].ticket = (uint64_t)fs->state << 32;
+		atomic_store(&fs->journal[i].settled, fs->journal[i].ticket);
 	}
-	pthread_mutex_lock(&fs->journal[first].lock);
-	return first;
 }
 
-/* Words and pieces go behind the last inode. Returns the record's bytes. */
-static size_t record_seal(struct change *c, uint64_t version)
-{
-	struct pmfs_journal *head = &c->record.head;
-	uint8_t *end = (uint8_t *)&c->record.inode[c->inodes];
+/* --- a record --- */
 
-	for (uint32_t i = 0; i < c->words; i++, end += sizeof(c->word[i]))
-		memcpy(end, &c->word[i], sizeof(c->word[i]));
+static inline uint32_t record_inode_bytes(const struct pmfs_inode *inode)
+{
+	if (inode->type == PMFS_FREE)
+		return PMFS_RECORD_INODE_FREE;
+	if (inode->flags & PMFS_INODE_INLINE)
+		return sizeof(*inode);
+	return (uint32_t)(PMFS_RECORD_INODE_HEAD + inode->entries * sizeof(inode->root[0]));
+}
+
+/* As it is on media; and room, for what is copied too far and for zeroes. */
+struct record_buffer {
+	struct pmfs_journal head;
+	uint8_t rest[PMFS_RECORD_MAX - sizeof(struct pmfs_journal) + PMFS_RECORD_ALIGN];
+} ALIGNED(64);
+
+/* Inodes are copied whole, as that is a few instructions; what belongs behind their part overwrites the rest. */
+static void record_seal(struct change *c, uint64_t ticket, struct record_buffer *out)
+{
+	uint8_t *end = out->rest;
+
+	for (uint32_t i = 0; i < c->inodes; i++) {
+		struct pmfs_inode *to = (struct pmfs_inode *)(void *)end;
+		c->next[i].version = c->version;
+		*to = c->next[i];
+		to->crc = (uint32_t)c->inode[i]->number;
+		end += record_inode_bytes(&c->next[i]);
+	}
+	for (uint32_t i = 0; i < c->words; i++, end += sizeof(struct pmfs_journal_word))
+		*(struct pmfs_journal_word *)(void *)end = (struct pmfs_journal_word) {
+			.offset = c->word[i].offset | c->word[i].owner, .value = c->word[i].value };
 	for (uint32_t i = 0; i < c->vouched; i++, end += sizeof(c->piece[i]))
-		memcpy(end, &c->piece[i], sizeof(c->piece[i]));
-	const size_t bytes = (size_t)(end - (uint8_t *)head);
-	*head = (struct pmfs_journal) {
+		*(struct pmfs_journal_piece *)(void *)end = c->piece[i];
+	memset(end, 0, PMFS_RECORD_ALIGN);
+	out->head = (struct pmfs_journal) {
 		.magic = PMFS_JOURNAL_MAGIC,
-		.version = version,
-		.bytes = (uint32_t)(bytes - offsetof(struct pmfs_journal, version)),
+		.ticket = ticket,
+		.version = c->version,
+		.bytes = (uint16_t)(end - (uint8_t *)out),
 		.inodes = (uint8_t)c->inodes,
 		.words = (uint8_t)c->words,
 		.vouched = (uint8_t)c->vouched,
 	};
-	head->crc = crc32c(0, &head->version, head->bytes);
-	return bytes;
+	out->head.crc = crc32c(0, &out->head.ticket, out->head.bytes - offsetof(struct pmfs_journal, ticket));
 }
 
-static void places_write_back(struct pmfs *fs, const struct journal *journal)
+static bool word_good(const struct pmfs *fs, const struct pmfs_journal *head, const struct pmfs_journal_word *word)
 {
-	for (uint32_t i = 0; i < journal->places; i++)
-		pm_write_back(&fs->pm, journal->place[i].at, journal->place[i].bytes);
+	return (word->offset & PMFS_WORD_OWNER) < head->inodes && block_range_good(fs, word->offset >> PMFS_BLOCK_SHIFT, 1);
 }
 
-bool journal_is_late(struct inode *inode, uint32_t cpu)
+bool record_read(const struct pmfs *fs, uint32_t journal, uint32_t at, struct record *out)
 {
-	struct pmfs *fs = inode->fs;
-	struct journal *journal = &fs->journal[inode->late_journal];
+	const struct pmfs_journal *head = record_at(fs, journal, at);
+	const uint32_t room = PMFS_HALF_BYTES - at % PMFS_HALF_BYTES;
+	const uint8_t *part = (const uint8_t *)(head + 1), *end;
 
-	if (inode->late_ticket == 0)
+	if (head->magic != PMFS_JOURNAL_MAGIC || head->bytes < sizeof(*head) || head->bytes > room ||
+			head->inodes > PMFS_JOURNAL_INODES || head->words > PMFS_JOURNAL_WORDS ||
+			head->vouched > PMFS_JOURNAL_VOUCHED ||
+			crc32c(0, &head->ticket, head->bytes - offsetof(struct pmfs_journal, ticket)) != head->crc)
 		return false;
-	if (atomic_load(&journal->settled) >= inode->late_ticket) {
-		inode->late_ticket = 0;
+	out->head = head;
+	end = (const uint8_t *)head + head->bytes;
+	for (uint32_t i = 0; i < head->inodes; i++) {
+		out->inode[i] = (const struct pmfs_inode *)(const void *)part;
+		if (end - part < (ptrdiff_t)PMFS_RECORD_INODE_FREE ||
+				(out->inode[i]->type != PMFS_FREE && end - part < (ptrdiff_t)PMFS_RECORD_INODE_HEAD))
+			return false;
+		part += record_inode_bytes(out->inode[i]);
+	}
+	out->word = (const struct pmfs_journal_word *)(const void *)part;
+	out->piece = (const struct pmfs_journal_piece *)(const void *)(part + head->words * sizeof(*out->word));
+	if (part + head->words * sizeof(*out->word) + head->vouched * sizeof(*out->piece) != end)
 		return false;
-	}
-	if (unlikely(inode->late_cpu != cpu)) {
-		pthread_mutex_lock(&journal->lock);
-		if (journal->ticket == inode->late_ticket)
-			places_write_back(fs, journal);
-		pthread_mutex_unlock(&journal->lock);
-	}
+	for (uint32_t i = 0; i < head->words; i++)
+		if (!word_good(fs, head, &out->word[i]))
+			return false;
 	return true;
+}
+
+uint64_t record_inode(const struct record *record, uint32_t i, struct pmfs_inode *out)
+{
+	const struct pmfs_inode *from = record->inode[i];
+	const uint32_t bytes = record_inode_bytes(from);
+	const uint64_t number = from->crc;
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out, from, bytes < sizeof(*out) ? bytes : sizeof(*out));
+	out->crc = inode_crc(number, out);
+	return number;
+}
+
+/* --- places --- */
+
+/* What is late in the journal, which is locked; the caller fences. */
+static void places_store(struct pmfs *fs, struct journal *journal)
+{
+	for (uint32_t i = 0; i < journal->late; i++) {
+		struct inode *inode = journal->inode[i];
+		struct pmfs_inode *to = &inode->slot->copy[!inode->copy], image = inode->now;
+		image.crc = inode_crc(inode->number, &image);
+		pm_store(&fs->pm, to, &image, sizeof(image));
+		pm_write_back(&fs->pm, to, sizeof(image));
+		inode->copy = !inode->copy;
+	}
+	journal->late = 0;
+}
+
+static void words_write_back(struct pmfs *fs, const struct journal *journal)
+{
+	for (uint32_t i = 0; i < journal->words; i++)
+		pm_write_back(&fs->pm, journal->word[i], sizeof(*journal->word[i]));
+}
+
+static void settled_put(struct journal *journal, uint64_t ticket)
+{
+	atomic_store_explicit(&journal->settled, ticket, memory_order_release);
+}
+
+static uint64_t settled_get(struct journal *journal)
+{
+	return atomic_load_explicit(&journal->settled, memory_order_acquire);
+}
+
+static void journal_settle(struct pmfs *fs, struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	if (settled_get(journal) != journal->ticket) {
+		places_store(fs, journal);
+		words_write_back(fs, journal);
+		pm_fence(&fs->pm);
+		settled_put(journal, journal->ticket);
+	}
+	pthread_mutex_unlock(&journal->lock);
 }
 
 void inode_settle(struct inode *inode)
 {
-	if (inode->late_ticket != 0 && journal_is_late(inode, pmfs_cpu(inode->fs))) {
-		pm_fence(&inode->fs->pm);
-		inode->late_ticket = 0;
-	}
+	if (inode->late_ticket == 0)
+		return;
+	if (settled_get(inode->late_journal) < inode->late_ticket)
+		journal_settle(inode->fs, inode->late_journal);
+	inode->late_ticket = 0;
 }
 
 void journal_settle_all(struct pmfs *fs)
 {
 	for (uint32_t i = 0; i < fs->super.journals; i++)
-		if (atomic_load(&fs->journal[i].settled) != fs->journal[i].ticket)
-			places_write_back(fs, &fs->journal[i]);
-	pm_fence(&fs->pm);
-	for (uint32_t i = 0; i < fs->super.journals; i++)
-		atomic_store(&fs->journal[i].settled, fs->journal[i].ticket);
+		journal_settle(fs, &fs->journal[i]);
 }
 
-void journal_inode_write(struct change *c, uint32_t i)
+/* --- a commit --- */
+
+/* This CPU's own journal, or the next that is not busy. */
+static struct journal *journal_lock_one(struct pmfs *fs, uint32_t cpu)
 {
-	const struct inode *inode = c->inode[i];
-	struct pmfs_inode *to = &inode->slot->copy[!inode->copy];
+	const uint32_t first = cpu < fs->super.journals ? cpu : cpu % fs->super.journals;
 
-	pm_store(&c->fs->pm, to, change_next(c, i), sizeof(*to));
-	pm_write_back(&c->fs->pm, to, sizeof(*to));
+	for (uint32_t i = 0; i < fs->super.journals; i++) {
+		uint32_t index = first + i < fs->super.journals ? first + i : first + i - fs->super.journals;
+		if (pthread_mutex_trylock(&fs->journal[index].lock) == 0)
+			return &fs->journal[index];
+	}
+	pthread_mutex_lock(&fs->journal[first].lock);
+	return &fs->journal[first];
 }
 
-/* After the commit. Every CPU can write them back again: no non-temporal stores. */
-static void places_write(struct change *c, struct journal *journal)
+/* C6: the one in which inodes of the change are late, if there is one; of two, one is settled. */
+static struct journal *journal_lock_for(struct change *c)
+{
+	struct journal *chosen = NULL;
+
+	for (uint32_t i = 0; i < c->inodes; i++) {
+		struct inode *inode = c->inode[i];
+		if (inode->late_ticket == 0)
+			continue;
+		if (settled_get(inode->late_journal) < inode->late_ticket) {
+			if (chosen == NULL)
+				chosen = inode->late_journal;
+			if (likely(chosen == inode->late_journal))
+				continue;
+		}
+		inode_settle(inode);
+	}
+	if (chosen == NULL)
+		return journal_lock_one(c->fs, c->cpu);
+	pthread_mutex_lock(&chosen->lock);
+	return chosen;
+}
+
+void journal_inode_become(struct change *c, uint32_t i)
+{
+	struct inode *inode = c->inode[i];
+
+	inode->now = c->next[i];
+	if (inode->type != inode->now.type)
+		inode->type = inode->now.type;
+	inode->times_dirty = false;
+}
+
+/* After the commit. Every CPU can write words back again: no non-temporal stores. */
+static void places_change(struct change *c, struct journal *journal, uint64_t settled)
 {
 	struct pmem *pm = &c->fs->pm;
-	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < c->words; i++) {
 		uint64_t *at = (uint64_t *)(void *)(pm->base + c->word[i].offset);
-		pm_store_u64(pm, at, c->word[i].value);
-		pm_write_back(pm, at, sizeof(*at));
-		journal->place[n].at = at;
-		journal->place[n++].bytes = sizeof(*at);
+		pm_store_word(pm, at, c->word[i].value);
+		journal->word[i] = at;
 	}
+	journal->words = c->words;
 	for (uint32_t i = 0; i < c->inodes; i++) {
-		journal_inode_write(c, i);
-		journal->place[n].at = &c->inode[i]->slot->copy[!c->inode[i]->copy];
-		journal->place[n++].bytes = sizeof(struct pmfs_inode);
+		struct inode *inode = c->inode[i];
+		journal_inode_become(c, i);
+		if (inode->late_ticket <= settled)
+			journal->inode[journal->late++] = inode;
+		inode->late_ticket = journal->ticket;
+		inode->late_journal = journal;
 	}
-	journal->places = n;
 }
 
-void journal_write(struct change *c, uint64_t version)
+void journal_write(struct change *c)
 {
 	struct pmfs *fs = c->fs;
-	const size_t bytes = record_seal(c, version);
-	const uint32_t index = journal_lock_one(fs, c->cpu);
-	struct journal *journal = &fs->journal[index];
-	const uint64_t ticket = journal->ticket + 1;
+	struct journal *journal = journal_lock_for(c);
+	struct record_buffer record;
+	uint64_t settled = settled_get(journal);
 
+	record_seal(c, journal->ticket + 1, &record);
+	const uint32_t bytes = record_room(record.head.bytes);
+	const bool turn = journal->at + bytes > PMFS_HALF_BYTES || journal->late + c->inodes > JOURNAL_LATE_MAX;
+	if (unlikely(turn)) {
+		places_store(fs, journal);
+		settled = journal->ticket;
+		journal->half = !journal->half;
+		journal->at = 0;
+	}
 	if (unlikely(journal->cpu != c->cpu))
-		places_write_back(fs, journal);
-	pm_store_nt(&fs->pm, record_at(fs, index, ticket), &c->record, bytes);
-	pm_fence(&fs->pm); /* from here on it has happened; and the record before is settled */
-	atomic_store(&journal->settled, ticket - 1);
-	places_write(c, journal);
+		words_write_back(fs, journal);
+	pm_store_lines(&fs->pm, journal->records + journal->half * PMFS_HALF_BYTES + journal->at, &record, bytes);
+	pm_fence(&fs->pm); /* from here on it has happened; and what was written back before is settled */
+	if (unlikely(turn))
+		settled_put(journal, settled);
+	journal->at += bytes;
+	journal->ticket++;
 	journal->cpu = c->cpu;
-	journal->ticket = ticket;
-	for (uint32_t i = 0; i < c->inodes; i++) {
-		c->inode[i]->late_ticket = ticket;
-		c->inode[i]->late_journal = index;
-		c->inode[i]->late_cpu = c->cpu;
+	places_change(c, journal, settled);
+	if (unlikely(c->leaf_goes)) {
+		places_store(fs, journal);
+		pm_fence(&fs->pm); /* C3 */
+		settled_put(journal, journal->ticket);
 	}
 	pthread_mutex_unlock(&journal->lock);
 }
 
 /* --- after an unclean end --- */
 
-/* A checked record, taken apart. */
-struct record {
-	const struct pmfs_journal *head;
-	const struct pmfs_journal_inode *inode;
-	const struct pmfs_journal_word *word;
-	const struct pmfs_journal_piece *piece;
-};
-
-static bool word_good(const struct pmfs *fs, const struct pmfs_journal_word *word)
-{
-	return word->offset % 8 == 0 && block_range_good(fs, word->offset >> PMFS_BLOCK_SHIFT, 1);
-}
-
-/* It has arrived. If its place was used again since then, something else is there: the transaction was
- * complete long before, so not replaying it is right. */
+/* It has arrived. */
 static bool piece_good(const struct pmfs *fs, const struct pmfs_journal_piece *piece)
 {
 	if (!block_range_good(fs, piece->offset >> PMFS_BLOCK_SHIFT, 1) || piece->bytes > PMFS_BLOCK ||
@@ -176,27 +292,42 @@ static bool piece_good(const struct pmfs *fs, const struct pmfs_journal_piece *p
 	return crc32c(0, fs->pm.base + piece->offset, piece->bytes) == piece->crc;
 }
 
-static bool record_good(const struct pmfs *fs, const struct pmfs_journal *head, struct record *out)
+static bool pieces_good(const struct pmfs *fs, const struct record *record)
 {
-	const size_t counted = sizeof(*head) - offsetof(struct pmfs_journal, version) +
-			head->inodes * sizeof(struct pmfs_journal_inode) + head->words * sizeof(struct pmfs_journal_word) +
-			head->vouched * sizeof(struct pmfs_journal_piece);
-
-	if (head->magic != PMFS_JOURNAL_MAGIC || head->inodes > PMFS_JOURNAL_INODES || head->words > PMFS_JOURNAL_WORDS ||
-			head->vouched > PMFS_JOURNAL_VOUCHED || head->bytes != counted ||
-			crc32c(0, &head->version, head->bytes) != head->crc)
-		return false;
-	out->head = head;
-	out->inode = (const struct pmfs_journal_inode *)(const void *)(head + 1);
-	out->word = (const struct pmfs_journal_word *)(const void *)&out->inode[head->inodes];
-	out->piece = (const struct pmfs_journal_piece *)(const void *)&out->word[head->words];
-	for (uint32_t i = 0; i < head->words; i++)
-		if (!word_good(fs, &out->word[i]))
-			return false;
-	for (uint32_t i = 0; i < head->vouched; i++)
-		if (!piece_good(fs, &out->piece[i]))
+	for (uint32_t i = 0; i < record->head->vouched; i++)
+		if (!piece_good(fs, &record->piece[i]))
 			return false;
 	return true;
+}
+
+/* The records of one half; those of an earlier round behind them have earlier tickets. */
+static uint32_t half_read(const struct pmfs *fs, uint32_t journal, uint32_t half, struct record *out)
+{
+	uint32_t count = 0, at = 0;
+
+	while (at + sizeof(struct pmfs_journal) <= PMFS_HALF_BYTES &&
+			record_read(fs, journal, half * PMFS_HALF_BYTES + at, &out[count]) &&
+			(count == 0 || out[count].head->ticket == out[count - 1].head->ticket + 1))
+		at += record_room(out[count++].head->bytes);
+	return count;
+}
+
+/* A record that another one follows was committed before that was begun; the last one was if its pieces are there. If
+ * they are not any more, it was settled before they went (C6). */
+static uint32_t journal_read(const struct pmfs *fs, uint32_t journal, struct record *out)
+{
+	const uint32_t first = half_read(fs, journal, 0, out), second = half_read(fs, journal, 1, out + first);
+	const uint64_t last[2] = { first != 0 ? out[first - 1].head->ticket : 0,
+		second != 0 ? out[first + second - 1].head->ticket : 0 };
+	const bool followed[2] = { second != 0 && out[first].head->ticket == last[0] + 1,
+		first != 0 && out[0].head->ticket == last[1] + 1 };
+	uint32_t count = first + second;
+
+	if (second != 0 && !followed[1] && !pieces_good(fs, &out[count - 1]))
+		count--;
+	if (first != 0 && !followed[0] && !pieces_good(fs, &out[first - 1]))
+		out[first - 1] = out[--count];
+	return count;
 }
 
 static int record_order(const void *a, const void *b)
@@ -215,14 +346,13 @@ static uint64_t version_on_media(uint64_t number, const struct pmfs_inode_slot *
 }
 
 /* *current: the media's version of the inode is not newer than the record. */
-static err_t inode_replay(struct pmfs *fs, const struct pmfs_journal_inode *recorded, uint64_t record_version,
-		bool *current, bool *newer)
+static err_t inode_replay(struct pmfs *fs, const struct record *record, uint32_t i, bool *current, bool *newer)
 {
-	const uint64_t number = recorded->number;
-	const struct pmfs_inode *inode = &recorded->inode;
+	struct pmfs_inode inode;
+	const uint64_t number = record_inode(record, i, &inode), record_version = record->head->version;
 	struct pmfs_inode_slot *slot = inode_slot(fs, number);
 
-	if (slot == NULL || inode->version != record_version || !inode_copy_good(number, inode))
+	if (slot == NULL || inode.version != record_version)
 		return ERR_CORRUPT;
 	const uint64_t version = version_on_media(number, slot);
 	*current = version <= record_version;
@@ -232,7 +362,7 @@ static err_t inode_replay(struct pmfs *fs, const struct pmfs_journal_inode *reco
 	if (inode_copy_good(number, to) && (!inode_copy_good(number, &slot->copy[1]) ||
 			slot->copy[1].version < to->version))
 		to = &slot->copy[1];
-	pm_store_nt(&fs->pm, to, inode, sizeof(*to));
+	pm_store_nt(&fs->pm, to, &inode, sizeof(*to));
 	*newer = true;
 	return OK;
 }
@@ -244,20 +374,18 @@ static err_t record_replay(struct pmfs *fs, const struct record *record, bool *n
 
 	*newer = false;
 	for (uint32_t i = 0; i < record->head->inodes; i++) {
-		err_t err = inode_replay(fs, &record->inode[i], record->head->version, &current[i], newer);
+		err_t err = inode_replay(fs, record, i, &current[i], newer);
 		if (err != OK)
 			return err;
 	}
 	for (uint32_t i = 0; i < record->head->words; i++) {
 		const struct pmfs_journal_word *word = &record->word[i];
-		uint64_t *at = (uint64_t *)(void *)(pm->base + word->offset);
-		for (uint32_t k = 0; k < record->head->inodes; k++) {
-			if (record->inode[k].number != word->owner || !current[k] || *at == word->value)
-				continue;
-			pm_store_u64(pm, at, word->value);
-			pm_write_back(pm, at, 8);
-			*newer = true;
-		}
+		uint64_t *at = (uint64_t *)(void *)(pm->base + (word->offset & ~(uint64_t)PMFS_WORD_OWNER));
+		if (!current[word->offset & PMFS_WORD_OWNER] || *at == word->value)
+			continue;
+		pm_store_u64(pm, at, word->value);
+		pm_write_back(pm, at, 8);
+		*newer = true;
 	}
 	return OK;
 }
@@ -267,20 +395,16 @@ static err_t record_replay(struct pmfs *fs, const struct record *record, bool *n
 static void records_forget(struct pmfs *fs)
 {
 	for (uint32_t i = 0; i < fs->super.journals; i++)
-		for (uint32_t half = 0; half < PMFS_JOURNAL_RECORDS; half++)
-			if (record_at(fs, i, half)->magic != 0)
-				pm_zero_nt(&fs->pm, record_at(fs, i, half), sizeof(struct pmfs_journal));
+		if (!pm_is_zero(record_at(fs, i, 0), PMFS_BLOCK))
+			pm_zero_nt(&fs->pm, record_at(fs, i, 0), PMFS_BLOCK);
 }
 
-err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
+static err_t records_replay(struct pmfs *fs, struct record *record, uint32_t *replayed)
 {
-	struct record record[PMFS_JOURNALS_MAX * PMFS_JOURNAL_RECORDS] = { { NULL } };
 	uint32_t count = 0;
 
-	*replayed = 0;
 	for (uint32_t i = 0; i < fs->super.journals; i++)
-		for (uint32_t half = 0; half < PMFS_JOURNAL_RECORDS; half++)
-			count += record_good(fs, record_at(fs, i, half), &record[count]);
+		count += journal_read(fs, i, &record[count]);
 	qsort(record, count, sizeof(record[0]), record_order);
 	for (uint32_t i = 0; i < count; i++) {
 		bool newer;
@@ -291,6 +415,20 @@ err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
 		if (newer)
 			pm_fence(&fs->pm); /* C6: before a later version is stored to; and before the record is forgotten */
 	}
+	return OK;
+}
+
+err_t journal_replay(struct pmfs *fs, uint32_t *replayed)
+{
+	struct record *record = malloc(fs->super.journals * (PMFS_BLOCK / PMFS_RECORD_ALIGN) * sizeof(*record));
+
+	*replayed = 0;
+	if (record == NULL)
+		return ERR_NO_MEMORY;
+	err_t err = records_replay(fs, record, replayed);
+	free(record);
+	if (err != OK)
+		return err;
 	if (fs->options.damage == NULL)
 		records_forget(fs);
 	pm_fence(&fs->pm);

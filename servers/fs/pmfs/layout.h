@@ -177,14 +177,14 @@ struct pmfs_leaf {
 _Static_assert(sizeof(struct pmfs_leaf) == PMFS_BLOCK, "directory leaf");
 
 struct pmfs_dirent {
-	uint32_t crc;       /* of the directory's inode number (8 bytes) and bytes 4 .. 20 + name_bytes - 1 */
+	uint32_t crc;       /* of the directory's inode number (8 bytes) and bytes 4 .. 64 * slots - 1 */
 	uint32_t hash;
 	uint64_t inode;
 	uint8_t name_bytes;
 	uint8_t type;       /* enum pmfs_type */
 	uint8_t collision;  /* tells names of one hash apart, for readdir's cookies */
 	uint8_t slots;      /* that it fills */
-	char name[];
+	char name[];        /* then zeroes */
 };
 #define PMFS_DIRENT_BYTES 20
 _Static_assert(offsetof(struct pmfs_dirent, name) == PMFS_DIRENT_BYTES, "directory entry");
@@ -216,32 +216,39 @@ _Static_assert(sizeof(struct pmfs_attribute) == 8, "attribute");
 #define PMFS_JOURNAL_INODES 4
 #define PMFS_JOURNAL_WORDS 4
 #define PMFS_JOURNAL_VOUCHED 16
-#define PMFS_JOURNAL_RECORDS 2
-#define PMFS_RECORD_ROOM (PMFS_BLOCK / PMFS_JOURNAL_RECORDS)
+#define PMFS_JOURNAL_HALVES 2
+#define PMFS_HALF_BYTES (PMFS_BLOCK / PMFS_JOURNAL_HALVES)
+#define PMFS_RECORD_ALIGN 64u
 
-/* A journal holds its last two transactions, in turn in its halves. Each is this head, and behind it,
- * without gaps, `inodes` inodes, `words` words and `vouched` pieces. Valid if magic and crc hold and the
- * pieces' crcs do; replayed where the media has an older version. */
+/* A journal is a block of two halves, which are filled in turn with records, one behind the other. A record is this
+ * head, and behind it, without gaps, `inodes` inodes, `words` words and `vouched` pieces; then zeroes up to a multiple of
+ * 64 bytes. Valid if magic and crc hold and the ticket is that of the record before it, plus one; committed if there is
+ * a valid one with the next ticket in the journal, or else the pieces' crcs hold. Replayed where the media has an older
+ * version. */
 struct pmfs_journal {
 	uint32_t magic;
-	uint32_t crc;     /* of the bytes that follow, `bytes` in all */
+	uint32_t crc;     /* of the bytes that follow, up to `bytes` */
+	uint64_t ticket;  /* counts the journal's records: mounts << 33, and from 1 on */
 	uint64_t version; /* of every inode in it */
-	uint32_t bytes;
+	uint16_t bytes;   /* head and all, without the zeroes at the end */
 	uint8_t inodes;
 	uint8_t words;
 	uint8_t vouched;
-	uint8_t reserved[9];
+	uint8_t reserved[3];
 };
 _Static_assert(sizeof(struct pmfs_journal) == 32, "journal");
-struct pmfs_journal_inode {
-	uint64_t number;
-	struct pmfs_inode inode;
-};
+
+/* An inode in a record: struct pmfs_inode, its number in place of `crc`, and not all of it: what a free one and the
+ * unused entries of a root leave out is zero. */
+#define PMFS_RECORD_INODE_FREE offsetof(struct pmfs_inode, size)
+#define PMFS_RECORD_INODE_HEAD offsetof(struct pmfs_inode, root)
+
 struct pmfs_journal_word {
-	uint64_t offset;  /* bytes from the start of the device, 8-byte aligned */
+	uint64_t offset;  /* bytes from the start of the device, 8-byte aligned; in the low bits: which of the record's
+	                   * inodes owns it */
 	uint64_t value;
-	uint64_t owner;   /* inode number, one of the transaction's inodes */
 };
+#define PMFS_WORD_OWNER 7u
 /* What has to be on the media for the transaction to have happened: new entries, leaves, nodes, targets,
  * appended bytes. */
 struct pmfs_journal_piece {
@@ -249,7 +256,7 @@ struct pmfs_journal_piece {
 	uint32_t bytes;   /* in one block */
 	uint32_t crc;
 };
-#define PMFS_JOURNAL_TAIL_MAX \
-	(PMFS_JOURNAL_WORDS * sizeof(struct pmfs_journal_word) + PMFS_JOURNAL_VOUCHED * sizeof(struct pmfs_journal_piece))
-_Static_assert(sizeof(struct pmfs_journal) + PMFS_JOURNAL_INODES * sizeof(struct pmfs_journal_inode) +
-		PMFS_JOURNAL_TAIL_MAX <= PMFS_RECORD_ROOM, "two records in a block");
+#define PMFS_RECORD_MAX \
+	(sizeof(struct pmfs_journal) + PMFS_JOURNAL_INODES * sizeof(struct pmfs_inode) + \
+	PMFS_JOURNAL_WORDS * sizeof(struct pmfs_journal_word) + PMFS_JOURNAL_VOUCHED * sizeof(struct pmfs_journal_piece))
+_Static_assert(PMFS_RECORD_MAX + PMFS_RECORD_ALIGN <= PMFS_HALF_BYTES, "a half holds any record");

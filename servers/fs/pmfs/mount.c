@@ -209,28 +209,28 @@ static err_t tail_check(struct scan *scan, struct inode *inode)
 }
 
 /* F1, F3 and F5 of a file, or the end of one that has no name. */
-static err_t inode_mend(struct scan *scan, uint64_t number, const struct pmfs_inode *now, uint8_t copy)
+static err_t inode_mend(struct scan *scan, struct inode *inode)
 {
 	struct pmfs *fs = scan->fs;
-	struct inode inode = { .number = number, .fs = fs, .slot = inode_slot(fs, number), .now = *now, .copy = copy };
-	const uint64_t into = now->size % PMFS_BLOCK;
+	const struct pmfs_inode *now = &inode->now;
+	const uint64_t number = inode->number, into = now->size % PMFS_BLOCK;
 	struct tree_hit hit;
 
 	if (now->links == 0 || (now->type == PMFS_ATTRIBUTES && xattr_is_lost(fs, number, now))) {
 		scan->mended++;
-		inode_destroy(&inode);
+		inode_destroy(inode);
 		return inode_number_free(fs, number);
 	}
 	if (now->type != PMFS_FILE)
 		return OK;
-	err_t err = tail_check(scan, &inode);
+	err_t err = tail_check(scan, inode);
 	if (err != OK || now->flags & PMFS_INODE_KEPT)
-		return err == OK ? file_past_clear(&inode, &scan->mended) : err;
-	err = tree_drop_from(&inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));
+		return err == OK ? file_past_clear(inode, &scan->mended) : err;
+	err = tree_drop_from(inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));
 	if (err != OK || into == 0)
 		return err;
 	const uint32_t last = (uint32_t)(now->size / PMFS_BLOCK);
-	err = tree_lookup(fs, NULL, number, &inode.now, last, &hit);
+	err = tree_lookup(fs, NULL, number, now, last, &hit);
 	if (err != OK || !hit.has_at || last - hit.at.logical >= hit.at.count)
 		return err;
 	uint8_t *tail = (uint8_t *)block_at(fs, extent_block(&hit.at) + last - hit.at.logical) + into;
@@ -267,7 +267,10 @@ static err_t mend_all(struct scan *scan)
 		const struct pmfs_inode *now = &slot->copy[copy];
 		if (now->type == PMFS_FREE || (!fs->unclean && now->links != 0))
 			continue;
-		err_t err = inode_mend(scan, number, now, copy);
+		struct inode inode = { .number = number, .fs = fs, .slot = slot, .now = *now, .copy = copy };
+		err_t err = inode_mend(scan, &inode);
+		if (inode.late_ticket != 0)
+			journal_settle_all(fs); /* else a journal knows it still; and what follows is read from media */
 		if (err != OK)
 			return err;
 	}
@@ -313,6 +316,7 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 
 	fs->unclean = !state_good || !(state & PMFS_STATE_CLEAN);
 	fs->state = (state | PMFS_STATE_CLEAN) + 1; /* one mount more, not clean */
+	journal_begin(fs);
 	fs->scanned = fs->unclean || fs->options.scan || fs->options.damage != NULL || !summary_good(fs, state);
 	err_t err = space_init(&fs->space, fs->super.first_data_block, fs->super.blocks, fs->cpus);
 	if (err == OK)
@@ -395,6 +399,7 @@ err_t pmfs_unmount(struct pmfs *fs)
 	err_t err = pmfs_sync(fs, fs->root);
 	if (err != OK)
 		return err;
+	inode_spares_end(fs);
 	journal_settle_all(fs);
 	summary_write(fs, fs->state | PMFS_STATE_CLEAN);
 	state_write(&fs->pm, fs->state | PMFS_STATE_CLEAN);
@@ -516,17 +521,14 @@ uint32_t pmfs_count_open(struct inode *inode, int32_t change)
 
 void *pmfs_lease_get(struct inode *inode)
 {
-	inode_lock_read(inode);
-	void *lease = inode->lease;
-	inode_unlock(inode);
-	return lease;
+	return atomic_load(&inode->lease);
 }
 
 void pmfs_lease_set(struct inode *inode, void *lease)
 {
 	inode_lock_write(inode);
 	inode_settle(inode); /* clients store where they like */
-	inode->lease = lease;
+	atomic_store(&inode->lease, lease);
 	inode_publish(inode);
 	inode_unlock(inode);
 }

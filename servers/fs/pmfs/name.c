@@ -35,12 +35,12 @@ struct fresh_inode {
 static err_t inode_begin(struct change *c, struct inode *inode, struct inode *parent, const struct fresh_inode *what,
 		uint64_t now)
 {
-	struct pmfs_inode *next = change_inode(c, inode);
+	struct pmfs_inode *next = change_inode_new(c, inode);
 	uint64_t block;
 	uint32_t count;
 
 	*next = (struct pmfs_inode) {
-		.version = next->version,
+		.version = inode->now.version,
 		.type = what->type,
 		.mode = (uint16_t)(what->mode & 07777),
 		.links = what->nameless ? 0 : what->type == PMFS_DIRECTORY ? 2 : 1,
@@ -111,7 +111,7 @@ static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct
 	}
 	change_commit(&c);
 	inode_changed(dir, FS_EVENT_CREATE, at->name.text, at->name.bytes);
-	name_cache_put(dir->fs, dir->number, &at->name, &(struct dir_hit) { inode->number, what->type });
+	name_cache_put(dir, &at->name, &(struct dir_hit) { inode->number, what->type, at->name.added });
 	return OK;
 }
 
@@ -292,8 +292,8 @@ static err_t remove_locked(struct walk *at)
 {
 	struct inode *dir = at->parent, *inode = at->inode;
 	const bool is_dir = inode->type == PMFS_DIRECTORY;
-	const struct pmfs_inode last = inode->now;
-	const uint64_t now = pmfs_now_ns(dir->fs);
+	const bool holds = inode->now.blocks != 0 || inode->now.attributes != 0;
+	struct pmfs_inode last;
 	bool empty = true;
 	struct change c;
 	err_t err = name_still_leads(at);
@@ -304,25 +304,32 @@ static err_t remove_locked(struct walk *at)
 		err = dir_empty(inode, &empty);
 	if (err != OK || !empty)
 		return err != OK ? err : ERR_NOT_EMPTY;
+	if (holds)
+		last = inode->now;
+	const uint64_t now = pmfs_now_ns(dir->fs);
 	change_begin(&c, dir->fs, true);
-	struct pmfs_inode *next_dir = change_inode(&c, dir), *next = change_inode(&c, inode);
+	struct pmfs_inode *next_dir = change_inode(&c, dir);
 	name_touch(next_dir, now);
 	next_dir->links -= is_dir;
-	next->links = is_dir ? 0 : next->links - 1;
-	next->ctime = now;
-	const bool ends = next->links == 0 && inode_is_alone(inode);
-	if (ends)
+	const bool ends = (is_dir || inode->now.links == 1) && inode_is_alone(inode);
+	if (ends) {
 		inode_free_in(&c, inode);
+	} else {
+		struct pmfs_inode *next = change_inode(&c, inode);
+		next->links = is_dir ? 0 : next->links - 1;
+		next->ctime = now;
+	}
 	err = dir_remove(&c, dir, &at->name, inode->number);
 	if (err != OK) {
 		change_abort(&c);
 		return err;
 	}
 	change_commit(&c);
+	name_cache_put(dir, &at->name, &(struct dir_hit) { .inode = 0 });
 	inode_changed(dir, FS_EVENT_DELETE, at->name.text, at->name.bytes);
 	inode_changed(inode, inode->now.links == 0 ? FS_EVENT_DELETE_SELF : FS_EVENT_ATTRIBUTES, NULL, 0);
 	if (ends)
-		inode_release(dir->fs, inode->number, &last);
+		inode_release(dir->fs, inode->number, holds ? &last : NULL);
 	return OK;
 }
 
@@ -397,6 +404,7 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 	if (err == OK) {
 		change_commit(&c);
 		inode->linkable = false;
+		name_cache_put(dir, &to->name, &(struct dir_hit) { inode->number, inode->type, to->name.added });
 		inode_changed(dir, FS_EVENT_CREATE, to->name.text, to->name.bytes);
 		inode_changed(inode, FS_EVENT_ATTRIBUTES, NULL, 0);
 	} else {

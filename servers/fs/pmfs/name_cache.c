@@ -12,8 +12,8 @@
 struct cached_name {
 	_Atomic uint64_t sequence;         /* odd: being written */
 	_Atomic uint64_t key;              /* directory << 32 | length; 0: nobody */
-	_Atomic uint64_t value;            /* inode << 32 | type */
-	_Atomic uint64_t hash;             /* the name's, on media */
+	_Atomic uint64_t value;            /* inode << 32 | slot << 8 | type */
+	_Atomic uint64_t hash;             /* the name's, on media; the directory's shape << 32 */
 	_Atomic uint64_t word[DIR_NAME_WORDS]; /* the name, which has no more */
 } ALIGNED(64);
 _Static_assert(sizeof(struct cached_name) == 64, "an entry is a line");
@@ -46,6 +46,7 @@ void name_cache_prepare(struct dir_name *name, const char *text, size_t bytes)
 	name->text = text;
 	name->bytes = (uint32_t)bytes;
 	name->hashed = false;
+	name->slot = PMFS_LEAF_SLOTS;
 	do {
 		const uint64_t word = text_word(text, bytes);
 		name->word[i++] = word;
@@ -58,11 +59,11 @@ void name_cache_prepare(struct dir_name *name, const char *text, size_t bytes)
 }
 
 /* The name's place; NULL if it is too long to have one. */
-static inline struct cached_name *place_of(const struct pmfs *fs, uint64_t dir, const struct dir_name *name)
+static inline struct cached_name *place_of(const struct inode *dir, const struct dir_name *name)
 {
 	if (unlikely(name->bytes > DIR_NAME_WORDS * 8))
 		return NULL;
-	return &fs->names[(name->mix ^ dir * 0x9e3779b1u) & fs->names_mask];
+	return &dir->fs->names[(name->mix ^ dir->number * 0x9e3779b1u) & dir->fs->names_mask];
 }
 
 static inline uint64_t key_of(uint64_t dir, const struct dir_name *name)
@@ -80,14 +81,14 @@ static inline bool is_it(struct cached_name *entry, uint64_t dir, const struct d
 	return true;
 }
 
-bool name_cache_find(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct dir_hit *out)
+bool name_cache_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out)
 {
-	struct cached_name *entry = place_of(fs, dir, name);
+	struct cached_name *entry = place_of(dir, name);
 
 	if (entry == NULL)
 		return false;
 	const uint64_t sequence = atomic_load_explicit(&entry->sequence, memory_order_acquire);
-	if ((sequence & 1) || !is_it(entry, dir, name))
+	if ((sequence & 1) || !is_it(entry, dir->number, name))
 		return false;
 	const uint64_t value = atomic_load_explicit(&entry->value, memory_order_relaxed);
 	const uint64_t hash = atomic_load_explicit(&entry->hash, memory_order_relaxed);
@@ -96,6 +97,9 @@ bool name_cache_find(const struct pmfs *fs, uint64_t dir, struct dir_name *name,
 		return false;
 	out->inode = value >> 32;
 	out->type = (uint8_t)value;
+	out->slot = (uint8_t)(value >> 8);
+	name->slot = out->slot;
+	name->shape = (uint32_t)(hash >> 32);
 	name->hash = (uint32_t)hash;
 	name->hashed = true;
 	return true;
@@ -116,32 +120,19 @@ static void entry_end(struct cached_name *entry, uint64_t before)
 	atomic_store_explicit(&entry->sequence, before + 2, memory_order_release);
 }
 
-void name_cache_put(const struct pmfs *fs, uint64_t dir, const struct dir_name *name, const struct dir_hit *what)
+void name_cache_put(const struct inode *dir, const struct dir_name *name, const struct dir_hit *what)
 {
-	struct cached_name *entry = place_of(fs, dir, name);
+	struct cached_name *entry = place_of(dir, name);
 
 	if (entry == NULL || !name->hashed)
 		return;
 	const uint64_t before = atomic_load_explicit(&entry->sequence, memory_order_relaxed);
 	if (!entry_begin(entry, before))
 		return;
-	atomic_store_explicit(&entry->key, key_of(dir, name), memory_order_relaxed);
-	atomic_store_explicit(&entry->value, what->inode << 32 | what->type, memory_order_relaxed);
-	atomic_store_explicit(&entry->hash, name->hash, memory_order_relaxed);
+	atomic_store_explicit(&entry->key, key_of(dir->number, name), memory_order_relaxed);
+	atomic_store_explicit(&entry->value, what->inode << 32 | (uint32_t)what->slot << 8 | what->type, memory_order_relaxed);
+	atomic_store_explicit(&entry->hash, name->hash | (uint64_t)dir->shape << 32, memory_order_relaxed);
 	for (uint32_t i = 0; i * 8 < name->bytes; i++)
 		atomic_store_explicit(&entry->word[i], name->word[i], memory_order_relaxed);
-	entry_end(entry, before);
-}
-
-void name_cache_drop(const struct pmfs *fs, uint64_t dir, const struct dir_name *name)
-{
-	struct cached_name *entry = place_of(fs, dir, name);
-
-	if (entry == NULL)
-		return;
-	const uint64_t before = atomic_load_explicit(&entry->sequence, memory_order_acquire);
-	if (!is_it(entry, dir, name) || !entry_begin(entry, before))
-		return;
-	atomic_store_explicit(&entry->key, 0, memory_order_relaxed);
 	entry_end(entry, before);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* name_cache.h - names that were found lately, in DRAM: directory and name -> inode and type.
+/* name_cache.h - names that were found or removed lately, in DRAM: directory and name -> inode and type, or inode 0: no
+ * such name.
  * A name has one place in a table of fixed size; who comes later has it. So nobody can make it grow,
  * and whoever chooses names that share a place only makes them be found in their leaf again.
  *
  * N1  What is found is what the directory holds: who looks or puts holds the directory's lock at
- * least for reading, and a name that goes away is dropped before the lock for writing is released.
- * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd
- * meanwhile. Who finds it odd goes away. That is right also for a drop: an entry is only taken to be
- * put, or to be dropped by who has seen it to be his; either way the name that was there is gone. */
+ * least for reading; when a change has made a name or let go of one, that is put before the lock for writing is released.
+ * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd meanwhile. Who finds it odd
+ * goes away: what was there is gone, and that is all that has to be, as the same name is put by nobody else meanwhile. */
 #pragma once
 
 #include "directory.h"
@@ -18,7 +18,6 @@ void name_cache_destroy(struct pmfs *fs);
 /* Fills `name`, which then can be looked for in any directory. */
 void name_cache_prepare(struct dir_name *name, const char *text, size_t bytes);
 
-/* Tells the name's hash on media, too. */
-bool name_cache_find(const struct pmfs *fs, uint64_t dir, struct dir_name *name, struct dir_hit *out);
-void name_cache_put(const struct pmfs *fs, uint64_t dir, const struct dir_name *name, const struct dir_hit *what);
-void name_cache_drop(const struct pmfs *fs, uint64_t dir, const struct dir_name *name);
+/* Tells the name's hash on media, too, and its slot. */
+bool name_cache_find(const struct inode *dir, struct dir_name *name, struct dir_hit *out);
+void name_cache_put(const struct inode *dir, const struct dir_name *name, const struct dir_hit *what);

@@ -24,7 +24,9 @@ void pm_init(struct pmem *pm, void *base, uint64_t bytes);
 /* [to, to + bytes) lies in the device, and `from` does not lie in that. */
 void pm_store(struct pmem *pm, void *to, const void *from, size_t bytes);
 void pm_store_u64(struct pmem *pm, uint64_t *to, uint64_t value); /* aligned: atomic */
+void pm_store_word(struct pmem *pm, uint64_t *to, uint64_t value); /* the same, and written back */
 void pm_store_nt(struct pmem *pm, void *to, const void *from, size_t bytes);
+void pm_store_lines(struct pmem *pm, void *to, const void *from, size_t bytes); /* whole lines, non-temporal */
 void pm_zero_nt(struct pmem *pm, void *to, size_t bytes);
 void pm_write_back(struct pmem *pm, const void *at, size_t bytes);
 void pm_fence(struct pmem *pm);

@@ -128,11 +128,24 @@ void pm_store_u64(struct pmem *pm, uint64_t *to, uint64_t value)
 	record(pm, (const uint8_t *)to, 8, false);
 }
 
+void pm_store_word(struct pmem *pm, uint64_t *to, uint64_t value)
+{
+	pm_store_u64(pm, to, value);
+	pm_write_back(pm, to, 8);
+}
+
 void pm_store_nt(struct pmem *pm, void *to, const void *from, size_t bytes)
 {
 	watch_store(pm, to, from, bytes, true);
 	memcpy(to, from, bytes);
 	record(pm, to, bytes, true);
+}
+
+void pm_store_lines(struct pmem *pm, void *to, const void *from, size_t bytes)
+{
+	if ((uintptr_t)to % PMEM_LINE != 0 || bytes % PMEM_LINE != 0)
+		abort();
+	pm_store_nt(pm, to, from, bytes);
 }
 
 void pm_zero_nt(struct pmem *pm, void *to, size_t bytes)

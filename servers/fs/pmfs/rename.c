@@ -8,6 +8,7 @@
 #include "access.h"
 #include "directory.h"
 #include "name.h"
+#include "name_cache.h"
 
 #include <string.h>
 
@@ -209,7 +210,9 @@ static err_t rename_locked(struct rename *r)
 		err = dir_empty(r->to.inode, &empty);
 	if (err != OK || !empty)
 		return err != OK ? err : ERR_NOT_EMPTY;
-	const struct pmfs_inode last = r->to.inode != NULL ? r->to.inode->now : (struct pmfs_inode) { 0 };
+	struct pmfs_inode last;
+	if (r->to.inode != NULL)
+		last = r->to.inode->now;
 	change_begin(&c, r->fs, false);
 	err = rename_change(r, &c);
 	if (err != OK) {
@@ -217,6 +220,9 @@ static err_t rename_locked(struct rename *r)
 		return err;
 	}
 	change_commit(&c);
+	name_cache_put(r->from.parent, &r->from.name, &(struct dir_hit) { .inode = 0 });
+	name_cache_put(r->to.parent, &r->to.name,
+			&(struct dir_hit) { r->from.inode->number, r->from.inode->type, r->to.name.added });
 	if (r->ends)
 		inode_release(r->fs, r->to.inode->number, &last);
 	rename_tell(r);
@@ -241,7 +247,11 @@ static err_t rename_walked(struct rename *r)
 
 static err_t rename_once(struct pmfs *fs, const char *from, const char *to, bool exclusive)
 {
-	struct rename r = { .fs = fs, .exclusive = exclusive };
+	struct rename r; /* large: the walks fill theirs */
+
+	r.fs = fs;
+	r.exclusive = exclusive;
+	r.directory = r.ends = false;
 	err_t err = walk_path(fs, from, false, &r.from);
 
 	if (err != OK)

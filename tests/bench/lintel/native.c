@@ -5,6 +5,7 @@
 #include <lintel/process.h>
 #include <lintel/syscalls.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "echo.h"
@@ -19,10 +20,9 @@ bool native_child(int argc, char **argv, int *status)
 	return true;
 }
 
-/* The memory manager chooses by itself. */
 void native_use_large_pages(void *memory, size_t bytes, bool large)
 {
-	(void)memory, (void)bytes, (void)large;
+	(void)!madvise(memory, bytes, large ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 /* memfs cannot, and need not. */

@@ -94,6 +94,22 @@ static size_t store_head(struct pmem *pm, uint8_t *to, const uint8_t *from, size
 	return head == 0 ? 0 : store_edge(pm, to, from, head < bytes ? head : bytes);
 }
 
+void pm_store_lines(struct pmem *pm, void *to_void, const void *from_void, size_t bytes)
+{
+	__m128i *to = to_void;
+	const __m128i *from = from_void, *const end = from + bytes / sizeof(*from);
+
+	(void)pm;
+	for (; from != end; to += 4, from += 4) {
+		const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1), c = _mm_loadu_si128(from + 2),
+			d = _mm_loadu_si128(from + 3);
+		_mm_stream_si128(to, a);
+		_mm_stream_si128(to + 1, b);
+		_mm_stream_si128(to + 2, c);
+		_mm_stream_si128(to + 3, d);
+	}
+}
+
 void pm_store_nt(struct pmem *pm, void *to_void, const void *from_void, size_t bytes)
 {
 	const size_t head = store_head(pm, to_void, from_void, bytes);
@@ -175,6 +191,15 @@ void pm_write_back(struct pmem *pm, const void *at, size_t bytes)
 		back_clwb(line, end);
 		break;
 	}
+}
+
+void pm_store_word(struct pmem *pm, uint64_t *to, uint64_t value)
+{
+	__atomic_store_n(to, value, __ATOMIC_RELEASE);
+	if (likely(way == BY_CLWB))
+		back_clwb((uintptr_t)to, (uintptr_t)to + 1);
+	else
+		pm_write_back(pm, to, sizeof(*to));
 }
 
 void pm_fence(struct pmem *pm)

@@ -38,29 +38,40 @@ static void dump_super(const struct pmfs *fs)
 			good ? "" : ", checksum WRONG");
 }
 
+static void dump_record(const struct record *r)
+{
+	struct pmfs_inode inode;
+
+	for (uint32_t i = 0; i < r->head->inodes; i++) {
+		const uint64_t number = record_inode(r, i, &inode);
+		printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)number, type_name(inode.type), inode.links,
+				(ull)inode.size);
+	}
+	for (uint32_t i = 0; i < r->head->words; i++)
+		printf("  word at %llx = %llx (inode %u)\n", (ull)(r->word[i].offset & ~(uint64_t)PMFS_WORD_OWNER),
+				(ull)r->word[i].value, r->inode[r->word[i].offset & PMFS_WORD_OWNER]->crc);
+	for (uint32_t i = 0; i < r->head->vouched; i++)
+		printf("  vouches for %u bytes at %llx\n", r->piece[i].bytes, (ull)r->piece[i].offset);
+}
+
+/* Also what is left of an earlier round behind the records that count: its tickets are lower. */
 static void dump_journals(const struct pmfs *fs)
 {
-	for (uint32_t i = 0; i < fs->super.journals * PMFS_JOURNAL_RECORDS; i++) {
-		const struct pmfs_journal *j = (const struct pmfs_journal *)(const void *)((const uint8_t *)
-				block_at(fs, PMFS_JOURNAL_BLOCK) + (size_t)i * PMFS_RECORD_ROOM);
-		if (j->magic != PMFS_JOURNAL_MAGIC)
-			continue;
-		const struct pmfs_journal_inode *inode = (const struct pmfs_journal_inode *)(const void *)(j + 1);
-		const struct pmfs_journal_word *word = (const struct pmfs_journal_word *)(const void *)&inode[j->inodes];
-		const struct pmfs_journal_piece *piece = (const struct pmfs_journal_piece *)(const void *)&word[j->words];
-		const bool fits = j->inodes <= PMFS_JOURNAL_INODES && j->words <= PMFS_JOURNAL_WORDS &&
-				j->vouched <= PMFS_JOURNAL_VOUCHED &&
-				j->bytes == (uint64_t)((const uint8_t *)&piece[j->vouched] - (const uint8_t *)&j->version);
-		const bool good = fits && crc32c(0, &j->version, j->bytes) == j->crc;
-		printf("journal %u.%u: version %llu, %u inodes, %u words, %u pieces, checksum %s\n", i / PMFS_JOURNAL_RECORDS,
-				i % PMFS_JOURNAL_RECORDS, (ull)j->version, j->inodes, j->words, j->vouched, good ? "good" : "WRONG");
-		for (uint32_t k = 0; good && k < j->inodes; k++)
-			printf("  inode %llu: %s, %u links, %llu bytes\n", (ull)inode[k].number, type_name(inode[k].inode.type),
-					inode[k].inode.links, (ull)inode[k].inode.size);
-		for (uint32_t k = 0; good && k < j->words; k++)
-			printf("  word at %llx = %llx (inode %llu)\n", (ull)word[k].offset, (ull)word[k].value, (ull)word[k].owner);
-		for (uint32_t k = 0; good && k < j->vouched; k++)
-			printf("  vouches for %u bytes at %llx\n", piece[k].bytes, (ull)piece[k].offset);
+	struct record r;
+
+	for (uint32_t i = 0; i < fs->super.journals; i++) {
+		for (uint32_t at = 0; at < PMFS_BLOCK;) {
+			const struct pmfs_journal *head = (const struct pmfs_journal *)(const void *)((const uint8_t *)
+					block_at(fs, PMFS_JOURNAL_BLOCK + i) + at);
+			const bool good = record_read(fs, i, at, &r);
+			if (head->magic == PMFS_JOURNAL_MAGIC)
+				printf("journal %u at %u: ticket %llu, version %llu, %u inodes, %u words, %u pieces, %s\n", i, at,
+						(ull)head->ticket, (ull)head->version, head->inodes, head->words, head->vouched,
+						good ? "good" : "checksum WRONG");
+			if (good)
+				dump_record(&r);
+			at += good ? record_room(head->bytes) : PMFS_RECORD_ALIGN;
+		}
 	}
 }
 
