@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* verify.c - one image: it mounts, is sound, holds what was promised, and can be used to the end:
  * every file is appended to, names are made and moved, all is read back, all is deleted, and every
- * block is free again. What recovery leaves decides all that comes after it (journals apart, which
- * nobody reads any more, and whether mount has believed a summary), so that two images that recover to the same are used
- * once. */
+ * block is free again. What recovery leaves decides all that comes after it (journals apart, which nobody reads any
+ * more, and whether mount has believed a summary), so that two images that recover to the same are used once. */
 #include "engine.h"
 #include "clients.h"
 
