@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* load.c - the steps, done to real files until the machine is killed. After some a line "promised WORKER NUMBER" goes
  * out: the first NUMBER steps have returned, so they are durable. */
+#include "mark.h"
 #include "steps.h"
 
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 #define PATH_ROOM 64
 #define LINE_STEPS 8 /* so that the serial line does not slow the load down */
 
-static uint64_t load_seed;
+static uint64_t load_seed, load_steps;
 
 static void path_make(char out[PATH_ROOM], const char *path, char letter, uint32_t index)
 {
@@ -115,10 +116,11 @@ static void *worker_run(void *argument)
 	if (f == NULL || mkdir(path, 0755) != 0)
 		return (void *)1;
 	folder_clear(f);
-	for (uint64_t number = 0;; number++) {
+	for (uint64_t number = 0; load_steps == 0 || number < load_steps; number++) {
 		const struct step step = step_next(f, load_seed, worker, number);
 		if (!step_do(path, f, &step))
 			return (void *)1;
+		mark_step(worker);
 		step_apply(f, &step);
 		if (number % LINE_STEPS != 0)
 			continue;
@@ -127,14 +129,18 @@ static void *worker_run(void *argument)
 		if (write(1, line, (size_t)bytes) != bytes)
 			return (void *)1;
 	}
+	free(f);
+	return NULL;
 }
 
-int cold_load(uint64_t seed, uint32_t workers)
+int cold_load(uint64_t seed, uint32_t workers, uint64_t steps)
 {
 	pthread_t thread[COLD_WORKERS_MAX];
+	bool good = true;
 	void *result;
 
 	load_seed = seed;
+	load_steps = steps;
 	if (mkdir(COLD_FOLDER, 0755) != 0) {
 		printf("cold: %s cannot be made\n", COLD_FOLDER);
 		return 1;
@@ -145,7 +151,8 @@ int cold_load(uint64_t seed, uint32_t workers)
 		if (pthread_create(&thread[i], NULL, worker_run, (void *)(uintptr_t)i) != 0)
 			return 1;
 	for (uint32_t i = 0; i < workers; i++)
-		pthread_join(thread[i], &result);
-	printf("cold: the load has ended, which it never should\n");
-	return 1;
+		good &= pthread_join(thread[i], &result) == 0 && result == NULL;
+	if (!good || steps == 0)
+		printf("cold: the load has ended, which it never should\n");
+	return good && steps != 0 ? 0 : 1;
 }

@@ -54,9 +54,14 @@ void step_apply(struct folder *f, const struct step *step);
 /* What the step writes. */
 void pattern_fill(uint8_t *to, const struct step *step);
 
+/* fit.c: the same names, folders and bodies; of the body `mixed` (NOTHING: none) bytes may also be those of `old`. */
+bool folders_fit(const struct folder *media, const struct folder *f, const struct folder *old, int mixed);
+/* Is the media between `f` and what the step makes of it? That is what `f` is afterwards, and `old` what it was. */
+bool step_under_way(const struct folder *media, struct folder *f, struct folder *old, const struct step *step);
+
 /* Does it to the files below `path`. False: said on stdout what went wrong. (load.c) */
 bool step_do(const char *path, const struct folder *before, const struct step *step);
-int cold_load(uint64_t seed, uint32_t workers);
+int cold_load(uint64_t seed, uint32_t workers, uint64_t steps); /* 0: without an end */
 /* Is what the media holds what worker i has been promised with step promised[i], or a later state? Clears the folders
  * if so. Exit status. (check.c) */
 int cold_check(uint64_t seed, uint32_t workers, const uint64_t *promised);

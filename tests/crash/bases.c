@@ -130,6 +130,15 @@ const struct base bases[] = {
 };
 const uint32_t bases_count = sizeof(bases) / sizeof(bases[0]);
 
+const struct operation *operation_choose(const struct base *base, uint64_t *seed)
+{
+	for (;;) {
+		const struct operation *o = &operations[random_next(seed) % operations_count];
+		if (base->wants == NULL || base->wants(o))
+			return o;
+	}
+}
+
 void base_make(const struct base *base, struct model *m)
 {
 	char reason[PMFS_REASON_BYTES];

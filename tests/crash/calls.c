@@ -12,6 +12,14 @@
 
 static struct inode *open_file[CLIENTS];
 
+void open_files_swap(struct open_files *other)
+{
+	const struct open_files mine = *other;
+
+	memcpy(other->file, open_file, sizeof(open_file));
+	memcpy(open_file, mine.file, sizeof(open_file));
+}
+
 static uint32_t cpu_of_client(void)
 {
 	return media_client;
@@ -250,6 +258,15 @@ struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *cal
 bool call_is_last(const struct operation *o, uint32_t i)
 {
 	return i + 1 == OPERATION_CALLS || o->call[i + 1].a == NULL;
+}
+
+bool call_meets_end(const struct base *base, const struct call *call, const struct outcome *tried)
+{
+	const bool writes = call->kind == CALL_WRITE || call->kind == CALL_APPEND || call->kind == CALL_FILE_WRITE ||
+			call->kind == CALL_COPY;
+
+	return base->may_be_full && (tried->err == ERR_NO_SPACE ||
+			(writes && tried->err == OK && tried->done < call->bytes));
 }
 
 /* --- reading back --- */

@@ -29,6 +29,8 @@ struct base {
 };
 extern const struct base bases[];
 extern const uint32_t bases_count;
+/* One that the base wants. */
+const struct operation *operation_choose(const struct base *base, uint64_t *seed);
 /* Make it on the device, cleanly unmounted; its model. */
 void base_make(const struct base *base, struct model *m);
 
@@ -40,6 +42,13 @@ struct outcome {
 };
 struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *call);
 bool call_is_last(const struct operation *o, uint32_t i);
+/* Tried before, it found no room, or for a part only. */
+bool call_meets_end(const struct base *base, const struct call *call, const struct outcome *tried);
+/* The clients' open files, to go on with others; and back. */
+struct open_files {
+	struct inode *file[CLIENTS];
+};
+void open_files_swap(struct open_files *other);
 /* Everything that is there; false: something cannot be read (`why`). */
 bool finding_make(struct pmfs *fs, const struct model *m, struct finding *out, char why[300]);
 err_t fs_mount(uint32_t cpus, struct pmfs **out, char reason[PMFS_REASON_BYTES]);
@@ -62,6 +71,7 @@ struct promise {
 	int32_t target[CLIENTS]; /* of a write: the node when it began; its name may be another one since */
 };
 void promise_make(struct promise *p, const struct model *m);
+void promise_copy(struct promise *to, const struct promise *from);
 void promise_free(struct promise *p);
 void promise_begin(struct promise *p, uint32_t client, const struct call *call, bool full, uint64_t full_bytes);
 /* The client has its answer. False: no history gives that one. */
@@ -69,6 +79,9 @@ bool promise_end(struct promise *p, uint32_t client, err_t answer);
 /* Times as they are on the running file system, where only one client ran: durable from now on. NULL, or
  * the path of something that was changed and whose time did not move. */
 const char *promise_times(struct promise *p, struct pmfs *fs);
+/* Calls under way end without an answer, and open files are closed; the histories that fit what another file system
+ * found then remain, and what of a write's data is durable is left open. False: none fits. */
+bool promise_narrow(struct promise *p, const struct finding *found, char why[300]);
 uint64_t promise_hash(const struct promise *p);
 bool promise_matches(const struct promise *p, const struct finding *found, char why[300]);
 
@@ -87,12 +100,29 @@ struct verify {
 };
 /* The buffer holds the image, and holds it again afterwards. */
 bool image_verify(const struct verify *v, char why[400]);
+/* Of what is in flight `count` states: nothing, all, then random ones. For a recorder that is not the run's own. */
+struct few {
+	bool (*check)(struct few *few, const struct media_hash *hash, char why[400]); /* the buffer holds a state */
+	const struct verify *verify; /* few_verify's; image, seed: of each state */
+	uint64_t seed;
+	uint32_t count;
+	uint64_t only_state; /* 0: all */
+	uint64_t *counted;   /* one of `counts` */
+	uint64_t state;      /* of the last one */
+};
+bool few_states(struct few *few, struct recorder *r, char why[400]);
+bool few_verify(struct few *few, const struct media_hash *hash, char why[400]);
 
 /* --- the states of one moment (states.c) --- */
 
 struct run;
 /* At a fence, or after a call: every state that is to be tried. */
 void states_try(struct run *run, struct recorder *recorder);
+
+/* --- the process dies, the power goes later (kills.c) --- */
+
+/* At the same moments. */
+void kills_try(struct run *run, struct recorder *recorder);
 
 /* --- a run (run.c) --- */
 
@@ -104,6 +134,7 @@ struct sequence {
 	uint64_t seed;      /* of the interleaving, and of states chosen at random */
 	uint32_t first;     /* operations before that one are only carried out (client 0) */
 	bool cut_again;     /* each state, in the middle of its recovery */
+	const struct operation *after_kill; /* of the next pmfs; this one is killed at each moment. NULL: at some moments */
 };
 
 struct run {
@@ -134,6 +165,22 @@ bool sequence_parse(const char *text, uint64_t seed, struct sequence *s);
 /* Every run begins with them, and cuts each of their states again. */
 extern const char *const sequences_cut_again[];
 extern const uint32_t sequences_cut_again_count;
+/* Then these, which are killed at each moment. */
+extern const char *const sequences_killed[];
+extern const uint32_t sequences_killed_count;
+
+/* --- what a whole machine did (trace.c) --- */
+
+/* The plugin's trace (tools/meter/trace.h) of a guest in which `workers` threads of tests/cold did `steps` steps each,
+ * and how the media was in the end. Exit status. */
+struct trace_options {
+	const char *trace;
+	const char *media;
+	uint64_t seed;
+	uint32_t workers;
+	uint64_t steps;
+};
+int trace_check(const struct trace_options *options);
 
 /* --- counts that all processes share (counts.c) --- */
 
@@ -145,6 +192,8 @@ struct counts {
 	uint64_t mounts;
 	uint64_t uses;       /* checked and used: what recovery left was new */
 	uint64_t recoveries; /* cuts in the middle of a recovery */
+	uint64_t kills;
+	uint64_t killed;     /* cuts after one */
 	uint64_t failures;
 	uint64_t full_sets;
 };

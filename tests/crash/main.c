@@ -10,6 +10,8 @@
  *       two clients only, chosen by the seed
  *   crash --replay SEQUENCE [MOMENT STATE]
  *       one sequence (as a failure prints it); of it, one moment and one state
+ *   crash --trace TRACE MEDIA SEED WORKERS STEPS
+ *       what a whole machine did to its NVDIMM (trace.c)
  *   crash --list */
 #include "engine.h"
 #include "clients.h"
@@ -40,6 +42,7 @@ static struct options {
 	const char *replay;
 	uint32_t moment;
 	uint64_t state;
+	struct trace_options trace;
 } options = { .jobs = 2, .seed = 1 };
 
 static struct run run;
@@ -92,15 +95,6 @@ static bool one(const struct sequence *s)
 
 /* --- which --- */
 
-static const struct operation *choose(const struct base *base, uint64_t *seed)
-{
-	for (;;) {
-		const struct operation *o = &operations[random_next(seed) % operations_count];
-		if (base->wants == NULL || base->wants(o))
-			return o;
-	}
-}
-
 static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest)
 {
 	uint64_t r = seed;
@@ -115,7 +109,7 @@ static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest
 		for (uint32_t i = 0; i < s->length[c]; i++)
 			do { /* stores through a mapping are ordered with the other client's writes by nobody, copies with those of
 			      * what they copy by pieces; and each client has its CPU */
-				s->operation[c][i] = choose(s->base, &r);
+				s->operation[c][i] = operation_choose(s->base, &r);
 			} while (s->clients > 1 && (strstr(s->operation[c][i]->name, "mapped") != NULL ||
 					strncmp(s->operation[c][i]->name, "copy", 4) == 0 ||
 					strstr(s->operation[c][i]->name, "cpu") != NULL));
@@ -149,14 +143,18 @@ static uint64_t short_count(void)
 	return 1 + operations_count + (uint64_t)operations_count * operations_count;
 }
 
-static bool run_cut_again(uint64_t job)
+/* Those that every run begins with. */
+static bool run_first(uint64_t job)
 {
+	const uint32_t count = sequences_cut_again_count + sequences_killed_count;
 	struct sequence s;
 
-	for (uint64_t i = job; i < sequences_cut_again_count; i += options.jobs) {
-		if (!sequence_parse(sequences_cut_again[i], options.seed, &s))
+	for (uint64_t i = job; i < count; i += options.jobs) {
+		const bool killed = i >= sequences_cut_again_count;
+		if (!sequence_parse(killed ? sequences_killed[i - sequences_cut_again_count] : sequences_cut_again[i],
+				options.seed, &s))
 			abort();
-		s.cut_again = true;
+		s.cut_again = !killed;
 		if (!one(&s))
 			return false;
 	}
@@ -216,18 +214,20 @@ static void tell(const char *what)
 	const double seconds = now_s() - started;
 
 	printf("crash: %s%llu images (%.0f a second, %.0f s), %llu states at %llu moments of %llu sequences, "
-			"%llu mounted, %llu used, %llu cuts in recovery\n", what, (unsigned long long)counts->images,
+			"%llu mounted, %llu used, %llu cuts in recovery, %llu kills with %llu cuts\n", what,
+			(unsigned long long)counts->images,
 			(double)counts->images / seconds, seconds, (unsigned long long)counts->tried,
 			(unsigned long long)counts->points, (unsigned long long)counts->sequences,
 			(unsigned long long)counts->mounts, (unsigned long long)counts->uses,
-			(unsigned long long)counts->recoveries);
+			(unsigned long long)counts->recoveries, (unsigned long long)counts->kills,
+			(unsigned long long)counts->killed);
 	fflush(stdout);
 }
 
 static int job_main(uint64_t job)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (!run_cut_again(job))
+	if (!run_first(job))
 		return 1;
 	if (options.slice != 0)
 		return !run_slice(job);
@@ -295,6 +295,12 @@ static void list(void)
 		printf("%s\n", operations[i].name);
 }
 
+static void parse_trace(char **argv)
+{
+	options.trace = (struct trace_options) { .trace = argv[0], .media = argv[1], .seed = strtoull(argv[2], NULL, 10),
+		.workers = (uint32_t)strtoul(argv[3], NULL, 10), .steps = strtoull(argv[4], NULL, 10) };
+}
+
 static bool options_parse(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
@@ -305,6 +311,10 @@ static bool options_parse(int argc, char **argv)
 		}
 		if (value == NULL)
 			return false;
+		if (strcmp(argv[i], "--trace") == 0 && argc == i + 6) {
+			parse_trace(argv + i + 1);
+			return true;
+		}
 		if (strcmp(argv[i], "--replay") == 0) {
 			options.replay = value;
 			if (i + 3 < argc) {
@@ -344,6 +354,8 @@ int main(int argc, char **argv)
 	}
 	counts_make(options.slice != 0 || options.replay != NULL ? 21 : 25);
 	started = now_s();
+	if (options.trace.trace != NULL)
+		return trace_check(&options.trace);
 	if (options.replay != NULL)
 		return replay();
 	const bool good = jobs_run();

@@ -74,8 +74,10 @@ static bool copied_matches(const struct model *m, const struct model_node *n, co
 	const struct model_node *from = model_find(m, c->a);
 	uint64_t have, had;
 
-	if (from == NULL || f->data == NULL || f->st.size < n->size || f->st.size > (uint64_t)c->mode + c->bytes + n->size)
+	if (from == NULL || f->st.size < n->size || f->st.size > (uint64_t)c->mode + c->bytes + n->size)
 		return false;
+	if (from->opaque || n->opaque || f->data == NULL)
+		return from->opaque || n->opaque;
 	const uint8_t *source = model_contents(from, &had), *old = model_contents(n, &have);
 	for (uint64_t at = 0; at < f->st.size; at++) {
 		const bool in = at >= c->mode && at < (uint64_t)c->mode + c->bytes;

@@ -319,6 +319,36 @@ struct recorder *media_record(struct recorder *r)
 	return before;
 }
 
+void recorder_inherit(struct recorder *to, const struct recorder *from, const uint16_t *stores)
+{
+	if (to->lines_room < from->lines) {
+		to->lines_room = from->lines;
+		to->line = room_for(to->line, to->lines_room * sizeof(struct line));
+	}
+	if (to->stores_room < from->stores) {
+		to->stores_room = from->stores;
+		to->store = room_for(to->store, to->stores_room * sizeof(struct store));
+	}
+	memcpy(to->store, from->store, from->stores * sizeof(struct store));
+	for (uint32_t i = 0; i < from->stores; i++)
+		to->store[i].marks = 0;
+	to->lines = 0;
+	to->stores = from->stores;
+	to->durable = from->durable;
+	for (uint32_t i = 0; i < from->lines; i++) {
+		struct line *line = &to->line[to->lines];
+		if (stores[i] == 0)
+			continue;
+		*line = from->line[i];
+		line->stores = stores[i];
+		line->last = line->first;
+		for (uint16_t n = 1; n < stores[i]; n++)
+			line->last = to->store[line->last].next;
+		to->store[line->last].next = 0;
+		to->where[line->index] = ++to->lines;
+	}
+}
+
 /* --- states --- */
 
 void states_begin(struct recorder *r)

@@ -72,6 +72,9 @@ void recorder_make(struct recorder *r);
 void recorder_free(struct recorder *r);
 struct recorder *media_record(struct recorder *r); /* the one before */
 
+/* What is in flight in `from`, of each line the first stores[i] stores, with nothing written back yet. */
+void recorder_inherit(struct recorder *to, const struct recorder *from, const uint16_t *stores);
+
 /* States: between begin and end the buffer holds the durable image and a prefix of each line. */
 void states_begin(struct recorder *r);
 void state_set(struct recorder *r, const uint16_t *prefix, struct media_hash *hash);

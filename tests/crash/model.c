@@ -486,6 +486,7 @@ static err_t copy_to_file(struct model *m, const struct call *c, bool full, uint
 	free(data);
 	to->mtime_known = false;
 	to->late |= to->opens != 0;
+	to->opaque |= from->opaque;
 	to->size = end > to->size ? end : to->size;
 	to->opaque |= from->opaque;
 	for (uint64_t b = c->mode / BLOCK; b * BLOCK < end && !to->opaque; b++)

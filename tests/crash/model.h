@@ -32,7 +32,8 @@ struct call {
 	const char *b;      /* LINK, RENAME: the new name; SYMLINK: the target; XATTR: one of model_xattrs */
 	uint32_t offset;    /* RESIZE: the size; ATTRIBUTES: the mode */
 	uint32_t bytes;
-	uint32_t mode;      /* ALLOCATE: enum fs_allocate; COPY, from `offset` of a to b: the offset there; ATTRIBUTES: how often */
+	uint32_t mode;      /* ALLOCATE: enum fs_allocate; COPY, from `offset` of a to b: the offset there; ATTRIBUTES: how
+	                     * often */
 	uint32_t serial;    /* of the data that is written: no two calls write the same */
 };
 

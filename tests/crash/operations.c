@@ -94,6 +94,8 @@ const struct operation operations[] = {
 	ONE("copy-extents", CALL_COPY, .a = "t", .b = "e", .bytes = 30000),
 	{ "append-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
 		{ CALL_APPEND, .a = "a", .bytes = 4000 } } },
+	{ "append-kept-large", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
+		{ CALL_APPEND, .a = "a", .bytes = 40000 } } },
 	{ "write-beyond-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
 		{ CALL_WRITE, .a = "a", .offset = 9000, .bytes = 300 } } },
 	{ "truncate-kept", { { CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 16384, .mode = KEEP },
@@ -149,19 +151,23 @@ const struct operation operations[] = {
 	/* attributes, durability, mappings */
 	ONE("attributes", CALL_ATTRIBUTES, .a = "a", .offset = 0600, .bytes = 77),
 	ONE("attributes-dir", CALL_ATTRIBUTES, .a = "d", .offset = 0700, .bytes = 78),
-	/* a journal's half is filled (a record has 128 bytes): what follows goes on in the other one; both: and this one again */
+	/* a half of a journal is filled (a record has 128 bytes): what follows goes on in the other; both are, and it is
+	 * used again */
 	ONE("fill-half", CALL_ATTRIBUTES, .a = "e", .offset = 0640, .bytes = 79, .mode = 15),
 	ONE("fill-most", CALL_ATTRIBUTES, .a = "e", .offset = 0604, .bytes = 80, .mode = 13),
-	{ "create-fill", { { CALL_CREATE, .a = "n" }, { CALL_ATTRIBUTES, .a = "e", .offset = 0644, .bytes = 81, .mode = 34 },
+	{ "create-fill", { { CALL_CREATE, .a = "n" },
+		{ CALL_ATTRIBUTES, .a = "e", .offset = 0644, .bytes = 81, .mode = 34 },
 		{ CALL_RENAME, .a = "n", .b = "d/n" } } },
 	/* what a record vouches for is there no more, as later ones have stored to it; on one CPU, and on two */
-	{ "slot-again", { { CALL_CREATE, .a = "d/n" }, { CALL_RENAME, .a = "d/n", .b = "n" }, { CALL_MKDIR, .a = "d/o" } } },
+	{ "slot-again", { { CALL_CREATE, .a = "d/n" }, { CALL_RENAME, .a = "d/n", .b = "n" },
+		{ CALL_MKDIR, .a = "d/o" } } },
 	{ "slot-again-other-cpu", { { CALL_RENAME, .a = "e", .b = "d/n" }, { CALL_OTHER_CPU, .a = "" },
 		{ CALL_UNLINK, .a = "d/n" }, { CALL_CREATE, .a = "d/o" }, { CALL_UNLINK, .a = "d/o" } } },
 	{ "name-again", { { CALL_UNLINK, .a = "e" }, { CALL_CREATE, .a = "e" }, { CALL_APPEND, .a = "e", .bytes = 10 } } },
 	/* words of one leaf, and then of another of the same directory: the older records' words are not the newest */
 	{ "create-in-tree", { { CALL_LINK, .a = "e", .b = "m/1" }, { CALL_LINK, .a = "e", .b = "m/2" },
-		{ CALL_LINK, .a = "e", .b = "m/3" }, { CALL_LINK, .a = "e", .b = "m/4" }, { CALL_LINK, .a = "e", .b = "m/5" } } },
+		{ CALL_LINK, .a = "e", .b = "m/3" }, { CALL_LINK, .a = "e", .b = "m/4" },
+		{ CALL_LINK, .a = "e", .b = "m/5" } } },
 	ONE("size-and-mode", CALL_RESIZE_AND_MODE, .a = "a", .offset = 2000, .bytes = 0400),
 	ONE("sync-all", CALL_SYNC_ALL, .a = ""),
 	ONE("store-mapped", CALL_MAPPED_STORE, .a = "a", .offset = 200, .bytes = 300),

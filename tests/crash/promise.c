@@ -59,6 +59,19 @@ void promise_make(struct promise *p, const struct model *m)
 	p->count = 1;
 }
 
+void promise_copy(struct promise *to, const struct promise *from)
+{
+	*to = *from;
+	to->candidate = malloc(CANDIDATES_MAX * sizeof(to->candidate[0]));
+	if (to->candidate == NULL)
+		abort();
+	for (uint32_t i = 0; i < from->count; i++) {
+		model_copy(&to->candidate[i].model, &from->candidate[i].model);
+		memcpy(to->candidate[i].steps, from->candidate[i].steps, sizeof(to->candidate[i].steps));
+		memcpy(to->candidate[i].answer, from->candidate[i].answer, sizeof(to->candidate[i].answer));
+	}
+}
+
 void promise_free(struct promise *p)
 {
 	while (p->count != 0)
@@ -130,17 +143,23 @@ uint64_t promise_hash(const struct promise *p)
 	return sum;
 }
 
-/* A write looks its path up when it begins, or a little later: bit c says which for client c. */
-static bool candidate_matches(const struct promise *p, const struct candidate *candidate, uint32_t later,
-		const struct finding *found, char why[300])
+/* A write looks its path up when it begins, or a little later: bit c of `later` says which for client c. */
+static void candidate_torn(const struct promise *p, const struct candidate *candidate, uint32_t later,
+		struct torn torn[CLIENTS])
 {
-	struct torn torn[CLIENTS];
-
 	for (uint32_t c = 0; c < CLIENTS; c++) {
 		torn[c] = (struct torn) { .call = candidate->steps[c] == 0 ? p->call[c] : NULL, .node = p->target[c] };
 		if (torn[c].call != NULL && (later >> c & 1))
 			torn[c].node = call_target(&candidate->model, torn[c].call, c);
 	}
+}
+
+static bool candidate_matches(const struct promise *p, const struct candidate *candidate, uint32_t later,
+		const struct finding *found, char why[300])
+{
+	struct torn torn[CLIENTS];
+
+	candidate_torn(p, candidate, later, torn);
 	return model_matches(&candidate->model, torn, found, why);
 }
 
@@ -159,4 +178,72 @@ bool promise_matches(const struct promise *p, const struct finding *found, char 
 			at += (size_t)snprintf(why + at, 300 - at, "%s%.140s", at != 0 ? "; nor: " : "", one);
 	}
 	return false;
+}
+
+static const struct found *found_of(const struct model *m, uint32_t node, const struct finding *found)
+{
+	for (uint32_t i = 0; i < m->names && i < found->count; i++) /* they match, so the names are the same */
+		if (m->name[i].node == node)
+			return &found->entry[i];
+	return NULL;
+}
+
+/* What was being written over is seen, and need not be durable; a copy under way has the size that is seen. */
+static void candidate_leave_open(const struct promise *p, struct candidate *candidate, uint32_t later,
+		const struct finding *found)
+{
+	struct torn torn[CLIENTS];
+
+	candidate_torn(p, candidate, later, torn);
+	for (uint32_t c = 0; c < CLIENTS; c++) {
+		if (torn[c].call == NULL || torn[c].node < 0)
+			continue;
+		struct model_node *n = &candidate->model.node[torn[c].node];
+		const struct found *f = found_of(&candidate->model, (uint32_t)torn[c].node, found);
+		n->opaque |= torn[c].call->kind == CALL_COPY ||
+				(torn[c].call->kind != CALL_APPEND && torn[c].call->offset < n->size);
+		n->mtime_known = false;
+		if (f != NULL)
+			n->size = f->st.size;
+	}
+}
+
+/* As after a kill: nobody has a file open, and times that were late are lost. */
+static void candidate_close_all(struct candidate *candidate)
+{
+	static const struct call close = { .kind = CALL_CLOSE, .a = "" };
+	struct model *m = &candidate->model;
+
+	for (uint32_t i = 0; i < MODEL_NODES; i++) {
+		m->node[i].mtime_known &= !m->node[i].late;
+		m->node[i].late = false;
+	}
+	for (uint32_t c = 0; c < CLIENTS; c++)
+		(void)model_apply(m, c, &close, 1, false, 0);
+	memset(candidate->steps, 0, sizeof(candidate->steps));
+	memset(candidate->answer, 0, sizeof(candidate->answer));
+}
+
+bool promise_narrow(struct promise *p, const struct finding *found, char why[300])
+{
+	if (!promise_matches(p, found, why))
+		return false;
+	for (uint32_t i = p->count; i-- > 0;) {
+		struct candidate *at = &p->candidate[i];
+		char one[300];
+		bool fits = false;
+		for (uint32_t later = 0; later < 1u << CLIENTS; later++) {
+			if (!candidate_matches(p, at, later, found, one))
+				continue;
+			fits = true;
+			candidate_leave_open(p, at, later, found);
+		}
+		if (fits)
+			candidate_close_all(at);
+		else
+			candidate_drop(p, i);
+	}
+	memset(p->call, 0, sizeof(p->call));
+	drop_same(p);
+	return true;
 }

@@ -42,10 +42,7 @@ static bool call_one(struct run *run, uint32_t client, const struct call *call)
 		return true;
 	}
 	const struct outcome *dry = &run->dry[number];
-	const bool writes = call->kind == CALL_WRITE || call->kind == CALL_APPEND || call->kind == CALL_FILE_WRITE ||
-			call->kind == CALL_COPY;
-	const bool full = run->sequence->base->may_be_full && (dry->err == ERR_NO_SPACE ||
-			(writes && dry->err == OK && dry->done < call->bytes));
+	const bool full = call_meets_end(run->sequence->base, call, dry);
 	promise_begin(&run->promise, client, &call_now[client], full, full ? dry->done : 0);
 	const struct outcome out = call_run(run->fs, client, &call_now[client]);
 	if (run->failed)

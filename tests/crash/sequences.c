@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sequences.c - sequences as text, and those that every run begins with.
- *     BASE[:operation+operation][|operation+operation][@seed] */
+ *     BASE[:operation+operation][|operation+operation][!operation][@seed]
+ * What follows a `!` is done by the next pmfs, after this one was killed. */
 #include "engine.h"
 #include "clients.h"
 
@@ -25,6 +26,24 @@ const char *const sequences_cut_again[] = {
 };
 const uint32_t sequences_cut_again_count = sizeof(sequences_cut_again) / sizeof(sequences_cut_again[0]);
 
+/* Promised changes whose places are seen and not durable; records, tables, zeroes that are seen and not durable; and
+ * what is made of the blocks and versions that are thought free, or old, because of them. */
+const char *const sequences_killed[] = {
+	"small:create!create-in-dir",
+	"small:rename-across-over!rename-dir-over",
+	"small:unlink-data!write-large",
+	"small:append!append",
+	"small:truncate-inside!write-beyond",
+	"small:attributes!attributes",
+	"small:mkdir-in-dir|create-in-dir!create-first",
+	"small:truncate-kept!append",
+	"small:create-split!create",
+	"full:leaf-to-other-cpu!append-empty",
+	"full:append-kept-large!write-beyond",
+	"table:create-in-dir+create!create-first",
+};
+const uint32_t sequences_killed_count = sizeof(sequences_killed) / sizeof(sequences_killed[0]);
+
 void sequence_name(const struct sequence *s, char out[800])
 {
 	size_t at = (size_t)snprintf(out, 800, "%s", s->base->name);
@@ -33,6 +52,8 @@ void sequence_name(const struct sequence *s, char out[800])
 		for (uint32_t i = 0; i < s->length[c] && at < 800; i++)
 			at += (size_t)snprintf(out + at, 800 - at, "%c%s", i != 0 ? '+' : c == 0 ? ':' : '|',
 					s->operation[c][i]->name);
+	if (at < 800 && s->after_kill != NULL)
+		at += (size_t)snprintf(out + at, 800 - at, "!%s", s->after_kill->name);
 	if (at < 800)
 		snprintf(out + at, 800 - at, "@%llu", (unsigned long long)s->seed);
 }
@@ -47,7 +68,7 @@ static const struct operation *operation_named(const char *name, size_t bytes)
 
 bool sequence_parse(const char *text, uint64_t seed, struct sequence *s)
 {
-	const size_t base = strcspn(text, ":@");
+	const size_t base = strcspn(text, ":!@");
 
 	*s = (struct sequence) { .clients = 1 };
 	for (uint32_t i = 0; i < bases_count; i++)
@@ -55,9 +76,17 @@ bool sequence_parse(const char *text, uint64_t seed, struct sequence *s)
 			s->base = &bases[i];
 	text += base;
 	while (s->base != NULL && *text != 0 && *text != '@') {
+		const bool killed = *text == '!';
 		if (*text == '|')
 			s->clients++;
-		const size_t n = strcspn(++text, "+|@");
+		const size_t n = strcspn(++text, "+|!@");
+		if (killed) {
+			s->after_kill = operation_named(text, n);
+			if (s->after_kill == NULL || (text[n] != 0 && text[n] != '@'))
+				return false;
+			text += n;
+			continue;
+		}
 		uint32_t *length = &s->length[s->clients - 1];
 		if (s->clients > CLIENTS || *length == SEQUENCE_MAX)
 			return false;

@@ -265,4 +265,5 @@ void states_try(struct run *run, struct recorder *recorder)
 	}
 	states_end(recorder);
 	free(s->prefix);
+	kills_try(run, recorder);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fuzz_pmfs.c - damaged media: a good image of 4 MiB is patched as the input says, checksums made
  * right where it asks for that, then mounted, checked, and used. It may be refused; it may not
- * crash, hang or be read out of bounds. Input: records of 5 bytes: place (3, of the first 256
- * blocks), value, and flags (bit 0: mend the checksums of the inode or node there; bit 1: an unclean end).
+ * crash, hang or be read out of bounds, nor stored to around pmem.h. Input: records of 5 bytes: place (3, of the first
+ * 256 blocks), value, and flags (bit 0: mend the checksum of the inode, node or record there; bit 1: an unclean end).
+ * `make fuzz-media` builds and runs it. From one input to the next only blocks that were stored to are made good again.
  * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
+#include "fs/pmfs/change.h"
 #include "fs/pmfs/crc32c.h"
 #include "fs/pmfs/inode.h"
+#include "fs/pmfs/pmem_host.h"
 #include "fs/pmfs/pmfs.h"
 
 #include <stdio.h>
@@ -14,18 +17,66 @@
 #include <string.h>
 
 #define DEVICE_BYTES (4ull << 20)
+#define DEVICE_BLOCKS (DEVICE_BYTES / PMFS_BLOCK)
 #define PATCHED_BYTES (256u * PMFS_BLOCK)
+#define FILES 80       /* two leaves */
+#define COMPARED 1024u /* one input of so many: is all of the device good again? */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static uint8_t *good;
 static uint8_t *device;
+static bool touched[DEVICE_BLOCKS];
 
 static void must(err_t err)
 {
 	if (err != OK)
 		abort();
 }
+
+/* --- the device, and back to what it was --- */
+
+static void touch(uint64_t at, size_t bytes)
+{
+	if (at > DEVICE_BYTES || bytes > DEVICE_BYTES - at)
+		abort();
+	for (uint64_t block = at / PMFS_BLOCK; block * PMFS_BLOCK < at + bytes; block++)
+		touched[block] = true;
+}
+
+static void on_store(void *context, uint64_t at, const void *from, size_t bytes, bool non_temporal)
+{
+	(void)context;
+	(void)from;
+	(void)non_temporal;
+	touch(at, bytes);
+}
+
+static void on_write_back(void *context, uint64_t at, size_t bytes)
+{
+	(void)context;
+	if (at > DEVICE_BYTES || bytes > DEVICE_BYTES - at)
+		abort();
+}
+
+static void on_fence(void *context)
+{
+	(void)context;
+}
+
+static void device_restore(void)
+{
+	static uint32_t inputs;
+
+	for (uint32_t block = 0; block < DEVICE_BLOCKS; block++)
+		if (touched[block])
+			memcpy(device + (size_t)block * PMFS_BLOCK, good + (size_t)block * PMFS_BLOCK, PMFS_BLOCK);
+	memset(touched, 0, sizeof(touched));
+	if (inputs++ % COMPARED == 0 && memcmp(device, good, DEVICE_BYTES) != 0)
+		abort(); /* somebody has stored around pmem.h */
+}
+
+/* --- the image --- */
 
 static struct pmfs *mount_or_null(void)
 {
@@ -38,6 +89,7 @@ static struct pmfs *mount_or_null(void)
 
 static void image_make(void)
 {
+	static const struct pm_watch watch = { .store = on_store, .write_back = on_write_back, .fence = on_fence };
 	struct inode *inode;
 	struct pmfs *fs;
 	uint64_t done, end;
@@ -52,10 +104,10 @@ static void image_make(void)
 		abort();
 	must(pmfs_mkdir(fs, "d", 0755));
 	must(pmfs_symlink(fs, "d/f", "s"));
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < FILES; i++) {
 		snprintf(name, sizeof(name), "d/file-%d", i);
 		must(pmfs_open(fs, name, FS_OPEN_CREATE | FS_OPEN_WRITE, 0644, &inode));
-		if (i % 50 == 0)
+		if (i % 25 == 0)
 			for (uint64_t at = 0; at < 12; at++)
 				must(pmfs_write(fs, inode, at * 8192, false, name, 10, &done, &end));
 		pmfs_close(fs, inode);
@@ -65,6 +117,22 @@ static void image_make(void)
 	if (good == NULL)
 		abort();
 	memcpy(good, device, DEVICE_BYTES);
+	pm_watch(&watch);
+}
+
+/* The record of a journal in which that byte lies. */
+static void record_mend(uint32_t at)
+{
+	const uint32_t end = (at / PMFS_HALF_BYTES + 1) * PMFS_HALF_BYTES;
+
+	for (uint32_t from = end - PMFS_HALF_BYTES; from <= at;) {
+		struct pmfs_journal *head = (struct pmfs_journal *)(void *)(device + from);
+		if (head->bytes < sizeof(*head) || head->bytes > end - from)
+			return;
+		from += record_room(head->bytes);
+		if (at < from)
+			head->crc = crc32c(0, &head->ticket, head->bytes - offsetof(struct pmfs_journal, ticket));
+	}
 }
 
 static void checksums_mend(uint32_t at)
@@ -73,7 +141,9 @@ static void checksums_mend(uint32_t at)
 	const uint32_t block = at / PMFS_BLOCK;
 	uint32_t *word = (uint32_t *)(void *)(device + (size_t)block * PMFS_BLOCK);
 
-	if (word[0] == PMFS_NODE_MAGIC) {
+	if (block >= PMFS_JOURNAL_BLOCK && block < first_data) {
+		record_mend(at);
+	} else if (word[0] == PMFS_NODE_MAGIC) {
 		word[1] = crc32c(0, word + 2, PMFS_BLOCK - 8);
 	} else if (word[0] == PMFS_LEAF_MAGIC) {
 		word[1] = crc32c(crc32c(0, word + 2, 16), word + 8, 32);
@@ -92,7 +162,7 @@ static void quiet(void *context, const char *line)
 
 static void use(struct pmfs *fs)
 {
-	static const char *const names[] = { "d/file-0", "d/file-50", "d/file-149", "s", "d/new", "d" };
+	static const char *const names[] = { "d/file-0", "d/file-50", "d/file-79", "s", "d/new", "d" };
 	static char buffer[100000];
 	struct inode *inode;
 	uint64_t done, end, next;
@@ -116,14 +186,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	if (good == NULL)
 		image_make();
-	memcpy(device, good, DEVICE_BYTES);
+	device_restore();
 	for (size_t i = 0; i + 5 <= bytes; i += 5) {
 		const uint32_t at = (data[i] | (uint32_t)data[i + 1] << 8 | (uint32_t)data[i + 2] << 16) % PATCHED_BYTES;
+		touch(at, 1);
 		device[at] ^= data[i + 3];
 		if (data[i + 4] & 1)
 			checksums_mend(at);
-		if (data[i + 4] & 2)
+		if (data[i + 4] & 2) {
+			touch(PMFS_STATE_BLOCK * PMFS_BLOCK, 8);
 			memset(device + PMFS_STATE_BLOCK * PMFS_BLOCK, 0, 8);
+		}
 	}
 	struct pmfs *fs = mount_or_null();
 	if (fs == NULL)

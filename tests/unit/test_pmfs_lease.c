@@ -6,6 +6,7 @@
 #include "pmfs_host.h"
 
 #include "fs/pmfs/inode.h"
+#include "fs/pmfs/pmem_host.h"
 
 #define MIB (1u << 20)
 #define PAGE 4096u
@@ -170,6 +171,37 @@ static void nothing_behind_the_size_is_shown(void **state)
 	assert_int_equal(pmfs_setattr(d.fs, keeper.inode, &(struct fs_setattr) { .set = FS_SET_SIZE, .size = 1 }), OK);
 }
 
+/* A pmfs that dies knows of stores through a mapping, the next one does not: they are in a cache, and whoever syncs the
+ * file has to find them durable. Once: then the next one knows all. */
+static void stores_before_a_death_are_synced(void **state)
+{
+	const struct pmfs_options options = { .cpus = 2, .seed = 42, .log = device_log, .publish = keeper_publish };
+	uint8_t *image = malloc(4 * MIB);
+	char reason[PMFS_REASON_BYTES];
+	struct pmfs_run run;
+	uint64_t seed = 1;
+
+	(void)state;
+	assert_non_null(image);
+	pmfs_abandon(d.fs);
+	assert_int_equal(pmfs_mount(d.base, d.bytes, &options, &d.fs, reason), OK);
+	assert_true(pmfs_was_unclean(d.fs));
+	assert_int_equal(pmfs_open(d.fs, "f", FS_OPEN_READ | FS_OPEN_WRITE, 0, &keeper.inode), OK);
+	pmfs_lease_set(keeper.inode, &keeper);
+	assert_int_equal(keeper.flags & FS_LEASE_STORES, FS_LEASE_STORES); /* no client may leave the call out */
+	assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, 2 * PAGE, false, run_keep, &run), OK);
+	struct pmfs_run at = run;
+	at.device += 2 * PAGE - at.offset;
+	struct pm_recorder *recorder = pm_record(&d.fs->pm);
+	pm_store(&d.fs->pm, d.base + at.device, "left in a cache", 15);
+	assert_int_equal(pmfs_sync(d.fs, keeper.inode), OK);
+	pm_crash_image(recorder, PM_CRASH_NONE, &seed, image);
+	assert_memory_equal(image + at.device, "left in a cache", 15);
+	assert_int_equal(keeper.flags & FS_LEASE_STORES, 0);
+	pm_record_end(&d.fs->pm);
+	free(image);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +209,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(blocks_are_taken_back_before_they_go, begin, end),
 		cmocka_unit_test_setup_teardown(holes_are_taken_back_when_they_are_filled, begin, end),
 		cmocka_unit_test_setup_teardown(nothing_behind_the_size_is_shown, begin, end),
+		cmocka_unit_test_setup_teardown(stores_before_a_death_are_synced, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 
+#include "fs/pmfs/crc32c.h"
 #include "fs/pmfs/inode.h"
 
 #define MIB (1ull << 20)
@@ -200,10 +201,63 @@ static void test_full_device(void **state)
 	device_end(&d);
 }
 
+static struct pmfs_inode *media_newest(const struct device *d, uint64_t number)
+{
+	const struct pmfs_super *super = (const void *)d->base;
+	struct pmfs_inode_slot *slot = (void *)(d->base + super->first_data_block * 4096 + number * sizeof(*slot));
+
+	return &slot->copy[slot->copy[1].version > slot->copy[0].version];
+}
+
+/* The entry of that name in the root's only leaf leads to `number` from now on. */
+static void entry_turn(const struct device *d, const char *name, uint64_t number)
+{
+	const uint64_t root = PMFS_INODE_ROOT;
+	struct pmfs_leaf *leaf = (void *)(d->base + media_newest(d, root)->root[0].physical * 4096);
+
+	for (uint32_t i = 0; i < PMFS_LEAF_SLOTS; i++) {
+		struct pmfs_dirent *entry = (void *)leaf->slot[i];
+		if ((leaf->used >> i & 1) == 0 || entry->name_bytes != strlen(name) ||
+				memcmp(entry->name, name, entry->name_bytes) != 0)
+			continue;
+		entry->inode = number;
+		entry->crc = crc32c(crc32c(0, &root, 8), &entry->hash, PMFS_DIRENT_BYTES - 4 + entry->name_bytes);
+		return;
+	}
+	fail_msg("there is no entry %s", name);
+}
+
+/* Damage that no checksum tells: a name leads to an attribute inode. It is refused however often somebody asks, and the
+ * inode is not put twice. */
+static void test_name_of_attributes(void **state)
+{
+	struct inode *inode;
+	struct fs_stat st;
+	struct device d;
+
+	(void)state;
+	device_make(&d, 4 * MIB);
+	device_mount(&d);
+	pmfs_close(d.fs, file_open(&d, "f", FS_OPEN_WRITE | FS_OPEN_CREATE));
+	pmfs_close(d.fs, file_open(&d, "g", FS_OPEN_WRITE | FS_OPEN_CREATE));
+	attributes_put(&d, "f", 1, 700);
+	assert_int_equal(pmfs_stat(d.fs, "f", true, &st), OK);
+	device_unmount(&d);
+	entry_turn(&d, "g", media_newest(&d, st.inode)->attributes);
+	device_mount(&d);
+	for (uint32_t i = 0; i < 3 * INODE_IDLE_MAX; i++)
+		assert_int_equal(pmfs_open(d.fs, "g", FS_OPEN_READ, 0, &inode), ERR_CORRUPT);
+	pmfs_close(d.fs, file_open(&d, "f", FS_OPEN_READ));
+	pmfs_abandon(d.fs);
+	d.fs = NULL;
+	device_end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_name_of_attributes),
 		cmocka_unit_test(test_freed_with_owner),
 		cmocka_unit_test(test_full_device),
 	};

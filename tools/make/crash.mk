@@ -3,7 +3,7 @@
 
 CRASH := $(BUILD)/test/crash/crash
 CRASH_PMFS := $(wildcard servers/fs/pmfs/*.c)
-CRASH_SOURCES := $(sort $(wildcard tests/crash/*.c)) $(CRASH_PMFS) servers/kit/fs.c
+CRASH_SOURCES := $(sort $(wildcard tests/crash/*.c)) tests/cold/steps.c tests/cold/fit.c $(CRASH_PMFS) servers/kit/fs.c
 CRASH_OBJECTS := $(CRASH_SOURCES:%=$(OBJ)/crash/%.o)
 CRASH_FLAGS := -std=gnu17 -O2 -g -DLINTEL_HOST=1 $(WARNINGS) -I. -Iservers -I$(GEN)/include -Iabi/include
 CRASH_LINK := -Wl,--wrap=pthread_mutex_lock,--wrap=pthread_rwlock_wrlock,--wrap=pthread_rwlock_rdlock \
@@ -45,12 +45,34 @@ crash-slice: $(CRASH) ## pmfs: 25 s of crash images, chosen by SEED=number
 crash-mutants: $(CRASH) ## pmfs: seeds one mistake after the other, which the engine has to catch (10 minutes)
 	$(Q)tests/crash/mutants.py --build $(BUILD) -- $(HOST_CC) $(CRASH_FLAGS) $(CRASH_LINK)
 
+STEPS ?= 400
+
+crash-trace: doctor-run ## pmfs: crash images of what the whole machine did to its NVDIMM in STEPS=400 steps of each of 3 threads, SEED=number
+	$(Q)$(MAKE) all crash-build $(METER)
+	$(Q)tests/crash/traced --build $(BUILD) --steps $(STEPS) --seed $(SEED)
+
 TIMES ?= 200
 
 cold-kills: doctor-run ## pmfs: QEMU killed TIMES=200 times under load, steps from SEED=number; what was promised must be there
 	$(Q)$(MAKE) all pmfs-tools
 	$(Q)tests/cold/kill --build $(BUILD) --times $(TIMES) --seed $(SEED)
 
+# libFuzzer comes with clang. Sources at once: what it instruments is of no use to anybody else.
+RUNS ?= 10000000
+FUZZ_MEDIA := $(BUILD)/test/fuzz/fuzz_pmfs
+
+$(FUZZ_MEDIA): tests/fuzz/fuzz_pmfs.c $(CRASH_PMFS) servers/kit/fs.c $(wildcard servers/fs/pmfs/*.h) | $(GEN)/stamp
+	@mkdir -p $(@D)
+	$(Q)$(SAY) "  LINK  $@"
+	$(Q)clang -std=gnu17 -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-fno-sanitize-coverage=trace-cmp -DLINTEL_HOST=1 -I. -Iservers -I$(GEN)/include -Iabi/include $(filter %.c,$^) \
+		-lpthread -o $@
+
+fuzz-media: $(FUZZ_MEDIA) ## pmfs: RUNS=10000000 damaged images, by libFuzzer; what it finds is in BUILD/test/fuzz
+	@mkdir -p $(BUILD)/test/fuzz/corpus
+	$(Q)ASAN_OPTIONS=quarantine_size_mb=16 $(FUZZ_MEDIA) $(BUILD)/test/fuzz/corpus -runs=$(RUNS) -max_len=300 -timeout=100 \
+		-artifact_prefix=$(BUILD)/test/fuzz/ -print_final_stats=1
+
 -include $(CRASH_OBJECTS:.o=.d)
 
-.PHONY: pmfs-tools crash-build crash-test crash-slice crash-mutants cold-kills
+.PHONY: pmfs-tools crash-build crash-test crash-slice crash-mutants crash-trace fuzz-media cold-kills

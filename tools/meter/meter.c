@@ -11,7 +11,7 @@
 
 pthread_mutex_t meter_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static const struct mode *const modes[] = { &budget_mode, &lines_mode, &stores_mode };
+static const struct mode *const modes[] = { &budget_mode, &lines_mode, &stores_mode, &trace_mode };
 
 static struct {
 	const struct mode *mode;
@@ -26,6 +26,11 @@ static struct {
 static const unsigned char mark_begin[MARK_BYTES] = { 0x0f, 0x1f, 0x84, 0x00, 0x01, 'S', 'T', 'R' };
 static const unsigned char mark_end[MARK_BYTES] = { 0x0f, 0x1f, 0x84, 0x00, 0x02, 'S', 'T', 'R' };
 
+FILE *meter_out(void)
+{
+	return meter.out;
+}
+
 bool meter_is_on(void)
 {
 	return __atomic_load_n(&meter.on, __ATOMIC_RELAXED);
@@ -35,7 +40,7 @@ static void stretch_begin(unsigned cpu, void *data)
 {
 	(void)cpu, (void)data;
 	pthread_mutex_lock(&meter_lock);
-	if (!meter.on)
+	if (!meter.on && !meter.mode->binary)
 		fprintf(meter.out, "stretch %u\n", ++meter.stretch);
 	__atomic_store_n(&meter.on, true, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&meter_lock);
@@ -48,7 +53,8 @@ static void stretch_end(unsigned cpu, void *data)
 	if (meter.on) {
 		__atomic_store_n(&meter.on, false, __ATOMIC_RELAXED);
 		meter.mode->report(meter.out);
-		fprintf(meter.out, "end %u\n", meter.stretch);
+		if (!meter.mode->binary)
+			fprintf(meter.out, "end %u\n", meter.stretch);
 		fflush(meter.out);
 	}
 	pthread_mutex_unlock(&meter_lock);
@@ -126,7 +132,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int c
 		}
 	}
 	if (!meter.mode || !meter.path || (meter.mode->start && !meter.mode->start())) {
-		fprintf(stderr, "meter: give mode=budget|lines|stores, out=FILE, and for stores base= and bytes=\n");
+		fprintf(stderr, "meter: give mode=budget|lines|stores|trace, out=FILE, for stores and trace base= and bytes=, "
+			"for trace memory=\n");
 		return 1;
 	}
 	meter.out = fopen(meter.path, "w");

@@ -35,16 +35,19 @@ struct code {
 struct mode {
 	const char *name;
 	bool whole;      /* the whole run is one stretch */
+	bool binary;     /* its file is not text, and has no lines of meter.c's in it */
 	bool (*set)(const char *name, const char *value);              /* an option of its own; false: unknown or bad */
 	bool (*start)(void);                                           /* after the options */
 	void (*translate)(struct qemu_plugin_insn *insn, struct code *code); /* registers what it wants to be told */
 	void (*report)(FILE *out);                                     /* at the end of a stretch; starts anew */
 };
 
-extern const struct mode budget_mode, lines_mode, stores_mode;
+extern const struct mode budget_mode, lines_mode, stores_mode, trace_mode;
 
 extern pthread_mutex_t meter_lock;
 
+/* The file; [meter_lock]. */
+FILE *meter_out(void);
 /* In a stretch? */
 bool meter_is_on(void);
 

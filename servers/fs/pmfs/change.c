@@ -91,52 +91,9 @@ err_t change_drop_block(struct change *c, struct inode *inode, uint64_t block)
 	return change_free(c, inode, block, 1);
 }
 
-static uint64_t offset_of(const struct change *c, const void *at)
-{
-	return (uint64_t)((const uint8_t *)at - c->fs->pm.base);
-}
-
-uint64_t change_word_get(const struct change *c, const uint64_t *at)
-{
-	const uint64_t offset = offset_of(c, at);
-
-	for (uint32_t i = 0; i < c->words; i++)
-		if (c->word[i].offset == offset)
-			return c->word[i].value;
-	return *at;
-}
-
-err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value)
-{
-	const uint64_t offset = offset_of(c, at);
-	const uint32_t owner = change_index(c, inode);
-	uint32_t i = 0;
-
-	while (i < c->words && c->word[i].offset != offset)
-		i++;
-	if (i == PMFS_JOURNAL_WORDS || owner == c->inodes)
-		return ERR_INTERNAL;
-	c->words += i == c->words;
-	c->word[i] = (struct change_word) { .offset = offset, .value = value, .owner = owner };
-	return OK;
-}
-
-void change_vouch(struct change *c, const void *at, const void *bytes_from, uint32_t bytes)
-{
-	if (c->vouched == PMFS_JOURNAL_VOUCHED) {
-		c->wrote = true;
-		return;
-	}
-	c->piece[c->vouched++] = (struct pmfs_journal_piece) {
-		.offset = offset_of(c, at),
-		.bytes = bytes,
-		.crc = crc32c(0, bytes_from, bytes),
-	};
-}
-
 void change_word_forget(struct change *c, const uint64_t *at)
 {
-	const uint64_t offset = offset_of(c, at);
+	const uint64_t offset = change_offset(c, at);
 
 	for (uint32_t i = 0; i < c->words; i++)
 		if (c->word[i].offset == offset)
@@ -169,7 +126,7 @@ static uint32_t fresh_seal(struct fresh *fresh, uint64_t version)
 /* C2: what is new goes to its block. C4: a record can vouch for it. */
 static void fresh_write(struct change *c, uint64_t version)
 {
-	const bool vouch = c->inodes != 1 || c->words != 0 || c->vouched != 0; /* else a fence is cheaper than 4 KiB's crc */
+	const bool vouch = c->inodes != 1 || c->words != 0 || c->vouched != 0; /* else a fence is cheaper than a crc */
 
 	for (uint32_t i = 0; i < c->fresh_count; i++) {
 		if (c->fresh[i].dropped)

@@ -25,10 +25,15 @@
  *       - An inode leaves DRAM when it is settled.
  *     A fence settles what was written back on its CPU; another CPU writes it back again first. Replay keeps the order
  * too, record by record: the power can be cut again in the middle of it.
+ * C7  A pmfs that died has left stores in the caches, which the next one sees, and which a power cut can still take. So
+ * after an unclean end all that decides anything is written back where it lies, and fenced before the first store
+ * that follows from it: journals, with what their records vouch for and their places; inode slots; zeroes behind a
+ * file's end. All else that can be reached was fenced before the place that leads to it was stored to.
  *
  * The caller holds the write locks of all inodes that join, until change_commit or change_abort is back. */
 #pragma once
 
+#include "crc32c.h"
 #include "inode.h"
 
 #include <stdlib.h>
@@ -148,13 +153,57 @@ struct fresh *change_find_fresh(struct change *c, uint64_t block);
 /* A node or leaf goes away: new ones at once, others after the commit. */
 MUST_USE err_t change_drop_block(struct change *c, struct inode *inode, uint64_t block);
 
+static inline uint64_t change_offset(const struct change *c, const void *at)
+{
+	return (uint64_t)((const uint8_t *)at - c->fs->pm.base);
+}
+
+/* Which of its words that is; c->words: none yet. */
+static inline uint32_t change_word_index(const struct change *c, uint64_t offset)
+{
+	uint32_t i = 0;
+
+	while (i < c->words && c->word[i].offset != offset)
+		i++;
+	return i;
+}
+
 /* The value that the word will have, as far as this change knows. */
-uint64_t change_word_get(const struct change *c, const uint64_t *at);
+static inline uint64_t change_word_get(const struct change *c, const uint64_t *at)
+{
+	const uint32_t i = change_word_index(c, change_offset(c, at));
+
+	return i < c->words ? c->word[i].value : *at;
+}
+
 /* The inode, which has joined, owns the word. */
-MUST_USE err_t change_word_put(struct change *c, struct inode *inode, uint64_t *at, uint64_t value);
+static inline MUST_USE err_t change_word_put(struct change *c, const struct inode *inode, uint64_t *at, uint64_t value)
+{
+	const uint64_t offset = change_offset(c, at);
+	const uint32_t owner = change_index(c, inode), i = change_word_index(c, offset);
+
+	if (i == PMFS_JOURNAL_WORDS || owner == c->inodes)
+		return ERR_INTERNAL;
+	c->words += i == c->words;
+	c->word[i] = (struct change_word) { .offset = offset, .value = value, .owner = owner };
+	return OK;
+}
+
 /* These bytes, on their way to `at`, have to be durable for the change to count: the journal vouches for
  * them, so that they need no fence of their own. They lie in one block. */
-void change_vouch(struct change *c, const void *at, const void *bytes_from, uint32_t bytes);
+static inline void change_vouch(struct change *c, const void *at, const void *bytes_from, uint32_t bytes)
+{
+	if (unlikely(c->vouched == PMFS_JOURNAL_VOUCHED)) {
+		c->wrote = true;
+		return;
+	}
+	c->piece[c->vouched++] = (struct pmfs_journal_piece) {
+		.offset = change_offset(c, at),
+		.bytes = bytes,
+		.crc = crc32c(0, bytes_from, bytes),
+	};
+}
+
 void change_word_forget(struct change *c, const uint64_t *at);
 
 /* Carries it out; cannot fail once it has begun to store. The inodes' `now` is new afterwards. */

@@ -100,7 +100,7 @@ static inline uint32_t dirent_slots(size_t name_bytes)
 	return (uint32_t)((PMFS_DIRENT_BYTES + name_bytes + PMFS_SLOT_BYTES - 1) / PMFS_SLOT_BYTES);
 }
 
-static uint32_t dirent_crc(uint64_t owner, const struct pmfs_dirent *entry)
+static inline uint32_t dirent_crc(uint64_t owner, const struct pmfs_dirent *entry)
 {
 	const uint32_t crc = crc32c(0, &owner, sizeof(owner));
 
@@ -295,7 +295,10 @@ static err_t leaf_add(struct change *c, struct inode *dir, const struct leaf_pla
 		return OK;
 	}
 	pm_store_lines(&c->fs->pm, leaf->slot[at], new, (size_t)slots * PMFS_SLOT_BYTES);
-	change_vouch(c, leaf->slot[at], new, slots * PMFS_SLOT_BYTES);
+	if (likely(slots == 1))
+		change_vouch(c, leaf->slot[at], new, PMFS_SLOT_BYTES);
+	else
+		change_vouch(c, leaf->slot[at], new, slots * PMFS_SLOT_BYTES);
 	return change_word_put(c, dir, &leaf->used, will);
 }
 

@@ -52,6 +52,15 @@ err_t tree_lookup(const struct pmfs *fs, struct change *c, uint64_t owner, const
 	uint32_t count = root->entries, level = root->levels;
 
 	hit->has_at = hit->has_next = false;
+	if (likely(level == 0 && count <= 1)) { /* most files, and small directories */
+		if (count == 0)
+			return OK;
+		hit->has_at = entry->logical <= key;
+		hit->has_next = !hit->has_at;
+		hit->at = *entry;
+		hit->next = entry->logical;
+		return block_range_good(fs, entry->physical, entry->count) ? OK : ERR_CORRUPT;
+	}
 	if (count > PMFS_EXTENTS_INLINE || level > TREE_LEVELS_MAX)
 		return ERR_CORRUPT;
 	for (;;) {
@@ -311,7 +320,12 @@ err_t tree_map(struct change *c, struct inode *inode, uint32_t logical, uint64_t
 	if (hit.has_at && (uint64_t)hit.at.logical + hit.at.count == logical &&
 			hit.at.physical + hit.at.count == physical && hit.at.count <= UINT32_MAX - count) {
 		const uint32_t key = hit.at.logical;
+		struct pmfs_inode *next = change_inode(c, inode);
 		hit.at.count += count;
+		if (likely(next->levels == 0 && next->entries == 1)) {
+			next->root[0] = hit.at;
+			return OK;
+		}
 		return tree_update(c, inode, key, &hit.at);
 	}
 	return tree_insert(c, inode, &(struct pmfs_extent) { logical, count, physical });

@@ -275,6 +275,8 @@ err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 			if (!pm_is_zero(pm->base + at, n)) {
 				pm_zero_nt(pm, pm->base + at, n);
 				++*cleared;
+			} else {
+				pm_write_back(pm, pm->base + at, n); /* C7 in change.h */
 			}
 			at += n;
 			offset += n;
@@ -566,7 +568,8 @@ void inode_publish(struct inode *inode)
 		return;
 	stat_fill(inode, &st);
 	inode->fs->options.publish(inode->lease, &st,
-			(inode->times_dirty ? FS_LEASE_TIMES_LATE : 0u) | (inode->stores ? FS_LEASE_STORES : 0u));
+			(inode->times_dirty ? FS_LEASE_TIMES_LATE : 0u) |
+			(inode->stores || inode->left_in_caches ? FS_LEASE_STORES : 0u));
 }
 
 /* Writes are fenced when they are made, leased ones by the client; what can be late are the times. */
@@ -576,8 +579,12 @@ err_t pmfs_sync(struct pmfs *fs, struct inode *inode)
 
 	(void)fs;
 	inode_lock_write(inode);
-	if (inode->stores)
+	if (inode->stores || unlikely(inode->left_in_caches))
 		err = file_stores_write_back(inode);
+	if (err == OK && unlikely(inode->left_in_caches)) {
+		inode->left_in_caches = false;
+		inode_publish(inode);
+	}
 	if (err == OK)
 		err = inode_flush_times(inode);
 	inode_unlock(inode);

@@ -88,6 +88,7 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_ino
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
 	inode->copy = copy;
+	inode->left_in_caches = fs->unclean && inode->type == PMFS_FILE;
 	if (inode->type == PMFS_DIRECTORY)
 		inode_reshape(inode);
 	pthread_rwlock_init(&inode->lock, NULL);
@@ -151,22 +152,30 @@ static err_t inode_find(struct pmfs *fs, uint64_t number, bool want_free, struct
 
 err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out)
 {
-	err_t err = inode_find(fs, number, false, out);
+	struct inode *inode;
+	err_t err = inode_find(fs, number, false, &inode);
 
-	if (err != OK || likely((*out)->type != PMFS_ATTRIBUTES))
-		return err;
-	inode_put(*out);
-	return ERR_CORRUPT;
+	if (err == OK && unlikely(inode->type == PMFS_ATTRIBUTES)) {
+		inode_put(inode);
+		err = ERR_CORRUPT;
+	}
+	if (err == OK)
+		*out = inode;
+	return err;
 }
 
 err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t owner, struct inode **out)
 {
-	err_t err = inode_find(fs, number, false, out);
+	struct inode *inode;
+	err_t err = inode_find(fs, number, false, &inode);
 
-	if (err != OK || ((*out)->type == PMFS_ATTRIBUTES && (*out)->now.parent == owner))
-		return err;
-	inode_put(*out);
-	return ERR_CORRUPT;
+	if (err == OK && (inode->type != PMFS_ATTRIBUTES || inode->now.parent != owner)) {
+		inode_put(inode);
+		err = ERR_CORRUPT;
+	}
+	if (err == OK)
+		*out = inode;
+	return err;
 }
 
 void inode_hold(struct inode *inode)
@@ -330,6 +339,19 @@ err_t inode_number_free(struct pmfs *fs, uint64_t number)
 	return err;
 }
 
+uint64_t inodes_used(struct pmfs *fs)
+{
+	uint64_t used = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK - PMFS_INODE_ROOT;
+
+	for (uint32_t i = 0; i < fs->cpus; i++) {
+		struct inode_pool *pool = &fs->pool[i];
+		pthread_mutex_lock(&pool->lock);
+		used -= pool->count + (pool->spare != NULL);
+		pthread_mutex_unlock(&pool->lock);
+	}
+	return used;
+}
+
 /* A spare inode, or else a number. */
 static bool pool_take(struct pmfs *fs, struct inode **spare, uint64_t *number)
 {
@@ -392,7 +414,6 @@ void inode_free_in(struct change *c, struct inode *inode)
 
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last)
 {
-	atomic_fetch_sub(&fs->inodes_used, 1);
 	if (last == NULL)
 		return;
 	tree_release(fs, number, last);

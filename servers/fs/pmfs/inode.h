@@ -45,11 +45,12 @@ struct inode {
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
 	void *_Atomic lease;         /* [a] the server's; see pmfs_lease_set. Changes under [i] */
 	bool stores;                 /* [i] see pmfs_lease_stores */
+	bool left_in_caches;         /* [i] there may be such stores from before an unclean end; until the first sync */
 	uint64_t late_ticket;        /* [i] of the record that has changed it last; 0: it is settled */
 	struct journal *late_journal; /* [i] whose */
 	struct leaf_place leaf;      /* [i] of a directory, where it was changed last: checked, and good as long as its tree
 	                              * stays; leaf.leaf NULL: not known */
-	uint32_t shape;              /* [i] of a directory: another number when its tree changes, and when it is read anew */
+	uint32_t shape;              /* [i] of a directory: another number when its tree changes, and when it is read */
 };
 
 struct inode_bucket {
@@ -68,7 +69,7 @@ struct inode_pool {
 } ALIGNED(64);
 
 /* A journal, and what its records have changed that is not yet durable in its place (change.h, C6). */
-#define JOURNAL_LATE_MAX 64u
+#define JOURNAL_LATE_MAX (PMFS_HALF_BYTES / PMFS_RECORD_ALIGN * 2) /* a record has at most two inodes in 64 bytes */
 struct journal {
 	pthread_mutex_t lock;
 	_Atomic uint64_t settled;    /* [a] the records up to this one are durable in their places */
@@ -99,7 +100,6 @@ struct pmfs {
 	pthread_mutex_t table_lock;   /* growing the table */
 	uint64_t *_Atomic table[TABLE_CHUNKS]; /* [a] block numbers of the table's blocks */
 	_Atomic uint64_t table_blocks; /* [a] grows under [t] */
-	_Atomic uint64_t inodes_used; /* [a] */
 	struct inode *table_inode;    /* [I] PMFS_INODE_TABLE */
 	struct inode *root;           /* [I] PMFS_INODE_ROOT */
 	struct cached_name *names;    /* [I] name_cache.h */
@@ -169,6 +169,8 @@ void inode_forget_all(struct pmfs *fs); /* at unmount: frees the memory, whateve
  * back. ERR_NO_SPACE, ERR_NO_MEMORY. */
 MUST_USE err_t inode_take_free(struct pmfs *fs, struct inode **out);
 MUST_USE err_t inode_number_free(struct pmfs *fs, uint64_t number);
+/* All that no pool has, so that no CPU counts for the others. */
+uint64_t inodes_used(struct pmfs *fs);
 /* Before unmounting: every free number is in a pool's list. */
 void inode_spares_end(struct pmfs *fs);
 /* Mounting: the table's blocks, as its tree lists them. */
@@ -183,7 +185,8 @@ void inode_free_in(struct change *c, struct inode *inode);
 void inode_release(struct pmfs *fs, uint64_t number, const struct pmfs_inode *last);
 /* Both, in a change of its own. Locked for writing (or the caller's alone), and no name leads to it. */
 void inode_destroy(struct inode *inode);
-/* Before what its last record vouches for is stored to (change.h, C6): it is durable in its place. Locked for writing. */
+/* It is durable in its place: before what its last record vouches for is stored to (change.h, C6). Locked for
+ * writing. */
 void inode_settle(struct inode *inode);
 /* Late times, on media. Locked for writing. */
 MUST_USE err_t inode_flush_times(struct inode *inode);

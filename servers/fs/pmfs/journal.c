@@ -19,7 +19,7 @@ void journal_begin(struct pmfs *fs)
 {
 	for (uint32_t i = 0; i < fs->super.journals; i++) {
 		fs->journal[i].records = record_at(fs, i, 0);
-		fs->journal[i].ticket = (uint64_t)fs->state << 32;
+		fs->journal[i].ticket = (uint64_t)(fs->state >> 1) << 40;
 		atomic_store(&fs->journal[i].settled, fs->journal[i].ticket);
 	}
 }
@@ -44,7 +44,7 @@ struct record_buffer {
 /* Inodes are copied whole, as that is a few instructions; what belongs behind their part overwrites the rest. */
 static void record_seal(struct change *c, uint64_t ticket, struct record_buffer *out)
 {
-	uint8_t *end = out->rest;
+	uint8_t *end = (uint8_t *)out + sizeof(out->head);
 
 	for (uint32_t i = 0; i < c->inodes; i++) {
 		struct pmfs_inode *to = (struct pmfs_inode *)(void *)end;
@@ -256,7 +256,7 @@ void journal_write(struct change *c)
 
 	record_seal(c, journal->ticket + 1, &record);
 	const uint32_t bytes = record_room(record.head.bytes);
-	const bool turn = journal->at + bytes > PMFS_HALF_BYTES || journal->late + c->inodes > JOURNAL_LATE_MAX;
+	const bool turn = journal->at + bytes > PMFS_HALF_BYTES;
 	if (unlikely(turn)) {
 		places_store(fs, journal);
 		settled = journal->ticket;
@@ -283,13 +283,16 @@ void journal_write(struct change *c)
 
 /* --- after an unclean end --- */
 
+static bool piece_in_block(const struct pmfs *fs, const struct pmfs_journal_piece *piece)
+{
+	return block_range_good(fs, piece->offset >> PMFS_BLOCK_SHIFT, 1) && piece->bytes <= PMFS_BLOCK &&
+			(piece->offset & (PMFS_BLOCK - 1)) + piece->bytes <= PMFS_BLOCK;
+}
+
 /* It has arrived. */
 static bool piece_good(const struct pmfs *fs, const struct pmfs_journal_piece *piece)
 {
-	if (!block_range_good(fs, piece->offset >> PMFS_BLOCK_SHIFT, 1) || piece->bytes > PMFS_BLOCK ||
-			(piece->offset & (PMFS_BLOCK - 1)) + piece->bytes > PMFS_BLOCK)
-		return false;
-	return crc32c(0, fs->pm.base + piece->offset, piece->bytes) == piece->crc;
+	return piece_in_block(fs, piece) && crc32c(0, fs->pm.base + piece->offset, piece->bytes) == piece->crc;
 }
 
 static bool pieces_good(const struct pmfs *fs, const struct record *record)
@@ -399,12 +402,33 @@ static void records_forget(struct pmfs *fs)
 			pm_zero_nt(&fs->pm, record_at(fs, i, 0), PMFS_BLOCK);
 }
 
+/* C7: all that a record vouches for, and its places. */
+static void record_write_back(struct pmfs *fs, const struct record *record)
+{
+	struct pmem *pm = &fs->pm;
+
+	for (uint32_t i = 0; i < record->head->vouched; i++)
+		if (piece_in_block(fs, &record->piece[i]))
+			pm_write_back(pm, pm->base + record->piece[i].offset, record->piece[i].bytes);
+	for (uint32_t i = 0; i < record->head->words; i++)
+		pm_write_back(pm, pm->base + (record->word[i].offset & ~(uint64_t)PMFS_WORD_OWNER), 8);
+	for (uint32_t i = 0; i < record->head->inodes; i++) {
+		const struct pmfs_inode_slot *slot = inode_slot(fs, record->inode[i]->crc); /* its number */
+		if (slot != NULL)
+			pm_write_back(pm, slot, sizeof(*slot));
+	}
+}
+
 static err_t records_replay(struct pmfs *fs, struct record *record, uint32_t *replayed)
 {
 	uint32_t count = 0;
 
+	pm_write_back(&fs->pm, block_at(fs, PMFS_JOURNAL_BLOCK), (size_t)fs->super.journals * PMFS_BLOCK);
 	for (uint32_t i = 0; i < fs->super.journals; i++)
 		count += journal_read(fs, i, &record[count]);
+	for (uint32_t i = 0; i < count; i++)
+		record_write_back(fs, &record[i]);
+	pm_fence(&fs->pm);
 	qsort(record, count, sizeof(record[0]), record_order);
 	for (uint32_t i = 0; i < count; i++) {
 		bool newer;

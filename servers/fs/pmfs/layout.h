@@ -221,14 +221,14 @@ _Static_assert(sizeof(struct pmfs_attribute) == 8, "attribute");
 #define PMFS_RECORD_ALIGN 64u
 
 /* A journal is a block of two halves, which are filled in turn with records, one behind the other. A record is this
- * head, and behind it, without gaps, `inodes` inodes, `words` words and `vouched` pieces; then zeroes up to a multiple of
- * 64 bytes. Valid if magic and crc hold and the ticket is that of the record before it, plus one; committed if there is
- * a valid one with the next ticket in the journal, or else the pieces' crcs hold. Replayed where the media has an older
- * version. */
+ * head, and behind it, without gaps, `inodes` inodes, `words` words and `vouched` pieces; then zeroes up to a multiple
+ * of 64 bytes. Valid if magic and crc hold and the ticket is that of the record before it, plus one; committed if there
+ * is a valid one with the next ticket in the journal, or else the pieces' crcs hold. Replayed where the media has an
+ * older version. */
 struct pmfs_journal {
 	uint32_t magic;
 	uint32_t crc;     /* of the bytes that follow, up to `bytes` */
-	uint64_t ticket;  /* counts the journal's records: mounts << 33, and from 1 on */
+	uint64_t ticket;  /* counts the journal's records: mounts << 40, and from 1 on */
 	uint64_t version; /* of every inode in it */
 	uint16_t bytes;   /* head and all, without the zeroes at the end */
 	uint8_t inodes;
@@ -260,3 +260,4 @@ struct pmfs_journal_piece {
 	(sizeof(struct pmfs_journal) + PMFS_JOURNAL_INODES * sizeof(struct pmfs_inode) + \
 	PMFS_JOURNAL_WORDS * sizeof(struct pmfs_journal_word) + PMFS_JOURNAL_VOUCHED * sizeof(struct pmfs_journal_piece))
 _Static_assert(PMFS_RECORD_MAX + PMFS_RECORD_ALIGN <= PMFS_HALF_BYTES, "a half holds any record");
+_Static_assert(sizeof(struct pmfs_journal) + 2 * PMFS_RECORD_INODE_FREE == PMFS_RECORD_ALIGN, "two inodes in 64 bytes");

@@ -5,7 +5,8 @@
  * is a summary (summary.h): then each is checked when it is used first.
  * M3  After an unclean end the journals are replayed first; the inodes are checked after that,
  * then mended: copies that
- *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1).
+ *     were torn, files without names, blocks past the size (F3), tails that are not zero (F1). Of each of these what is
+ * seen is made durable before anything is made of it (C7 in change.h): it may be in a cache only.
  * A copy of the superblock that is not the accepted one is made like it, after any end.
  * M4  The state word says "in use" before anything else is written, "clean" after everything else. */
 #include "file.h"
@@ -131,6 +132,13 @@ static err_t scan_inode(struct scan *scan, const struct pmfs_inode *inode)
 	return scan->found_blocks == inode->blocks ? OK : scan_refuse(scan, "its block count is wrong");
 }
 
+/* C7. The fence is state_write's. */
+static void slot_write_back(const struct scan *scan, const struct pmfs_inode_slot *slot)
+{
+	if (scan->fs->unclean)
+		pm_write_back(&scan->fs->pm, slot, sizeof(*slot));
+}
+
 /* One inode of the table. What is wrong with it ends the mount, unless all damage is wanted. */
 static err_t scan_slot(struct scan *scan)
 {
@@ -139,12 +147,11 @@ static err_t scan_slot(struct scan *scan)
 	uint8_t copy;
 	err_t err = inode_slot_pick(scan->number, slot, fs->unclean, &copy);
 
+	slot_write_back(scan, slot);
 	if (err != OK)
 		err = scan_refuse(scan, "its checksum is wrong");
 	else
 		err = scan_inode(scan, &slot->copy[copy]);
-	if (err == OK && slot->copy[copy].type != PMFS_FREE)
-		atomic_fetch_add(&fs->inodes_used, 1);
 	if (err != ERR_CORRUPT || fs->options.damage == NULL)
 		return err;
 	fs->options.damage(scan->reason);
@@ -234,6 +241,7 @@ static err_t inode_mend(struct scan *scan, struct inode *inode)
 	if (err != OK || !hit.has_at || last - hit.at.logical >= hit.at.count)
 		return err;
 	uint8_t *tail = (uint8_t *)block_at(fs, extent_block(&hit.at) + last - hit.at.logical) + into;
+	pm_write_back(&fs->pm, tail, PMFS_BLOCK - into); /* C7: zeroes, too */
 	for (uint64_t i = 0; i < PMFS_BLOCK - into; i++) {
 		if (tail[i] == 0)
 			continue;
@@ -287,6 +295,7 @@ static err_t table_open(struct pmfs *fs, struct scan *scan)
 	uint8_t copy;
 
 	scan->number = PMFS_INODE_TABLE;
+	slot_write_back(scan, slot);
 	if (inode_slot_pick(PMFS_INODE_TABLE, slot, fs->unclean, &copy) != OK)
 		return scan_refuse(scan, "its checksum is wrong");
 	struct inode *inode = calloc(1, sizeof(*inode));
@@ -428,7 +437,7 @@ void pmfs_statfs(struct pmfs *fs, struct fs_statfs *out)
 {
 	const uint64_t free_blocks = space_count_free(&fs->space);
 	const uint64_t slots = atomic_load(&fs->table_blocks) * PMFS_INODES_PER_BLOCK;
-	const uint64_t used = atomic_load(&fs->inodes_used);
+	const uint64_t used = inodes_used(fs);
 
 	*out = (struct fs_statfs) {
 		.block_size = PMFS_BLOCK,

@@ -130,7 +130,6 @@ static err_t name_make(struct walk *at, const struct fresh_inode *what, struct i
 		inode_put(inode);
 		return err;
 	}
-	atomic_fetch_add(&dir->fs->inodes_used, 1);
 	*out = inode;
 	return OK;
 }
@@ -240,7 +239,6 @@ static err_t nameless_make(struct walk *at, uint32_t flags, uint32_t mode, struc
 	}
 	change_commit(&c);
 	inode->linkable = !(flags & FS_OPEN_EXCLUSIVE);
-	atomic_fetch_add(&fs->inodes_used, 1);
 	*out = inode;
 	return OK;
 }

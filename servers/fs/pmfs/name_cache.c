@@ -130,7 +130,8 @@ void name_cache_put(const struct inode *dir, const struct dir_name *name, const 
 	if (!entry_begin(entry, before))
 		return;
 	atomic_store_explicit(&entry->key, key_of(dir->number, name), memory_order_relaxed);
-	atomic_store_explicit(&entry->value, what->inode << 32 | (uint32_t)what->slot << 8 | what->type, memory_order_relaxed);
+	atomic_store_explicit(&entry->value, what->inode << 32 | (uint32_t)what->slot << 8 | what->type,
+			memory_order_relaxed);
 	atomic_store_explicit(&entry->hash, name->hash | (uint64_t)dir->shape << 32, memory_order_relaxed);
 	for (uint32_t i = 0; i * 8 < name->bytes; i++)
 		atomic_store_explicit(&entry->word[i], name->word[i], memory_order_relaxed);

@@ -5,9 +5,10 @@
  * and whoever chooses names that share a place only makes them be found in their leaf again.
  *
  * N1  What is found is what the directory holds: who looks or puts holds the directory's lock at
- * least for reading; when a change has made a name or let go of one, that is put before the lock for writing is released.
- * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd meanwhile. Who finds it odd
- * goes away: what was there is gone, and that is all that has to be, as the same name is put by nobody else meanwhile. */
+ * least for reading; when a change has made a name or let go of one, that is put before the lock for writing is
+ * released.
+ * N2  An entry is written by one thread at a time and read without a lock: `sequence` is odd meanwhile. Who finds it
+ * odd goes away: what was there is gone, and no more is needed, as nobody else puts the same name meanwhile. */
 #pragma once
 
 #include "directory.h"

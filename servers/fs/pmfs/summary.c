@@ -160,7 +160,7 @@ void summary_write(struct pmfs *fs, uint32_t state)
 		.regions = regions,
 		.mixed = mixed,
 		.table_blocks = table_blocks,
-		.inodes_used = atomic_load(&fs->inodes_used),
+		.inodes_used = inodes_used(fs),
 		.shares = shares,
 	};
 	struct writer w = { .fs = fs, .at = block_at(fs, block) };
@@ -230,6 +230,5 @@ err_t summary_load(struct pmfs *fs)
 	for (uint64_t number = head->table_blocks * PMFS_INODES_PER_BLOCK; err == OK && number-- > PMFS_INODE_ROOT + 1;)
 		if (!(inodes[number / 8] >> number % 8 & 1))
 			err = inode_number_free(fs, number); /* the lowest comes off the pool first */
-	atomic_store(&fs->inodes_used, head->inodes_used);
 	return err;
 }

@@ -68,8 +68,8 @@ enum super_verdict super_examine(const void *base, uint64_t bytes, struct pmfs_s
 		return *error == OK ? SUPER_GOOD : SUPER_BAD;
 	}
 	memcpy(&first, base, 8);
-	if (!ours && (first == PMFS_FORMATTING || pm_is_zero(base, bytes < BLANK_BYTES ? bytes : BLANK_BYTES)))
-		return SUPER_BLANK;
+	if (first == PMFS_FORMATTING || (!ours && pm_is_zero(base, bytes < BLANK_BYTES ? bytes : BLANK_BYTES)))
+		return SUPER_BLANK; /* the second copy may have been torn */
 	*error = ours ? ERR_CORRUPT : ERR_BAD_FORMAT;
 	snprintf(reason, PMFS_REASON_BYTES, ours ? "both superblocks are damaged (checksum)"
 			: "the media holds something else (no pmfs superblock, and it is not blank)");

@@ -336,8 +336,6 @@ static err_t set_first(struct inode *owner, struct search *s, const char *name, 
 	*next = (struct pmfs_inode) { .version = next->version, .type = PMFS_ATTRIBUTES, .links = 1,
 		.parent = (uint32_t)owner->number };
 	err = commit_or_abort(&c, place_set(&c, attributes, s, name, value, bytes));
-	if (err == OK)
-		atomic_fetch_add(&fs->inodes_used, 1);
 	inode_put(attributes);
 	return err;
 }
@@ -412,10 +410,7 @@ static err_t remove_found(struct inode *owner, struct inode *attributes, struct 
 		next->attributes = 0;
 		inode_free_in(&c, attributes);
 	}
-	err = commit_or_abort(&c, err);
-	if (err == OK && others == 0)
-		atomic_fetch_sub(&owner->fs->inodes_used, 1);
-	return err;
+	return commit_or_abort(&c, err);
 }
 
 err_t pmfs_xattr_remove(struct pmfs *fs, struct inode *inode, const char *name)

@@ -94,20 +94,36 @@ static size_t store_head(struct pmem *pm, uint8_t *to, const uint8_t *from, size
 	return head == 0 ? 0 : store_edge(pm, to, from, head < bytes ? head : bytes);
 }
 
-void pm_store_lines(struct pmem *pm, void *to_void, const void *from_void, size_t bytes)
+static inline void stream_line(__m128i *to, const __m128i *from)
 {
-	__m128i *to = to_void;
-	const __m128i *from = from_void, *const end = from + bytes / sizeof(*from);
+	const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1), c = _mm_loadu_si128(from + 2),
+		d = _mm_loadu_si128(from + 3);
 
-	(void)pm;
-	for (; from != end; to += 4, from += 4) {
-		const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1), c = _mm_loadu_si128(from + 2),
-			d = _mm_loadu_si128(from + 3);
-		_mm_stream_si128(to, a);
-		_mm_stream_si128(to + 1, b);
-		_mm_stream_si128(to + 2, c);
-		_mm_stream_si128(to + 3, d);
+	_mm_stream_si128(to, a);
+	_mm_stream_si128(to + 1, b);
+	_mm_stream_si128(to + 2, c);
+	_mm_stream_si128(to + 3, d);
+}
+
+/* Whole lines; `to` is a multiple of 16. */
+static inline void stream_lines(__m128i *to, const __m128i *from, size_t lines)
+{
+	const __m128i *const end = from + lines * 4;
+
+	for (; lines >= 4; lines -= 4, to += 16, from += 16) {
+		stream_line(to, from);
+		stream_line(to + 4, from + 4);
+		stream_line(to + 8, from + 8);
+		stream_line(to + 12, from + 12);
 	}
+	for (; from != end; to += 4, from += 4)
+		stream_line(to, from);
+}
+
+void pm_store_lines(struct pmem *pm, void *to, const void *from, size_t bytes)
+{
+	(void)pm;
+	stream_lines(to, from, bytes / PMEM_LINE);
 }
 
 void pm_store_nt(struct pmem *pm, void *to_void, const void *from_void, size_t bytes)
@@ -116,15 +132,12 @@ void pm_store_nt(struct pmem *pm, void *to_void, const void *from_void, size_t b
 	__m128i *to = (__m128i *)(void *)((uint8_t *)to_void + head);
 	const __m128i *from = (const __m128i *)(const void *)((const uint8_t *)from_void + head);
 
-	for (bytes -= head; bytes >= 64; bytes -= 64, to += 4, from += 4) {
-		const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1), c = _mm_loadu_si128(from + 2),
-			d = _mm_loadu_si128(from + 3);
-		_mm_stream_si128(to, a);
-		_mm_stream_si128(to + 1, b);
-		_mm_stream_si128(to + 2, c);
-		_mm_stream_si128(to + 3, d);
-	}
-	for (; bytes >= 16; bytes -= 16)
+	bytes -= head;
+	const size_t lines = bytes / PMEM_LINE;
+	stream_lines(to, from, lines);
+	to += lines * 4;
+	from += lines * 4;
+	for (bytes %= PMEM_LINE; bytes >= 16; bytes -= 16)
 		_mm_stream_si128(to++, _mm_loadu_si128(from++));
 	if (bytes >= 8) {
 		long long word;
