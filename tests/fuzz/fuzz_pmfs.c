@@ -110,6 +110,14 @@ static void image_make(void)
 		if (i % 25 == 0)
 			for (uint64_t at = 0; at < 12; at++)
 				must(pmfs_write(fs, inode, at * 8192, false, name, 10, &done, &end));
+		if (i % 50 == 0) { /* two files have the same blocks, two times each */
+			struct inode *clone;
+			snprintf(name, sizeof(name), "d/clone-%d", i);
+			must(pmfs_open(fs, name, FS_OPEN_CREATE | FS_OPEN_WRITE, 0644, &clone));
+			must(pmfs_clone(fs, inode, 0, clone, 0, 0));
+			must(pmfs_clone(fs, inode, 0, clone, 30 * PMFS_BLOCK, 0));
+			pmfs_close(fs, clone);
+		}
 		pmfs_close(fs, inode);
 	}
 	must(pmfs_unmount(fs));

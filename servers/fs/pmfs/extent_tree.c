@@ -59,7 +59,7 @@ err_t tree_lookup(const struct pmfs *fs, struct change *c, uint64_t owner, const
 		hit->has_next = !hit->has_at;
 		hit->at = *entry;
 		hit->next = entry->logical;
-		return block_range_good(fs, entry->physical, entry->count) ? OK : ERR_CORRUPT;
+		return block_range_good(fs, extent_block(entry), entry->count) ? OK : ERR_CORRUPT;
 	}
 	if (count > PMFS_EXTENTS_INLINE || level > TREE_LEVELS_MAX)
 		return ERR_CORRUPT;
