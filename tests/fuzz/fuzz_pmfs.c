@@ -170,9 +170,10 @@ static void quiet(void *context, const char *line)
 
 static void use(struct pmfs *fs)
 {
-	static const char *const names[] = { "d/file-0", "d/file-50", "d/file-79", "s", "d/new", "d" };
+	static const char *const names[] = { "d/file-0", "d/clone-50", "d/file-50", "d/clone-0", "d/file-79", "s", "d/new",
+		"d" };
 	static char buffer[100000];
-	struct inode *inode;
+	struct inode *inode, *clone;
 	uint64_t done, end, next;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -184,6 +185,12 @@ static void use(struct pmfs *fs)
 			done = 0;
 		if (pmfs_readdir(fs, inode, 0, buffer, sizeof(buffer), &done, &next) == OK)
 			done = 0;
+		if (pmfs_open(fs, "d/other", FS_OPEN_WRITE | FS_OPEN_CREATE, 0644, &clone) == OK) {
+			if (pmfs_clone(fs, inode, 0, clone, 0, 0) == OK &&
+					pmfs_setattr(fs, clone, &(struct fs_setattr) { .set = FS_SET_SIZE, .size = 9000 }) == OK)
+				done = 0;
+			pmfs_close(fs, clone);
+		}
 		pmfs_close(fs, inode);
 		if (pmfs_unlink(fs, names[i]) == OK)
 			done = 0;
