@@ -3,6 +3,7 @@
  * supervise. */
 #include "init/service.h"
 
+#include <inttypes.h>
 #include <lintel/names.h>
 #include <lintel/process.h>
 #include <lintel/syscalls.h>
@@ -42,10 +43,13 @@ static void percent_decode(char *text)
 	*out = '\0';
 }
 
-static void read_command_line(int argc, char **argv)
+/* `begin`: when the first program began, in ticks of the TSC, which counts from power-on; told to who asks for it. */
+static void read_command_line(int argc, char **argv, uint64_t begin)
 {
 	static const char key[] = "script=";
 	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "tell-begin"))
+			kit_log("first user instruction at TSC %" PRIu64, begin);
 		if (strncmp(argv[i], key, strlen(key)))
 			continue;
 		percent_decode(argv[i]);
@@ -75,7 +79,8 @@ static err_t collect(const char **what)
 int main(int argc, char **argv)
 {
 	const char *what;
-	read_command_line(argc, argv);
+	const uint64_t begin = __builtin_ia32_rdtsc();
+	read_command_line(argc, argv, begin);
 	err_t err = collect(&what);
 	if (err == OK) {
 		what = "the door";

@@ -8,6 +8,7 @@
  * where one TSC tick is one instruction (QEMU -icount shift=0), else nanoseconds. */
 #pragma once
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct bench {
 	/* The row that is being measured. */
 	const char *directory; /* files: where */
 	const char *tree;      /* programs: a ustar archive; may be NULL */
+	const char *programs;  /* programs: a directory of programs of others; may be NULL */
 	char path[BENCH_PATH_BYTES];
 	char other[BENCH_PATH_BYTES];
 	int fd;
@@ -64,6 +66,7 @@ struct row {
 	uint64_t copy_bytes; /* bytes that one operation moves: their cost is measured apart */
 	uint64_t divide;     /* results are per this many pages, names ...; 0 = 1 */
 	bool slow;           /* runs only if --rows names it */
+	bool whole;          /* an operation is a whole program, long: two repetitions, no other before them */
 	bool (*setup)(struct bench *b);                   /* once; may be NULL */
 	bool (*prepare)(struct bench *b, uint64_t count); /* before each repetition; may be NULL */
 	bool (*body)(struct bench *b, uint64_t count);    /* timed */
@@ -104,8 +107,9 @@ extern const struct row_group map_rows;    /* map_rows.c: mapped files */
 extern const struct row_group memory_rows; /* memory_rows.c: no files */
 extern const struct row_group thread_rows; /* thread_rows.c: pthreads, spawn */
 extern const struct row_group program_rows; /* program_rows.c: what programs do with files */
+extern const struct row_group application_rows; /* application_rows.c: programs of others */
 extern const struct row_group scaling_rows; /* scaling_rows.c: one thread and two */
-extern const struct row_group shared_space_rows; /* scaling_rows.c: two CPUs in one space */
+extern const struct row_group shared_space_rows; /* memory_rows.c: two CPUs in one space */
 /* What one system has: lintel/ or linux/. */
 extern const struct row_group native_rows;         /* calls */
 extern const struct row_group native_wake_rows;    /* waking and switching */
@@ -114,6 +118,7 @@ extern const struct row_group native_scaling_rows; /* calls by one thread and by
 /* If this start of the program is the child of a row (argv[1] is CHILD_WORD), do its part and
  * return its status in *status. */
 #define CHILD_WORD "--child"
+#define CHILD_STATUS 7 /* of a child that has nothing else to do */
 bool native_child(int argc, char **argv, int *status);
 /* Asks for 2 MiB pages below an aligned mapping, or for none, where the system leaves the choice. */
 void native_use_large_pages(void *memory, size_t bytes, bool large);
@@ -123,5 +128,9 @@ void native_reserve(int fd, uint64_t bytes);
 bool native_costs(struct costs *out);
 /* CPUs that run. */
 unsigned native_cpus(void);
+/* The thread stays on the first CPU, or goes where it likes. Returns 0 or an errno value. */
+int native_pin(pthread_t thread, bool pinned);
 /* This program's own file, for rows that start it again. */
 extern const char *bench_program;
+/* A program that ends at once with CHILD_STATUS when it is given CHILD_WORD and "exit". */
+const char *native_tiny_program(void);

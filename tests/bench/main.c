@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c - bench [GROUP...] [--quick] [--json] [--dir DIRECTORY...] [--only TEXT]
- *     [--rows ID,ID...] [--tree FILE]
+ *     [--rows ID,ID...] [--tree FILE] [--programs DIRECTORY]
  * Groups: files, memory, ipc, boot, programs, scaling; the first four if none is named. `files` runs in every --dir, by
  * default in /tmp and /pmem, as far as they are there; its row ids are "LABEL.row", LABEL the
  * directory's last component. */
@@ -271,6 +271,7 @@ static void run_groups(uint64_t start_ticks)
 	if (begin_group(GROUP_PROGRAMS)) {
 		print_heading("programs", program.directories, program.directory_count, false);
 		run_rows(&program_rows, program.directories, program.directory_count);
+		run_rows(&application_rows, program.directories, program.directory_count);
 	}
 	if (begin_group(GROUP_SCALING)) {
 		print_heading("scaling", program.directories, program.directory_count, false);
@@ -306,7 +307,7 @@ static bool take_group(const char *name)
 	}
 	fprintf(stderr, "bench: no group or option %s; groups are files, memory, ipc, boot, programs, scaling, all; "
 					"options --quick, --json, "
-					"--dir DIRECTORY, --only TEXT, --rows ID,ID\n",
+					"--dir DIRECTORY, --only TEXT, --rows ID,ID, --tree FILE, --programs DIRECTORY\n",
 		name);
 	return false;
 }
@@ -338,6 +339,8 @@ static bool take_arguments(int argc, char **argv)
 			program.rows = argv[++i];
 		} else if (!strcmp(argv[i], "--tree") && i + 1 < argc) {
 			program.bench.tree = argv[++i];
+		} else if (!strcmp(argv[i], "--programs") && i + 1 < argc) {
+			program.bench.programs = argv[++i];
 		} else if (!strcmp(argv[i], "--dir") && i + 1 < argc) {
 			if (!take_directory(argv[++i]))
 				return false;

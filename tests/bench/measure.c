@@ -9,6 +9,7 @@
 
 #define REPETITIONS 5
 #define REPETITIONS_QUICK 3
+#define REPETITIONS_WHOLE 2
 #define REPETITION_MIN_NS 5000000u /* by the clock: a repetition shorter than this is made longer, if the row can be */
 #define COUNT_GROWTH_MAX 64
 
@@ -94,13 +95,20 @@ static bool settle_count(struct bench *b, const struct row *row, uint64_t *count
 	return true;
 }
 
+static int repetitions(const struct bench *b, const struct row *row)
+{
+	if (row->whole)
+		return REPETITIONS_WHOLE;
+	return b->quick ? REPETITIONS_QUICK : REPETITIONS;
+}
+
 static bool measure(struct bench *b, const struct row *row, struct figure *figure)
 {
 	uint64_t count = b->quick && row->count >= 10 ? row->count / 10 : row->count;
 	uint64_t best = UINT64_MAX;
-	if (!settle_count(b, row, &count))
+	if (!row->whole && !settle_count(b, row, &count))
 		return false;
-	for (int i = b->quick ? REPETITIONS_QUICK : REPETITIONS; i > 0; i--) {
+	for (int i = repetitions(b, row); i > 0; i--) {
 		uint64_t ticks;
 		if (!repeat_once(b, row, count, &ticks, i == 1 ? figure : NULL))
 			return false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* memory_rows.c - anonymous memory: first touch, and unmapping of touched pages. The argument is
- * the pages of a mapping. */
+/* memory_rows.c - anonymous memory: first touch, and unmapping of touched pages, alone and while another thread of the
+ * process runs on another CPU. The argument is the pages of a mapping. */
 #include "bench.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #define MAPS_MAX 2048u
 #define LARGE_BYTES (2u << 20)
 #define LARGE_PAGES (LARGE_BYTES / PAGE_BYTES)
+#define TURN_WAITS 10000000u /* seconds */
 
 static unsigned char *maps[MAPS_MAX];
 static uint64_t maps_used;
@@ -124,3 +126,79 @@ static const struct row rows[] = {
 	  .count = 200, .setup = one_touched, .body = protect_flip, .teardown = unmap_all },
 };
 const struct row_group memory_rows = { rows, sizeof rows / sizeof rows[0] };
+
+/* ---- munmap while another thread runs in the same space ---- */
+
+static struct {
+	pthread_t thread;
+	bool running;
+	volatile bool stop;
+	volatile uint64_t turns;
+} spinner;
+
+static void *spin(void *unused)
+{
+	(void)unused;
+	while (!spinner.stop)
+		spinner.turns++;
+	return NULL;
+}
+
+static bool start_spinner(struct bench *b)
+{
+	if (native_cpus() < 2)
+		return bench_fail(b, "needs 2 CPUs", 0);
+	spinner.stop = false;
+	spinner.turns = 0;
+	int error = pthread_create(&spinner.thread, NULL, spin, NULL);
+	spinner.running = !error;
+	if (error)
+		return bench_fail(b, "pthread_create", error);
+	while (!spinner.turns)
+		sched_yield();
+	return true;
+}
+
+static void stop_spinner(struct bench *b)
+{
+	unmap_all(b);
+	spinner.stop = true;
+	if (spinner.running)
+		pthread_join(spinner.thread, NULL);
+	spinner.running = false;
+}
+
+/* The other thread is at work on its CPU when the clock starts, and still is afterwards. */
+static bool spinner_turns(struct bench *b)
+{
+	uint64_t before = spinner.turns;
+	for (unsigned i = 0; i < TURN_WAITS && spinner.turns == before; i++)
+		sched_yield();
+	return spinner.turns != before || bench_fail(b, "the other thread does not run", 0);
+}
+
+static bool touched_beside_it(struct bench *b, uint64_t count)
+{
+	return map_touched(b, count) && spinner_turns(b);
+}
+
+static bool check_spinner(struct bench *b, uint64_t count)
+{
+	(void)count;
+	return spinner_turns(b);
+}
+
+#define SHARED(name, text, pages, n) \
+	{ \
+		.id = name, .what = "munmap of " text ", 2 CPUs in the space", .argument = pages, .count = n, \
+		.setup = start_spinner, .prepare = touched_beside_it, .body = unmap_each, .check = check_spinner, \
+		.teardown = stop_spinner \
+	}
+
+static const struct row shared_rows[] = {
+	SHARED("munmap_shared_1", "1 touched page", 1, 32),
+	SHARED("munmap_shared_16", "16 touched pages", 16, 32),
+	SHARED("munmap_shared_256", "256 touched pages", 256, 8),
+	SHARED("munmap_shared_4096", "4096 touched pages", 4096, 1),
+};
+const struct row_group shared_space_rows = { shared_rows, sizeof shared_rows / sizeof shared_rows[0] };

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* scaling_rows.c - the same work by one thread and by two at once, on files of their own and on
- * one that they share; and munmap while another thread of the process runs on another CPU. The
- * argument is the number of threads; a result is the wall time of all divided by the operations
- * of all, so that perfect scaling halves it. */
+ * one that they share. The argument is the number of threads; a result is the wall time of all
+ * divided by the operations of all, so that perfect scaling halves it. */
 #include "bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -230,74 +227,3 @@ static const struct row rows[] = {
 	SCALE("scale_shared_create", "create + close + unlink, one directory", 1000, one_directory, start_creating),
 };
 const struct row_group scaling_rows = { rows, sizeof rows / sizeof rows[0] };
-
-/* ---- munmap while another thread runs in the same space ---- */
-
-static struct {
-	pthread_t thread;
-	bool running;
-	volatile bool stop;
-	volatile uint64_t turns;
-	unsigned char *memory;
-} spinner;
-
-static void *spin(void *unused)
-{
-	(void)unused;
-	while (!spinner.stop)
-		spinner.turns++;
-	return NULL;
-}
-
-static bool start_spinner(struct bench *b)
-{
-	if (!enough_cpus(b, 2))
-		return false;
-	spinner.stop = false;
-	spinner.turns = 0;
-	int error = pthread_create(&spinner.thread, NULL, spin, NULL);
-	spinner.running = !error;
-	if (error)
-		return bench_fail(b, "pthread_create", error);
-	while (!spinner.turns)
-		sched_yield();
-	return true;
-}
-
-static void stop_spinner(struct bench *b)
-{
-	(void)b;
-	spinner.stop = true;
-	if (spinner.running)
-		pthread_join(spinner.thread, NULL);
-	spinner.running = false;
-}
-
-/* An operation: map, touch every page, unmap. */
-static bool map_touch_unmap(struct bench *b, uint64_t count)
-{
-	uint64_t bytes = b->argument * PAGE_BYTES, before = spinner.turns;
-	for (uint64_t i = 0; i < count; i++) {
-		unsigned char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (memory == MAP_FAILED)
-			return bench_fail(b, "mmap", errno);
-		for (uint64_t at = 0; at < bytes; at += PAGE_BYTES)
-			*(volatile unsigned char *)(memory + at) = 1;
-		if (munmap(memory, bytes))
-			return bench_fail(b, "munmap", errno);
-	}
-	return spinner.turns != before || bench_fail(b, "the other thread did not run", 0);
-}
-
-#define SHARED(name, text, pages, n) \
-	{ \
-		.id = name, .what = "map, touch, munmap of " text ", 2 CPUs in the space", .argument = pages, .count = n, \
-		.setup = start_spinner, .body = map_touch_unmap, .teardown = stop_spinner \
-	}
-
-static const struct row shared_rows[] = {
-	SHARED("munmap_shared_1", "1 page", 1, 2000),
-	SHARED("munmap_shared_16", "16 pages", 16, 500),
-	SHARED("munmap_shared_256", "256 pages", 256, 100),
-};
-const struct row_group shared_space_rows = { shared_rows, sizeof shared_rows / sizeof shared_rows[0] };

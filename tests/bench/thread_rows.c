@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define CHILD_STATUS 7
-
 static void *add_one(void *counter)
 {
 	++*(uint64_t *)counter;
@@ -108,19 +106,76 @@ static bool yield(struct bench *b, uint64_t count)
 	return true;
 }
 
+/* ---- Two threads of one process that yield to each other on one CPU: an operation is there and back ---- */
+
+static struct {
+	pthread_t thread;
+	bool running;
+	bool stop;      /* [a] */
+	uint64_t turns; /* [a] of the other thread */
+} partner;
+
+static void *yield_always(void *unused)
+{
+	(void)unused;
+	while (!__atomic_load_n(&partner.stop, __ATOMIC_RELAXED)) {
+		__atomic_store_n(&partner.turns, partner.turns + 1, __ATOMIC_RELAXED);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static bool start_partner(struct bench *b)
+{
+	partner.stop = false;
+	partner.turns = 0;
+	int error = native_pin(pthread_self(), true);
+	if (error)
+		return bench_fail(b, "staying on one CPU", error);
+	error = pthread_create(&partner.thread, NULL, yield_always, NULL);
+	partner.running = !error;
+	if (!error)
+		error = native_pin(partner.thread, true);
+	return !error || bench_fail(b, "pthread_create", error);
+}
+
+static void stop_partner(struct bench *b)
+{
+	(void)b;
+	__atomic_store_n(&partner.stop, true, __ATOMIC_RELAXED);
+	if (partner.running)
+		pthread_join(partner.thread, NULL);
+	partner.running = false;
+	(void)native_pin(pthread_self(), false);
+}
+
+/* A scheduler may give the same thread the CPU again: then it takes another yield. */
+static bool yield_to_partner(struct bench *b, uint64_t count)
+{
+	(void)b;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t before = __atomic_load_n(&partner.turns, __ATOMIC_RELAXED);
+		do {
+			sched_yield();
+		} while (__atomic_load_n(&partner.turns, __ATOMIC_RELAXED) == before);
+	}
+	return true;
+}
+
 /* ---- A program that ends at once ---- */
 
 extern char **environ;
 
 static bool spawn_wait(struct bench *b, uint64_t count)
 {
-	char *argv[] = { (char *)(uintptr_t)bench_program, (char *)(uintptr_t)CHILD_WORD, "exit", NULL };
+	const char *program = native_tiny_program();
+	char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)CHILD_WORD, "exit", NULL };
 	for (uint64_t i = 0; i < count; i++) {
 		pid_t child;
 		int status = 0;
-		int error = posix_spawn(&child, bench_program, NULL, NULL, argv, environ);
+		int error = posix_spawn(&child, program, NULL, NULL, argv, environ);
 		if (error)
-			return bench_fail(b, bench_program, error);
+			return bench_fail(b, program, error);
 		if (waitpid(child, &status, 0) != child)
 			return bench_fail(b, "waitpid", errno);
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != CHILD_STATUS)
@@ -134,6 +189,8 @@ static const struct row rows[] = {
 	  .body = create_join },
 	{ .id = "thread_ping_pong", .what = "wake another thread and wait for its answer", .count = 500,
 	  .setup = start_game, .prepare = reset_turns, .body = take_turns, .teardown = end_game },
+	{ .id = "thread_switch", .what = "switch to another thread of the process (yield)", .count = 1000, .divide = 2,
+	  .setup = start_partner, .body = yield_to_partner, .teardown = stop_partner },
 	{ .id = "yield", .what = "sched_yield, alone", .count = 1000, .body = yield },
 	{ .id = "spawn_wait", .what = "posix_spawn of a tiny program + wait", .count = 10,
 	  .body = spawn_wait },

@@ -53,6 +53,30 @@ class Lines(unittest.TestCase):
         self.assertEqual(output.problems, ["ext4: no space"])
         self.assertEqual(output.facts, {"first_instruction_ns": 6196160945, "memory_used_bytes": 40})
 
+    def test_facts_of_lintel(self):
+        output = Output(a_job())
+        for line in ("[   0.016] init[1]: first user instruction at TSC 32416161",
+                     "ram0   RAM      0          0x0  1.9 GiB  3.0 MiB    1,024      3  48.0 KiB  24.0 KiB",
+                     "pmem0  PMEM     0  0x100000000  1.0 GiB  1.0 GiB      512      0  4.0 KiB   4.0 KiB"):
+            output.take(line)
+        self.assertEqual(output.facts, {"first_instruction_ns": 32416161, "metadata_per_gib_bytes": 24 << 10})
+
+    def test_what_a_gib_more_costs(self):
+        facts = {"lean": {"memory_total_bytes": (2 << 30) - 150, "memory_total_bytes_1g": (1 << 30) - 130}, "lintel": {}}
+        session.add_differences(facts)
+        self.assertEqual((facts["lean"]["memory_hidden_bytes"], facts["lean"]["metadata_per_gib_bytes"]), (150, 20))
+        self.assertEqual(facts["lintel"], {})
+
+    def test_a_boot_that_is_not_over(self):
+        linux, lintel = Output(a_job(system="linux")), Output(a_job())
+        self.assertIn("without a figure", linux.incomplete())
+        for output in (linux, lintel):
+            output.take(ROW)
+        self.assertIn("before its work did, after 1 figures", linux.incomplete())
+        self.assertEqual(lintel.incomplete(), "")
+        linux.take("bench: end")
+        self.assertEqual(linux.incomplete(), "")
+
     def test_wrong_unit_is_no_figure(self):
         output = Output(a_job(mode="wall-2"))
         output.take(ROW)
@@ -78,6 +102,16 @@ class Plans(unittest.TestCase):
         self.assertEqual(len(plan.exact_jobs(("ipc",))), 3)
         self.assertEqual(plan.wall_jobs(("boot",)), [])
 
+    def test_programs_of_others(self):
+        jobs = plan.exact_jobs(("programs",))
+        self.assertTrue(any(job.applications and "speedtest1_wal" in job.text for job in jobs if job.system == "linux"))
+        self.assertTrue(any(job.applications and "postmark_whole" in job.text for job in jobs if job.system == "lintel"))
+        self.assertFalse(any(job.applications for job in plan.exact_jobs(("files", "ipc"))))
+
+    def test_a_second_cpu_is_asked_of_two_only(self):
+        for job in plan.wall_jobs(plan.GROUPS):
+            self.assertEqual("munmap_shared_1," in job.text and "scale_read_2" in job.text, job.cpus() == 2, job.name)
+
     def test_bad_words_end_with_2(self):
         with redirect_stderr(io.StringIO()) as said:
             self.assertEqual(main(["run", "--groups", "nonsense"]), 2)
@@ -99,8 +133,11 @@ class Saved(unittest.TestCase):
         with open(parts.path("one"), "w", encoding="utf-8") as file:
             file.write('{"key": "key", "measure')
         self.assertIsNone(parts.find("one", "key"))
-        parts.remove()
-        self.assertFalse(os.path.exists(parts.folder))
+        parts.keep("one", "key", [], {})
+        parts.keep("two", "key", [], {})
+        parts.remove(["one", "never made"])
+        self.assertIsNone(parts.find("one", "key"))
+        self.assertRegex(parts.find("two", "key")["made"], r"^\d{4}-\d\d-\d\dT")
 
     def test_strange_runs(self):
         path = os.path.join(self.folder.name, "run.json")
@@ -175,15 +212,99 @@ class Partial(unittest.TestCase):
             with open(os.path.join(self.folder.name, name), "w", encoding="ascii"):
                 pass
 
-    def session(self, scripts):
-        jobs = [a_job(name) for name in scripts]
+    def session(self, scripts, system="lintel", **more):
+        jobs = [a_job(name, system) for name in scripts]
+        linux = mock.Mock(key="linux", **{"packages.kernel.return_value": "/no/vmlinuz"})
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), \
+                mock.patch.object(session.report, "draw", return_value=""), \
+                mock.patch.object(session.native, "LinuxGuest", return_value=linux), \
+                mock.patch.object(session.packages, "prepare_packages"), \
+                mock.patch.object(session, "qemu_version", return_value="QEMU"), \
+                mock.patch.object(session.Session, "describe", return_value={}), \
+                mock.patch.object(session.Session, "command", lambda _, job: ["/bin/sh", "-c", scripts[job.name]]):
+            one = session.Session(self.folder.name, **more)
+            one.run(jobs)
+        return one
+
+    def results(self, one):
+        return store.load_run(os.path.join(one.folder, "results.json"))
+
+    def times_run(self, name):
+        with open(os.path.join(self.folder.name, name), encoding="ascii") as file:
+            return len(file.readlines())
+
+    def test_linux_is_booted_once(self):
+        good = f"echo x >>{self.folder.name}/count; echo '{ROW}'; echo 'bench: end'"
+        self.assertEqual(self.session({"good": good}, "linux").problems, [])
+        second = self.session({"good": good}, "linux")
+        self.assertEqual((second.reused, self.times_run("count")), (1, 1))
+        self.assertEqual(len(self.results(second)["measurements"]), 1)
+        self.session({"good": good + " # other commands"}, "linux")
+        self.assertEqual(self.times_run("count"), 2)
+
+    def test_a_boot_that_broke_off_is_made_again(self):
+        for number, end in enumerate(("", "; echo 'Kernel panic - not syncing'; echo 'bench: end'",
+                                      "; echo 'bench: problem: ext4'; echo 'bench: end'"), 1):
+            broken = f"echo x >>{self.folder.name}/broken; echo '{ROW}'{end}"
+            with self.subTest(end=end):
+                first = self.session({"one": broken}, "linux")
+                self.assertEqual((len(first.problems), len(self.results(first)["measurements"])), (1, 1))
+                self.assertEqual(self.session({"one": broken}, "linux").reused, 0)
+                self.assertEqual(self.times_run("broken"), 2 * number)
+
+    def test_interrupted(self):
+        """What has been measured is reported, and the next run goes on from there."""
+        scripts = {"good": f"echo '{ROW}'", "second": f"kill -INT {os.getpid()}; sleep 20"}
+        one = self.session(scripts)
+        self.assertEqual(one.problems, ["interrupted; the same command goes on from here"])
+        self.assertEqual(len(self.results(one)["measurements"]), 1)
+        self.assertEqual(self.session({"good": scripts["good"]}).reused, 1)
+
+    def test_a_guest_that_hangs_does_not_hold_up_the_others(self):
+        jobs = {"hangs": f"echo '{ROW}'; exec sleep 60", "good": f"echo '{ROW}'; echo 'bench: end'"}
+        with mock.patch.object(guests, "run_guest", side_effect=lambda command, log, _, on_line, run=guests.run_guest: run(
+                command, log, 1 if "hangs" in log else 20, on_line)):
+            one = self.session(jobs, "linux")
+        self.assertEqual(len(one.problems), 1)
+        self.assertIn("hangs: not over after 1 s; its last line: {", one.problems[0])
+        self.assertEqual(self.session({"good": jobs["good"]}, "linux").reused, 1)
+
+    def test_without_linux(self):
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), \
                 mock.patch.object(session.report, "draw", return_value=""), \
                 mock.patch.object(session, "qemu_version", return_value="QEMU"), \
-                mock.patch.object(session.Session, "command", lambda _, job: ["/bin/sh", "-c", scripts[job.name]]):
+                mock.patch.object(session.packages, "prepare_packages", side_effect=Problem("no network; Linux is left out")), \
+                mock.patch.object(session.Session, "command", lambda *_: ["/bin/sh", "-c", f"echo '{ROW}'"]):
             one = session.Session(self.folder.name)
-            one.run(jobs)
-        return one
+            one.run([a_job("lintel"), a_job("linux", "linux")])
+        self.assertEqual(one.problems, ["no network; Linux is left out"])
+        self.assertEqual([row["column"] for row in self.results(one)["measurements"]], ["lintel.pmem"])
+
+    def test_nowhere_to_save(self):
+        one = self.session({"good": f"echo '{ROW}'"}, save="/proc/no/run.json")
+        self.assertEqual(len(one.problems), 1)
+        self.assertNotIn("\n", one.problems[0])
+
+    def test_full_disk(self):
+        with mock.patch.object(session.guests, "open", side_effect=OSError(28, "No space left on device"), create=True):
+            one = self.session({"good": f"echo '{ROW}'"})
+        self.assertEqual(len(one.problems), 1)
+        self.assertIn("No space left on device", one.problems[0])
+        self.assertEqual(self.results(one)["measurements"], [])
+
+    def test_programs_of_others_are_missing(self):
+        programs, tree = a_job("programs"), a_job("tree")
+        programs.applications = programs.programs = tree.applications = True
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), \
+                mock.patch.object(session.report, "draw", return_value=""), \
+                mock.patch.object(session.native, "pack_lintel"), \
+                mock.patch.object(session, "qemu_version", return_value="QEMU"), \
+                mock.patch.object(session.Session, "command", lambda *_: ["/bin/sh", "-c", f"echo '{ROW}'"]):
+            one = session.Session(self.folder.name, programs="/no/such")
+            one.run([programs, tree])
+        self.assertEqual(one.problems, ["PostMark and SQLite are left out: /no/such/bin/postmark is missing "
+                                        "(make bench-programs)"])
+        self.assertEqual(os.listdir(one.parts.folder), ["tree.json"])
 
     def test_continues_after_a_failure(self):
         count = os.path.join(self.folder.name, "count")
@@ -198,6 +319,31 @@ class Partial(unittest.TestCase):
         self.session({"good": good})  # a finished run leaves no parts: measured anew
         with open(count, encoding="ascii") as file:
             self.assertEqual(len(file.readlines()), 2)
+
+
+class ProgramsOfOthers(unittest.TestCase):
+    def made(self, folder):
+        with mock.patch.object(session.native, "pack_lintel"):
+            return session.native.Applications(folder, folder, folder)
+
+    def test_what_a_boot_depends_on(self):
+        """A new Lintel program does not boot Linux anew."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("bin/postmark", "bin/speedtest1", "linux/postmark", "linux/speedtest1", "tree/tree.tar"):
+                os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+                with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+                    file.write(name)
+            one = self.made(folder)
+            with open(os.path.join(folder, "bin/postmark"), "a", encoding="ascii") as file:
+                file.write("new")
+            two = self.made(folder)
+            self.assertEqual((one.missing, one.keys["linux"]), ("", two.keys["linux"]))
+            self.assertNotEqual(one.keys["lintel"], two.keys["lintel"])
+            os.unlink(os.path.join(folder, "linux/speedtest1"))
+            three = self.made(folder)
+            self.assertTrue(three.missing.endswith("linux/speedtest1"))
+            self.assertNotEqual(three.keys["linux"], two.keys["linux"])
+            self.assertIn(b"tree.tar\0", three.initrd)
 
 
 class Archives(unittest.TestCase):
@@ -220,6 +366,20 @@ class Archives(unittest.TestCase):
 
 
 class Cache(unittest.TestCase):
+    def test_a_package_that_is_missing_is_one_line(self):
+        said = mock.Mock(returncode=100, stderr="Reading lists\nE: Unable to locate package ndctl\nE: more\n", stdout="")
+        kernel = mock.Mock(returncode=0, stderr="", stdout="  Depends: linux-image-6.1.0-56-amd64\n")
+        with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"XDG_CACHE_HOME": folder}), \
+                mock.patch.object(packages, "run_apt", side_effect=lambda command, *_: kernel if "depends" in command else said), \
+                self.assertRaises(Problem) as caught:
+            packages.prepare_packages(lambda line: None)
+        self.assertIn("cannot be fetched: Unable to locate package ndctl", str(caught.exception))
+
+    def test_a_cache_that_lacks_a_file_says_which(self):
+        with tempfile.TemporaryDirectory() as folder, self.assertRaises(Problem) as caught:
+            packages.Packages(folder, []).path("sbin/mkfs.xfs")
+        self.assertIn("sbin/mkfs.xfs is missing from the cache: remove", str(caught.exception))
+
     def test_no_network_is_one_line(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"XDG_CACHE_HOME": folder}), \
                 mock.patch.object(packages, "try_fetch", return_value="Temporary failure resolving 'deb.debian.org'"), \

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_bench_tables.py - a run as tables, CSV and HTML; what changed between two runs. Boots nothing."""
 import copy
+import json
 import os
+import re
 import sys
+import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
-from bench import plan, report, tables  # noqa: E402
+from bench import baseline, figures, plan, report, tables  # noqa: E402
 
 
 def figure(column, row, value=None, group="files", **more):
@@ -78,17 +82,82 @@ class Texts(unittest.TestCase):
                                for threads, value in ((1, 100.0), (2, 60.0))]
         self.assertIn("x1.67", tables.run_text(run))
 
+    def test_a_busy_machine_is_told(self):
+        run = a_run()
+        for two, busy in ((52.0, False), (80.0, True)):
+            run["measurements"] = [dict(figure("lintel", f"scale_loop_{threads}", value, "scaling"), mode="wall-2")
+                                   for threads, value in ((1, 100.0), (2, two))]
+            self.assertEqual("the machine was busy: a loop without calls ran x1.25" in tables.run_text(run), busy)
+            self.assertEqual("the machine was busy" in report.page_html(run, "/no/such"), busy)
+
     def test_page_is_whole_and_escaped(self):
         page = report.page_html(a_run(), "/no/such/folder")
-        self.assertIn("no &lt;such&gt; thing", page)
+        self.assertIn('title="no &lt;such&gt; thing"', page)
         self.assertIn("one &lt;problem&gt;", page)
         self.assertNotIn("http", page)
         self.assertTrue(page.endswith("</html>\n"))
+
+    def test_a_page_for_each_operation(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(report, "draw", return_value="no matplotlib"):
+            path = os.path.join(folder, "index.html")
+            self.assertEqual(report.write_page(a_run(), path, path), "no matplotlib")
+            with open(path, encoding="utf-8") as file:
+                index = file.read()
+            pages = re.findall(r'href="(operations/[^"]+)"', index)
+            self.assertEqual(len(pages), len(set(pages)))
+            texts = {}
+            for page in pages:
+                with open(os.path.join(folder, page), encoding="utf-8") as file:
+                    texts[page] = file.read()
+        self.assertEqual(len(pages), 6)  # stat, read, door_0, two of Linux's calls, the cheapest call
+        stat = texts["operations/exact-files-stat.html"]
+        self.assertIn("Linux FUSE memory</td><td class='bad' colspan='2'>did not run: no &lt;such&gt; thing", stat)
+        self.assertIn("<td>Linux ext4-dax</td><td>2,000</td><td>x4.00</td>", stat)
+        self.assertIn("../index.html", stat)
+        self.assertIn("Linux: eventfd_round_trip", texts["operations/exact-ipc-cheapest_call.html"])
 
     def test_empty_run(self):
         run = a_run() | {"measurements": [], "problems": []}
         self.assertEqual(tables.run_text(run), "")
         self.assertIn("</html>", report.page_html(run, "/no/such/folder"))
+
+
+class Pages(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "run.json")
+        with open(self.path, "w", encoding="utf-8") as file:
+            json.dump(a_run(), file)
+
+    def renewed(self, words):
+        return figures.renew(f"before\n<!-- bench: {self.path}{words} -->\nold\n<!-- bench end -->\nbehind\n")
+
+    def test_whole_groups(self):
+        text = self.renewed("")
+        self.assertNotIn("old", text)
+        self.assertTrue(text.startswith("before\n<!-- bench: ") and text.endswith("<!-- bench end -->\nbehind\n"))
+        self.assertIn("| stat <&> | 500 | 400 | 2,000 | 1,000 | 800 | - | x2.00 |", text)
+        self.assertIn("| door_0 <&> | 100 | - | - |", text)
+        self.assertNotIn("| ipc |", self.renewed(" files"))
+
+    def test_some_rows(self):
+        text = self.renewed(" files=stat ipc")
+        self.assertIn("| stat ", text)
+        self.assertNotIn("| read ", text)
+        self.assertIn("| door_0 ", text)
+
+
+class Check(unittest.TestCase):
+    def test_each_figure_apart_has_its_reason(self):
+        run = {"measurements": [figure("lean.ext4", "stat", 3034.0), figure("lean.ext4", "fstat", 2170.0),
+                                figure("lean", "pipe_round_trip", 20000.0, "ipc"), figure("lean.ext4", "rename", error="why")]}
+        lines = baseline.check_text(run).splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertTrue(lines[0].startswith("  lean.ext4    fstat"))
+        self.assertIn("+19.4 %  a path here is /MOUNT/FILE", lines[1])
+        self.assertTrue(lines[2].startswith("* ") and lines[2].endswith("not explained"))
+        self.assertEqual(lines[3], "1 of 3 within 3 %, 1 apart for a reason that is known, 1 not explained")
 
 
 class Diff(unittest.TestCase):

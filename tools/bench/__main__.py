@@ -2,6 +2,7 @@
 """bench - Lintel and Linux side by side on the same emulated machine.
 
   python3 tools/bench run --build DIR [--groups ipc,memory,...] [--quick] [--exact-only | --wall-only] [--save FILE]
+                                     [--programs DIR]
   python3 tools/bench diff A B        what changed between two saved runs
   python3 tools/bench show FILE       a saved run's tables
   python3 tools/bench check FILE      Linux's figures beside those of an independent harness
@@ -45,7 +46,7 @@ def run(options):
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGINT, interrupt)  # also where a shell started us with it ignored
     jobs = choose_jobs(options)
-    session = Session(options.build, options.save, quick=options.quick)
+    session = Session(options.build, options.save, quick=options.quick, programs=options.programs)
     session.run(jobs)
     return 1 if session.problems else 0
 
@@ -57,6 +58,7 @@ def parse_arguments(arguments):
     one.add_argument("--build", default="build/release")
     one.add_argument("--groups", default="")
     one.add_argument("--save", default="")
+    one.add_argument("--programs", default="build/interop")
     for flag in ("--quick", "--exact-only", "--wall-only"):
         one.add_argument(flag, action="store_true")
     two = verbs.add_parser("diff")

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """baseline.py - is the harness right? Linux's figures here beside those that an independent harness measured before in
-such a machine (Debian's 6.1, QEMU 7.2, lean). `python3 tools/bench check RUN` says which are more than 3 % apart.
-
-Known reasons for being apart: path rows name a mount point and a file here (two components, the other harness one), and
-the FUSE memory server is another program."""
+such a machine (Debian's 6.1, QEMU 7.2, lean). `python3 tools/bench check RUN` says which are more than 3 % apart, and why as far
+as that is known."""
 from bench.store import combine
 
 LIMIT = 0.03
@@ -22,6 +20,25 @@ SYSTEM = {"pipe_round_trip": 12395, "socket_round_trip": 16850, "eventfd_round_t
           "munmap_1": 9268, "munmap_256": 265402, "thread_create_join": 40800, "first_instruction_ns": 6_200_000_000}
 
 
+# With names relative to the mount point, open + close on ext4 took 5,365 here.
+PATHS = "a path here is /MOUNT/FILE, there FILE: some 480 a path"
+SERVER = "the FUSE server is another program"
+UNKNOWN = "not explained"
+# (rows, place or None for all, why). The first that fits counts.
+REASONS = (
+    (("mkdir_rmdir",), "xfs", "XFS has a directory in each allocation group here; without, in an empty file system, it is 69,100"),
+    (("open_close", "stat", "create_unlink", "mkdir_rmdir", "rename"), None, PATHS),
+    (("append_4k_fsync",), "ext4", "500 appends in a row share more of the journal's work: 50 are 82,300 each"),
+    (tuple(FILES), "fuse", SERVER), (tuple(FILES), "pass", SERVER),
+)
+
+
+def reason(column, row):
+    """Why the figures are apart, or ''."""
+    place = column.partition(".")[2]
+    return next((why for rows, where, why in REASONS if row in rows and where in (None, place)), "")
+
+
 def known():
     for row, values in FILES.items():
         for place, value in zip(PLACES, values):
@@ -32,16 +49,20 @@ def known():
 
 
 def check_text(run):
-    """A line for each figure that is known, and a count."""
+    """A line for each figure that is known, why they are apart, and a count."""
     values = {(one["column"], one["row"]): one["value"] for one in combine(run["measurements"])
               if one["mode"] == "exact" and "value" in one}
-    lines, near, compared = [], 0, 0
+    lines, counts = [], {"near": 0, "explained": 0, "not": 0}
     for column, row, before in known():
         value = values.get((column, row))
         if value is None:
             continue
-        compared += 1
         apart = value / before - 1
-        near += abs(apart) <= LIMIT
-        lines.append(f"{'  ' if abs(apart) <= LIMIT else '* '}{column:12} {row:20} {value:14,.0f} {before:14,} {apart * 100:+6.1f} %")
-    return "\n".join(lines + [f"{near} of {compared} within {LIMIT * 100:.0f} %"]) + "\n"
+        near = abs(apart) <= LIMIT
+        why = "" if near else reason(column, row) or UNKNOWN
+        counts["near" if near else "not" if why == UNKNOWN else "explained"] += 1
+        lines.append(f"{'  ' if near else '* '}{column:12} {row:20} {value:14,.0f} {before:14,} {apart * 100:+6.1f} %"
+                     + (f"  {why}" if why else ""))
+    lines.append(f"{counts['near']} of {sum(counts.values())} within {LIMIT * 100:.0f} %, {counts['explained']} apart for a reason "
+                 f"that is known, {counts['not']} not explained")
+    return "\n".join(lines) + "\n"

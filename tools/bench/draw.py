@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """draw.py - draws a saved run with matplotlib: draw.py RUN.json FOLDER. One SVG a group (ratios), one an operation."""
+import itertools
 import os
 import sys
 
@@ -12,7 +13,10 @@ from matplotlib import pyplot, ticker  # noqa: E402
 
 from bench import report, store, tables  # noqa: E402
 
+CURVES_IN_LINE = 4
 LINTEL, OTHER, AS_IT_COMES, WORSE = "#1f6feb", "#8c959f", "#d0d7de", "#cf222e"
+
+SYSTEM_COLOURS = dict(zip(tables.all_columns(), itertools.cycle(pyplot.rcParams["axes.prop_cycle"].by_key()["color"])))
 
 
 def save(figure, folder, name):
@@ -59,6 +63,7 @@ def draw_operation(table, row, folder):
     for number, value in enumerate(values):
         axes.text(value, number, " " + tables.number_text(value), va="center", fontsize=8)
     axes.set_xlim(0, max(values) * 1.15)
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     save(figure, folder, report.anchor(table, row))
@@ -69,16 +74,24 @@ def draw_scaling(table, folder):
     found = list(tables.scaling_factors(table))
     if not found:
         return
-    figure, all_axes = pyplot.subplots(1, len(found), figsize=(2.6 * len(found), 2.8), sharey=True, squeeze=False)
-    for axes, (what, factors) in zip(all_axes[0], found):
+    lines = -(-len(found) // CURVES_IN_LINE)
+    figure, grid = pyplot.subplots(lines, CURVES_IN_LINE, figsize=(2.6 * CURVES_IN_LINE, 2.8 * lines), sharey=True, squeeze=False,
+                                   layout="constrained")
+    all_axes = list(grid.flat)
+    for axes in all_axes[len(found):]:
+        axes.set_visible(False)
+    for axes, (what, factors) in zip(all_axes, found):
         axes.plot([1, 2], [1, 2], color=AS_IT_COMES, linestyle="--")
         for column, factor in factors.items():
-            axes.plot([1, 2], [1, factor], marker="o", label=report.full_title(column))
+            axes.plot([1, 2], [1, factor], marker="o", label=report.full_title(column), color=SYSTEM_COLOURS[column])
         axes.set_title(what.replace(", ", ",\n"), fontsize=8)
-        axes.set_xticks([1, 2])
+        axes.set_xticks([1, 2], ["1 thread", "2 threads"])
         axes.set_ylim(0, 2.2)
         axes.spines[["top", "right"]].set_visible(False)
-    all_axes[0][-1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    for line in grid:
+        line[0].set_ylabel("throughput, by that of 1")
+    known = {label: handle for axes in all_axes for handle, label in zip(*axes.get_legend_handles_labels())}
+    figure.legend(known.values(), known.keys(), fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 0), ncol=len(known))
     save(figure, folder, f"{table.mode}-scaling")
 
 

@@ -1,32 +1,34 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """figures.py - figures in the docs come from a committed run. In a page, what stands between the lines
-`<!-- bench: FILE GROUP... -->` and `<!-- bench end -->` is that run's tables of these groups; `check` compares, `write`
-puts them there."""
+`<!-- bench: FILE GROUP... -->` and `<!-- bench end -->` is that run's tables of these groups, whole or, as GROUP=ROW,ROW, in part;
+`check` compares, `write` puts them there."""
 import glob
 import re
 
 from bench import store, tables
 
 PAGES = ("README.md", "docs/*.md", "tests/bench/*.md")
-BLOCK = re.compile(r"(<!-- bench: (\S+)((?: [a-z]+)*) -->\n)(.*?)(<!-- bench end -->)", re.S)
+BLOCK = re.compile(r"(<!-- bench: (\S+)((?: [a-z0-9_=,]+)*) -->\n)(.*?)(<!-- bench end -->)", re.S)
 COLUMNS = ("lintel", "lintel.pmem", "lintel.tmp", "lean", "lean.ext4", "lean.xfs", "lean.tmpfs", "lean.fuse", "lean.pass")
 
 
-def table_lines(table):
+def table_lines(table, rows):
     from bench.report import full_title
     columns = [column for column in COLUMNS if column in table.columns]
     yield "| " + " | ".join([table.group] + [full_title(column) for column in columns] + ["ratio"]) + " |"
     yield "|---" * (len(columns) + 2) + "|"
-    for row in table.rows:
+    for row in [row for row in table.rows if not rows or row in rows]:
         cells = [tables.number_text(table.value(row, column)) for column in columns]
         if any(cell != "-" for cell in cells):
             yield "| " + " | ".join([table.what[row]] + cells + [tables.ratio_text(table.ratio(row))]) + " |"
 
 
-def block_text(path, groups):
+def block_text(path, words):
+    """`words`: GROUP or GROUP=ROW,ROW; none: all groups."""
+    rows = {word.partition("=")[0]: [row for row in word.partition("=")[2].split(",") if row] for word in words}
     found = [table for table in tables.tables_of(store.load_run(path)) if table.mode == "exact"
-             and (not groups or table.group in groups)]
-    return "\n".join("\n".join(table_lines(table)) + "\n" for table in found)
+             and (not rows or table.group in rows)]
+    return "\n".join("\n".join(table_lines(table, rows.get(table.group))) + "\n" for table in found)
 
 
 def pages():

@@ -12,6 +12,7 @@ from vm.machine import build_command, explain
 from vm.options import OptionError, parse_options
 
 MEM = "2G"
+MEM_BYTES = 2 << 30
 PMEM = "1G"
 PMEM_BYTES = 1 << 30
 NVDIMMS = 2  # Linux has one more, so that two file systems can be there in one boot
@@ -36,13 +37,17 @@ def fresh_pmem(folder, number=0):
     return path
 
 
-def lintel_command(build, folder, script, exact, cpus):
-    words = machine_words(exact, cpus) | {"BUILD": build, "PMEM_FILE": fresh_pmem(folder), "SCRIPT": script}
+def lintel_command(build, folder, script, exact, cpus, more="", archive=""):
+    """`more`: words for the kernel's command line; `archive`: another boot archive than the build's."""
+    words = machine_words(exact, cpus) | {"BUILD": build, "PMEM_FILE": fresh_pmem(folder), "SCRIPT": script, "APPEND": more}
     words["CPU"] = "max,-erms" if exact else ""
     try:
-        return build_command(parse_options(words), lambda line: None)
+        command = build_command(parse_options(words), lambda line: None)
     except OptionError as error:
         raise Problem(str(error)) from error
+    if archive:
+        command[command.index("-initrd") + 1] = archive
+    return command
 
 
 def linux_command(build, folder, kernel, initrd, variant, exact, cpus, more=""):

@@ -111,6 +111,12 @@ def find_modules(packages):
     return {os.path.basename(path)[:-3].replace("-", "_"): path for path in glob.glob(pattern, recursive=True)}
 
 
+def busybox_names(path):
+    """What it can do, as links to make; those that packages bring are not among them."""
+    result = subprocess.run([path, "--list"], capture_output=True, text=True, check=False)
+    return [name for name in result.stdout.split() if name not in ("busybox", *map(os.path.basename, TOOLS.values()))]
+
+
 def build_base(packages, programs, init):
     """The archive that all boots have in common. `programs`: path -> name of what was compiled here; `init`: the
     script that does a job."""
@@ -122,6 +128,8 @@ def build_base(packages, programs, init):
         archive.copy(path, name)
     archive.copy(init, "init.sh")
     archive.copy(packages.path("bin/busybox"), "bin/busybox")
+    for name in busybox_names(packages.path("bin/busybox")):
+        archive.link("bin/" + name, "busybox")
     tools = [packages.path(source) for source in TOOLS]
     for path, name in zip(tools, TOOLS.values()):
         archive.copy(path, name)
@@ -139,8 +147,16 @@ def build_base(packages, programs, init):
     return archive.finish()
 
 
+def build_files(files):
+    """An archive that is put behind the first: path -> name."""
+    archive = Archive()
+    for path, name in files.items():
+        archive.copy(path, name)
+    return archive.finish()
+
+
 def build_job(text):
-    """A second archive, put behind the first: what this boot is to do."""
+    """The last archive: what this boot is to do."""
     archive = Archive()
     archive.file("job.sh", text.encode())
     return archive.finish()

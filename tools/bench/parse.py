@@ -8,6 +8,7 @@ from bench import plan
 ENDS = {"linux": "bench: end"}
 UNITS = ("insn", "ns")
 COSTS = ("operations", "tlb_flushes", "root_switches", "ipis", "switches")  # what Lintel's kernel counts of an operation
+FIRST = re.compile(r"(?:bench: first|first user) instruction at TSC (\d+)$")
 FACT = re.compile(r"bench: fact (\w+) (\d+)$")
 
 
@@ -52,8 +53,8 @@ class Output:
             self.problems.append(line.split("bench: problem: ", 1)[1].strip())
         elif "panic" in line.lower():
             self.problems.append(line.strip())
-        elif line.startswith("bench: first instruction at TSC "):
-            self.facts["first_instruction_ns"] = int(line.rsplit(" ", 1)[1])
+        elif FIRST.search(line):
+            self.facts["first_instruction_ns"] = int(FIRST.search(line).group(1))
         elif FACT.search(line):
             name, value = FACT.search(line).groups()
             self.facts[name] = int(value)
@@ -61,6 +62,14 @@ class Output:
             self.take_lintel_fact(line)
         self.ended = self.ended or line.strip() == ENDS.get(self.job.system)
         return self.ended
+
+    def incomplete(self):
+        """Why the boot is not over in the way it should, or ''."""
+        if not self.measurements and not (self.job.only_facts and self.facts):
+            return "the guest ended without a figure"
+        if self.job.system in ENDS and not self.ended:
+            return f"the guest ended before its work did, after {len(self.measurements)} figures"
+        return ""
 
     def take_row(self, row):
         column, name = plan.column_of(self.job, row["row"])
@@ -85,6 +94,9 @@ class Output:
         found = re.match(r"kernel\s+(\S+ \S+) of that", line)
         if found:
             self.facts["kernel_bytes"] = size_of(found.group(1))
+        found = re.match(r"ram\d+\s+RAM .*\s(\S+ \S+)$", line)
+        if found:
+            self.facts["metadata_per_gib_bytes"] = size_of(found.group(1))
 
 
 def size_of(text):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from bench import guests, native, packages, report, store, tables
+from bench import guests, native, packages, plan, report, store, tables
 from bench.parse import Output
 from bench.problem import Problem, explain_os
 from meter import measure
@@ -28,13 +28,13 @@ def tell(line):
 
 
 class Session:
-    def __init__(self, build, save="", quick=False):
-        self.build, self.save, self.quick = build, save, quick
+    def __init__(self, build, save="", quick=False, programs="build/interop"):
+        self.build, self.save, self.quick, self.programs = build, save, quick, programs
         self.folder = os.path.join(build, "bench")
         self.problems, self.measurements, self.facts = [], [], {}
         self.commands, self.budgets = {}, []
-        self.linux = None
-        self.reused = 0
+        self.linux = self.applications = None
+        self.reused, self.jobs = 0, []
         self.started = time.time()
         self.interrupted = False
         try:
@@ -48,14 +48,16 @@ class Session:
         print(f"bench: {text}", file=sys.stderr, flush=True)
 
     def run(self, jobs):
+        self.jobs = jobs
         try:
             if any(job.system == "linux" for job in jobs):
                 self.prepare_linux()
+            if any(job.applications for job in jobs):
+                self.prepare_applications()
             self.lintel_key = store.digest_files([os.path.join(self.build, name) for name in ("kernel.elf", "boot.tar")])
             for number, job in enumerate(jobs, 1):
-                if job.system == "linux" and self.linux is None:
-                    continue
-                self.run_job(job, f"[{number}/{len(jobs)}]")
+                if self.can_run(job):
+                    self.run_job(job, f"[{number}/{len(jobs)}]")
         except KeyboardInterrupt:
             self.interrupted = True
             self.problem("interrupted; the same command goes on from here")
@@ -68,17 +70,41 @@ class Session:
 
     def prepare_linux(self):
         try:
-            self.linux = native.LinuxGuest(packages.prepare_packages(tell), self.build, self.folder)
+            self.linux = native.LinuxGuest(packages.prepare_packages(tell), self.folder)
         except Problem as problem:
             self.problem(str(problem))
         except OSError as error:
             self.problem(f"{explain_os(error, self.folder)}; Linux is left out")
 
+    def prepare_applications(self):
+        try:
+            self.applications = native.Applications(self.programs, self.build, self.folder)
+            if self.applications.missing:
+                self.problem(f"PostMark and SQLite are left out: {self.applications.missing} is missing (make bench-programs)")
+        except Problem as problem:
+            self.problem(str(problem))
+        except OSError as error:
+            self.problem(f"{explain_os(error, self.folder)}; programs of others and the file tree are left out")
+
+    def can_run(self, job):
+        """Else it has been said why not."""
+        if job.system == "linux" and self.linux is None:
+            return False
+        if job.applications and self.applications is None:
+            return False
+        return not (job.programs and self.applications.missing)
+
     def command(self, job):
         if job.system == "lintel":
-            return guests.lintel_command(self.build, self.folder, job.text, job.exact(), job.cpus())
-        return guests.linux_command(self.build, self.folder, self.linux.packages.kernel(), self.linux.initrd(job),
+            return guests.lintel_command(self.build, self.folder, job.text, job.exact(), job.cpus(), job.more,
+                                         self.applications.archive if job.applications else "")
+        return guests.linux_command(self.build, self.folder, self.linux.packages.kernel(), self.linux.initrd(job, self.applications),
                                     job.variant, job.exact(), job.cpus(), job.more)
+
+    def key(self, job, command):
+        """Of everything that makes a boot what it is."""
+        parts = [self.lintel_key if job.system == "lintel" else self.linux.key, job.text, " ".join(command), qemu_version()]
+        return store.digest_text(*parts, *([self.applications.keys[job.system]] if job.applications else []))
 
     def run_job(self, job, place):
         try:
@@ -86,17 +112,17 @@ class Session:
         except Problem as problem:
             self.problem(f"{job.name}: {problem}")
             return
-        system_key = self.lintel_key if job.system == "lintel" else self.linux.key
-        key = store.digest_text(system_key, job.text, " ".join(command), qemu_version())
+        key = self.key(job, command)
         part = self.parts.find(job.name, key)
         if part is not None:
             self.reused += 1
-            tell(f"{place} {job.name}: {len(part['measurements'])} figures are there from the interrupted run")
+            tell(f"{place} {job.name}: {len(part['measurements'])} figures are there from {part['made']}")
         else:
             part = self.boot(job, place, command, key)
         if part is not None:
             self.measurements += part["measurements"]
-            self.facts.setdefault(job.variant, {}).update(part["facts"])
+            ending = "_" + plan.LEAST_MEM if job.only_facts else ""
+            self.facts.setdefault(job.variant, {}).update({name + ending: value for name, value in part["facts"].items()})
             self.commands.setdefault(f"{job.variant}, {job.mode}", self.portable(command))
 
     def portable(self, command):
@@ -118,9 +144,10 @@ class Session:
         failed = True
         try:
             seconds = guests.run_guest(command, log, job.seconds, on_line)
-            failed = not output.measurements
-            if failed:
-                self.problem(f"{job.name}: the guest ended without a figure (log: {log})")
+            why = output.incomplete()
+            failed = bool(why or output.problems)
+            if why:
+                self.problem(f"{job.name}: {why} (log: {log})")
             else:
                 progress.end(f"{len(output.measurements)} figures in {seconds:.0f} s")
         except Problem as problem:
@@ -160,7 +187,7 @@ class Session:
             "host": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs",
             "QEMU": qemu_version(), "Lintel": git_revision(), "benchmark sources, SHA-256": store.digest_files(sources),
             "Linux compiled with": native.LINUX_LINE,
-            "tables": "guest instructions per operation; least of 5 repetitions (quick: 3)",
+            "tables": "guest instructions per operation; least of 5 repetitions (quick: 3; whole programs: 2)",
         }
         if self.linux is not None:
             wanted = ("linux-image", "e2fsprogs", "xfsprogs", "ndctl", "libfuse3-dev", "libc6 ")
@@ -174,7 +201,9 @@ class Session:
         """Facts of the boots as rows of the group boot."""
         names = {"first_instruction_ns": "power-on to the first user instruction", "memory_used_bytes": "memory used at idle, bytes",
                  "memory_hidden_bytes": "memory that never shows as total, bytes",
+                 "metadata_per_gib_bytes": "what the kernel keeps per GiB of RAM, bytes",
                  "image_bytes": "kernel image as it is loaded, bytes"}
+        add_differences(self.facts)
         self.facts.setdefault("lintel", {})["image_bytes"] = file_bytes(os.path.join(self.build, "kernel.elf"))
         if self.linux is not None:
             self.facts.setdefault("lean", {})["image_bytes"] = file_bytes(self.linux.packages.kernel())
@@ -198,7 +227,7 @@ class Session:
         except (Problem, OSError) as error:
             self.problem(str(error))
         if not self.problems:
-            self.parts.remove()
+            self.parts.remove([job.name for job in self.jobs if not plan.is_kept(job)])
 
     def write(self, run):
         target = self.save or os.path.join(self.folder, "results.json")
@@ -231,6 +260,16 @@ class Progress:
         if self.live:
             print("\r\033[K", end="")
         tell(f"{self.title}: {text}")
+
+
+def add_differences(facts):
+    """What Linux keeps of each GiB: what a GiB more adds to what it shows as total. Lintel tells by itself (`zones`)."""
+    for known in facts.values():
+        total, less = known.get("memory_total_bytes"), known.get("memory_total_bytes_" + plan.LEAST_MEM)
+        if total:
+            known["memory_hidden_bytes"] = guests.MEM_BYTES - total
+        if total and less:
+            known["metadata_per_gib_bytes"] = (1 << 30) - (total - less)
 
 
 def file_bytes(path):

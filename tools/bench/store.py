@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """store.py - what is kept on disk: each boot's measurements as soon as it is over, and the whole run at the end.
 
-FOLDER/parts/JOB.json is one boot; it is used again by a run that follows an interrupted one, if everything that made
-it is the same ("key"). A run that came to its end removes its parts: the next one measures anew."""
+FOLDER/parts/JOB.json is one boot; a later run uses it again if everything that made it is the same ("key"). A run that came to
+its end removes the parts that the next one is to measure anew (plan.is_kept)."""
+import contextlib
 import hashlib
 import json
 import os
-import shutil
 import statistics
+import time
 
 from bench.problem import Problem
 
@@ -66,12 +67,14 @@ class Parts:
 
     def keep(self, name, key, measurements, facts):
         os.makedirs(self.folder, exist_ok=True)
-        part = {"key": key, "measurements": measurements, "facts": facts}
+        part = {"key": key, "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "measurements": measurements, "facts": facts}
         write_json(self.path(name), part)
         return part
 
-    def remove(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def remove(self, names):
+        for name in names:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path(name))
 
 
 def load_run(path):

@@ -8,7 +8,8 @@ import io
 from bench import plan
 
 CHANGE_MIN = 0.01  # what bench-diff shows, as a fraction
-WHAT_WIDTH = 46
+QUIET_MIN = 1.8    # of two threads by one, in a loop without calls: less, and others had the CPUs
+WHAT_WIDTH = 60
 CELL_WIDTH = 11
 # What an operation of Lintel's costs other CPUs; counted with 2 of them (tools/meter).
 COSTS = {"tlb_flushes": "TLB flushes", "ipis": "IPIs", "shared_stores": "shared stores"}
@@ -43,23 +44,22 @@ class Table:
                     self.copies.setdefault(one["row"], one["copy"])
                 if "shared_stores" in one:
                     self.costs[one["row"]] = {key: one.get(key) for key in COSTS}
-        self.add_cheapest_call()
+        for row, what, ways in plan.CHEAPEST if group == "ipc" else ():
+            self.add_cheapest(row, what, ways)
         self.rows = list(self.what)
         present = {column for _, column in self.cells}
         self.columns = [column for column in all_columns() if column in present]
         self.columns += sorted(present - set(self.columns))
 
-    def add_cheapest_call(self):
-        """The extra row that sets each system's own way beside the other's; it says which way it was."""
-        if self.group != "ipc":
-            return
+    def add_cheapest(self, row, what, ways):
+        """An extra row that sets each system's own way beside the other's; it says which way it was."""
         for column in {column for _, column in self.cells}:
-            ways = plan.CALLS["lintel" if column == "lintel" else "linux"]
-            known = [self.cells[row, column] for row in ways if "value" in self.cells.get((row, column), {})]
+            known = [self.cells[way, column] for way in ways["lintel" if column == "lintel" else "linux"]
+                     if "value" in self.cells.get((way, column), {})]
             if known:
                 best = min(known, key=lambda one: one["value"])
-                self.cells[plan.CALL_ROW, column] = dict(best, row=plan.CALL_ROW, way=best["row"])
-                self.what[plan.CALL_ROW] = plan.CALL_WHAT
+                self.cells[row, column] = dict(best, row=row, way=best["row"])
+                self.what[row] = what
 
     def value(self, row, column):
         return self.cells.get((row, column), {}).get("value")
@@ -176,11 +176,21 @@ def scaling_factors(table):
             yield table.what[row].rsplit(",", 1)[0], factors
 
 
+def busy_note(table):
+    """In words, if the machine did not give two threads two CPUs: a loop without calls is measured for that."""
+    one, two = table.value("scale_loop_1", "lintel"), table.value("scale_loop_2", "lintel")
+    if not one or not two or one / two >= QUIET_MIN:
+        return ""
+    return f"the machine was busy: a loop without calls ran {ratio_text(one / two)} as fast with 2 threads as with 1; wall time says little"
+
+
 def scaling_lines(table):
     found = list(scaling_factors(table)) if table.group == "scaling" else []
     if not found:
         return
     columns = [column for column in table.columns if any(column in factors for _, factors in found)]
+    if busy_note(table):
+        yield "  " + busy_note(table)
     yield "  throughput of 2 threads by that of 1:"
     yield " " * WHAT_WIDTH + " ".join(plan.column_title(column).rjust(CELL_WIDTH) for column in columns)
     for what, factors in found:
@@ -203,10 +213,12 @@ def budget_lines(budget):
     yield f"  of these {budget['locked']:.1f} locked, {budget['root_loads']:.1f} loads of a root"
 
 
-def ways_line(table):
-    ways = [f"{plan.column_title(column)}: {one['way']}" for (row, column), one in table.cells.items()
-            if row == plan.CALL_ROW and "way" in one]
-    return [f"  {plan.CALL_WHAT}: {', '.join(ways)}"] if ways else []
+def ways_lines(table):
+    for name, what, _ in plan.CHEAPEST:
+        ways = [f"{plan.column_title(column)}: {one['way']}" for (row, column), one in sorted(table.cells.items())
+                if row == name and "way" in one]
+        if ways:
+            yield f"  {what}: {', '.join(ways)}"
 
 
 def table_text(table):
@@ -216,7 +228,7 @@ def table_text(table):
     else:
         for number, columns in enumerate(columns_to_print(table)):
             lines += list(text_lines(table, columns, number == 0)) + [""]
-    lines += ways_line(table) + (costs_line(table) if table.mode == "exact" else [])
+    lines += list(ways_lines(table)) + (costs_line(table) if table.mode == "exact" else [])
     for row, column, why in table.errors():
         lines.append(f"  {row} did not run on {column}: {why}")
     return "\n".join(lines).rstrip() + "\n"

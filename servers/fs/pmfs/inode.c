@@ -142,7 +142,7 @@ static err_t inode_find(struct pmfs *fs, uint64_t number, bool want_free, struct
 			(inode->refs == 0 && !want_free && inode->now.links == 0)))
 		err = ERR_CORRUPT;
 	if (err == OK) {
-		if (inode->refs++ == 0)
+		if (inode_refs_add(inode, 1) == 1)
 			bucket->idle--;
 		*out = inode;
 	}
@@ -183,7 +183,7 @@ void inode_hold(struct inode *inode)
 	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
 
 	pthread_mutex_lock(&bucket->lock);
-	inode->refs++;
+	inode_refs_add(inode, 1);
 	pthread_mutex_unlock(&bucket->lock);
 }
 
@@ -220,6 +220,19 @@ static struct inode *idle_take_out(struct inode_bucket *bucket)
 	return inode;
 }
 
+/* The last reference on a free inode goes to this CPU's pool, if that has none. */
+static bool spare_put(struct inode *inode)
+{
+	struct inode_pool *pool = &inode->fs->pool[pmfs_cpu(inode->fs)];
+
+	pthread_mutex_lock(&pool->lock);
+	const bool put = pool->spare == NULL;
+	if (put)
+		pool->spare = inode;
+	pthread_mutex_unlock(&pool->lock);
+	return put;
+}
+
 /* Drop a reference unless it is the last and there is something to write first: false. *freed: the
  * inode is free and its number can be given out. */
 static bool inode_drop(struct inode *inode, bool *freed)
@@ -230,10 +243,12 @@ static bool inode_drop(struct inode *inode, bool *freed)
 
 	pthread_mutex_lock(&bucket->lock);
 	if (inode->refs > 1) {
-		inode->refs--;
+		inode_refs_add(inode, -1u);
+	} else if (inode->type == PMFS_FREE && spare_put(inode)) {
+		; /* the reference is the pool's now */
 	} else if (inode->type == PMFS_FREE || (inode->now.links != 0 && !inode->times_dirty)) {
 		*freed = inode->type == PMFS_FREE;
-		inode->refs = 0;
+		inode_refs_add(inode, -1u);
 		if (++bucket->idle > INODE_IDLE_MAX)
 			out = idle_take_out(bucket);
 		if (out != NULL)
@@ -259,21 +274,7 @@ static void inode_finish(struct inode *inode)
 	inode_unlock(inode);
 }
 
-/* A free inode that nobody else holds, if this CPU has none in reserve. */
-static bool spare_put(struct inode *inode)
-{
-	struct inode_pool *pool = &inode->fs->pool[pmfs_cpu(inode->fs)];
-
-	pthread_mutex_lock(&pool->lock);
-	const bool put = pool->spare == NULL;
-	if (put)
-		pool->spare = inode;
-	pthread_mutex_unlock(&pool->lock);
-	return put;
-}
-
-/* Others can have it, or its number, from now on. */
-static void put_for_all(struct inode *inode)
+void inode_put(struct inode *inode)
 {
 	struct pmfs *fs = inode->fs;
 	const uint64_t number = inode->number;
@@ -283,12 +284,6 @@ static void put_for_all(struct inode *inode)
 		inode_finish(inode);
 	if (freed && inode_number_free(fs, number) != OK)
 		pmfs_log(fs, "out of memory: inode %llu rests until the next mount", (unsigned long long)number);
-}
-
-void inode_put(struct inode *inode)
-{
-	if (inode->type != PMFS_FREE || !inode_is_alone(inode) || !spare_put(inode))
-		put_for_all(inode);
 }
 
 bool inode_any_open(struct pmfs *fs)
@@ -398,8 +393,8 @@ void inode_spares_end(struct pmfs *fs)
 	for (uint32_t i = 0; i < fs->cpus; i++) {
 		struct inode *spare = fs->pool[i].spare;
 		fs->pool[i].spare = NULL;
-		if (spare != NULL)
-			put_for_all(spare);
+		if (spare != NULL && inode_number_free(fs, spare->number) != OK)
+			pmfs_log(fs, "out of memory: inode %llu rests until the next scan", (unsigned long long)spare->number);
 	}
 }
 

@@ -40,7 +40,7 @@ struct inode {
 	bool times_dirty;            /* [i] */
 	bool ragged;                 /* [i] blocks past the size could not be freed; before the size grows they must go */
 	bool linkable;               /* [i] it has never had a name, and may get one */
-	_Atomic uint32_t refs;       /* [b] */
+	_Atomic uint32_t refs;       /* [a] changes under [b] */
 	struct inode *next;          /* [b] */
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
 	void *_Atomic lease;         /* [a] the server's; see pmfs_lease_set. Changes under [i] */
@@ -176,6 +176,15 @@ void inode_spares_end(struct pmfs *fs);
 /* Mounting: the table's blocks, as its tree lists them. */
 MUST_USE err_t inode_table_learn(struct pmfs *fs);
 MUST_USE err_t inode_table_grow(struct pmfs *fs);
+/* One reference more, or fewer: the bucket is locked. */
+static inline uint32_t inode_refs_add(struct inode *inode, uint32_t n)
+{
+	const uint32_t refs = atomic_load_explicit(&inode->refs, memory_order_relaxed) + n;
+
+	atomic_store_explicit(&inode->refs, refs, memory_order_relaxed);
+	return refs;
+}
+
 /* No reference but the caller's. While the directories that name the inode are locked it stays so. */
 bool inode_is_alone(struct inode *inode);
 /* In a change: the inode is free afterwards. Once that is committed, inode_release gives back the

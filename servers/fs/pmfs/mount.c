@@ -461,7 +461,7 @@ static err_t sync_bucket(struct pmfs *fs, struct inode_bucket *bucket)
 		while (inode != NULL && (inode->refs == 0 || at++ < skip)) /* idle ones have nothing to write */
 			inode = inode->next;
 		if (inode != NULL)
-			inode->refs++;
+			inode_refs_add(inode, 1);
 		pthread_mutex_unlock(&bucket->lock);
 		if (inode == NULL)
 			return OK;

@@ -2,8 +2,8 @@
 /* share.c - blocks that several files have: how a file gets them, and how it gets its own again (F6).
  * S1  To share is one change of both files: extents that say so in both, or in neither. Before it the new claims are
  * counted (space.h), after it those that went are; so at any time no block has fewer claims than extents.
- * S2  Before it, too: clients hold nothing of the source's range that they could store to, stores that are in the caches
- * only are written back (through mappings, and from before an unclean end), and bytes past the source's end are
+ * S2  Before it, too: clients hold nothing of the source's range that they could store to, stores that are only in the
+ * caches are written back (through mappings, and from before an unclean end), and bytes past the source's end are
  * cleared, as nobody can clear them afterwards.
  * S3  A block whose last other claim has gone is written in place. Its extent goes on saying PMFS_EXTENT_SHARED until a
  * client wants to store there. */

@@ -10,13 +10,20 @@
 
 #include "echo.h"
 
+#define PIN_SETTLE_US 2000u
+
 const char *bench_program = "/boot/bin/bench";
+
+const char *native_tiny_program(void)
+{
+	return bench_program;
+}
 
 bool native_child(int argc, char **argv, int *status)
 {
 	if (argc < 3 || strcmp(argv[1], CHILD_WORD))
 		return false;
-	*status = strcmp(argv[2], "echo") ? 7 : echo_main();
+	*status = strcmp(argv[2], "echo") ? CHILD_STATUS : echo_main();
 	return true;
 }
 
@@ -35,6 +42,16 @@ unsigned native_cpus(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	return cpus > 0 ? (unsigned)cpus : 1;
+}
+
+/* Another thread goes where it may when it next enters the kernel. */
+int native_pin(pthread_t thread, bool pinned)
+{
+	const cpu_set_t set = { pinned ? 1 : UINT64_MAX };
+	int error = pthread_setaffinity_np(thread, sizeof set, &set);
+	if (!error && thread != pthread_self())
+		usleep(PIN_SETTLE_US);
+	return error;
 }
 
 /* Without PCIDs each load of a root drops what the TLB holds. */

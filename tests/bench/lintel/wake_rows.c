@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* wake_rows.c - waking with and without somebody who waits, and the switch from one thread to another. */
+/* wake_rows.c - waking with and without somebody who waits. */
 #include <lintel/process.h>
 #include <lintel/syscalls.h>
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "echo.h"
 
 #define SLEEPERS 32
-#define TRIES 100000u
 #define SETTLE_NS 2000000u /* from a thread's saying that it will sleep until it does */
 
 static bool event_signal(struct bench *b, uint64_t count)
@@ -156,72 +154,6 @@ static bool sleepers_check(struct bench *b, uint64_t count)
 	return all || bench_fail(b, "a thread was not woken", 0);
 }
 
-/* ---- Two threads of one process that yield to each other on one CPU ---- */
-
-static struct {
-	pthread_t thread;
-	bool running;
-	bool here;      /* [a] it has come to our CPU */
-	bool stop;      /* [a] */
-	uint64_t turns; /* [a] of the other thread */
-} partner;
-
-static void *yield_always(void *unused)
-{
-	const cpu_set_t first = { 1 };
-
-	(void)unused;
-	__atomic_store_n(&partner.here, pthread_setaffinity_np(pthread_self(), sizeof first, &first) == 0,
-			 __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&partner.stop, __ATOMIC_RELAXED)) {
-		__atomic_store_n(&partner.turns, partner.turns + 1, __ATOMIC_RELAXED);
-		(void)!lintel_thread_yield();
-	}
-	return NULL;
-}
-
-static handle_t main_thread(void)
-{
-	return lintel_startup_handle(STARTUP_THREAD, STARTUP_ANY, 0);
-}
-
-static bool partner_start(struct bench *b)
-{
-	err_t err = lintel_thread_set_affinity(main_thread(), 1);
-	if (err != OK)
-		return lintel_fail(b, "thread_set_affinity", err);
-	partner.here = partner.stop = false;
-	partner.turns = 0;
-	int error = pthread_create(&partner.thread, NULL, yield_always, NULL);
-	partner.running = !error;
-	for (uint32_t i = 0; !error && !__atomic_load_n(&partner.here, __ATOMIC_ACQUIRE) && i < TRIES; i++)
-		usleep(100);
-	if (!error && !partner.here)
-		return bench_fail(b, "the other thread does not come", 0);
-	return !error || bench_fail(b, "pthread_create", error);
-}
-
-static void partner_stop(struct bench *b)
-{
-	(void)b;
-	__atomic_store_n(&partner.stop, true, __ATOMIC_RELAXED);
-	if (partner.running)
-		pthread_join(partner.thread, NULL);
-	partner.running = false;
-	(void)!lintel_thread_set_affinity(main_thread(), UINT64_MAX);
-}
-
-/* There and back: two switches. */
-static bool yield_to_partner(struct bench *b, uint64_t count)
-{
-	uint64_t before = partner.turns;
-	for (uint64_t i = 0; i < count; i++)
-		(void)!lintel_thread_yield();
-	uint64_t turns = __atomic_load_n(&partner.turns, __ATOMIC_RELAXED) - before;
-	/* One that the clock interrupts between counting and yielding needs another turn to yield. */
-	return turns + 1 + count / 50 >= count || bench_fail(b, "the other thread missed too many turns", 0);
-}
-
 #define SLEEPER_ROW(name, text, begin, wake) \
 	{ \
 		.id = name, .what = text, .count = 1, .divide = SLEEPERS, .prepare = begin, .body = wake, \
@@ -233,7 +165,5 @@ static const struct row rows[] = {
 	SLEEPER_ROW("event_signal_waiter", "event signal, a thread waits", sleep_on_events, signal_events),
 	{ .id = "futex_wake", .what = "futex wake, nobody waits", .count = 2000, .body = futex_wake },
 	SLEEPER_ROW("futex_wake_waiter", "futex wake, a thread waits", sleep_on_words, wake_words),
-	{ .id = "thread_switch", .what = "switch to another thread of the process (yield)", .count = 1000, .divide = 2,
-	  .setup = partner_start, .body = yield_to_partner, .teardown = partner_stop },
 };
 const struct row_group native_wake_rows = { rows, sizeof rows / sizeof rows[0] };
