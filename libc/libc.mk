@@ -16,8 +16,8 @@ LIBC_SOURCES := $(filter-out libc/core/crt0.S,$(sort $(wildcard $(addprefix libc
 LIBC_OBJECTS := $(LIBC_SOURCES:libc/%=$(OBJ)/libc/%.o)
 LIBC_OWN_FLAGS = -std=gnu17 -O2 -g -fno-pic -fno-pie -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
 	-fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -fno-builtin-malloc \
-	-ffile-prefix-map=$(CURDIR)/= -D_GNU_SOURCE $(WARNINGS) $(if $(DEBUG),-DLINTEL_DEBUG=1) -Ilibc -Iabi/include \
-	-I$(GEN)/include $(LIBC_CFLAGS)
+	-ffile-prefix-map=$(CURDIR)/= -D_GNU_SOURCE $(SMALL_INLINE) $(WARNINGS) $(if $(DEBUG),-DLINTEL_DEBUG=1) \
+	-Ilibc -Iabi/include -I$(GEN)/include $(LIBC_CFLAGS)
 
 $(PICOLIBC_DIR).stamp: tools/picolibc.sh
 	@mkdir -p $(@D)

@@ -2,6 +2,7 @@
 /* dir.c - directory streams. A position is the server's cookie of the entry before; in the name space itself, the
  * number of entries passed. What the server sends is checked before it is believed. */
 #include <dirent.h>
+#include <emmintrin.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,9 +21,15 @@ struct lintel_dir {
 	struct lock lock;
 	uint64_t position; /* under lock: of the next entry */
 	size_t at, end;    /* under lock: in the buffer */
-	struct dirent entry;
-	char buffer[DIR_BUFFER_BYTES] ALIGNED(8);
+	char buffer[DIR_BUFFER_BYTES + sizeof(struct dirent)] ALIGNED(8); /* room behind, for who copies whole entries */
 };
+
+_Static_assert(offsetof(struct dirent, d_ino) == offsetof(struct fs_dirent, inode), "entries are handed out in place");
+_Static_assert(offsetof(struct dirent, d_off) == offsetof(struct fs_dirent, cookie), "the same");
+_Static_assert(offsetof(struct dirent, d_reclen) == offsetof(struct fs_dirent, record_bytes), "the same");
+_Static_assert(offsetof(struct dirent, d_namlen) == offsetof(struct fs_dirent, name_bytes), "the same");
+_Static_assert(offsetof(struct dirent, d_type) == offsetof(struct fs_dirent, type), "the same");
+_Static_assert(offsetof(struct dirent, d_name) == sizeof(struct fs_dirent), "the same");
 
 DIR *fdopendir(int fd)
 {
@@ -40,7 +47,10 @@ DIR *fdopendir(int fd)
 		file_drop(file);
 		return NULL;
 	}
-	*dir = (DIR){ .fd = fd, .file = file };
+	dir->fd = fd;
+	dir->file = file;
+	dir->lock = (struct lock){ 0 };
+	dir->position = dir->at = dir->end = 0;
 	return dir;
 }
 
@@ -70,108 +80,109 @@ int dirfd(DIR *dir)
 	return dir->fd;
 }
 
-static unsigned char entry_type(uint32_t type)
+static ALWAYS_INLINE unsigned char entry_type(uint32_t type)
 {
-	switch ((enum fs_type)type) {
-	case FS_TYPE_FILE: return DT_REG;
-	case FS_TYPE_DIRECTORY: return DT_DIR;
-	case FS_TYPE_SYMLINK: return DT_LNK;
-	case FS_TYPE_DEVICE: return DT_CHR;
-	}
-	return DT_UNKNOWN;
+	static const unsigned char types[] = {
+		[FS_TYPE_FILE] = DT_REG, [FS_TYPE_DIRECTORY] = DT_DIR, [FS_TYPE_SYMLINK] = DT_LNK, [FS_TYPE_DEVICE] = DT_CHR,
+	};
+
+	return type < sizeof(types) ? types[type] : DT_UNKNOWN; /* 0 is DT_UNKNOWN, too */
 }
 
 static err_t fill(DIR *dir)
 {
 	uint64_t bytes = 0, next = 0;
 	err_t error = fs_readdir(dir->file->session, dir->file->number, dir->position, dir->buffer,
-							 sizeof(dir->buffer), &bytes, &next);
+							 DIR_BUFFER_BYTES, &bytes, &next);
 
 	if (error != OK)
 		return error;
-	if (bytes > sizeof(dir->buffer))
+	if (bytes > DIR_BUFFER_BYTES)
 		return ERR_IO;
 	dir->at = 0;
 	dir->end = bytes;
 	return OK;
 }
 
-/* Copies the name and looks that it has neither a NUL nor a slash: 8 bytes at a time, of which the record, filled up to
- * whole words, has all. */
-static bool name_take(char *to, const char *from, size_t bytes)
+/* Is there neither a NUL nor a slash in the name? Looks at 16 bytes at a time: there is room behind the buffer. */
+static ALWAYS_INLINE bool name_is_good(const char *name, size_t bytes)
 {
-	const uint64_t ones = 0x0101010101010101ull, slashes = ones * '/';
-	uint64_t bad = 0;
-
-	if (bytes % sizeof(ones) == 0)
-		to[bytes] = 0; /* else the last word brings its own */
-	for (; bytes != 0; bytes -= bytes < 8 ? bytes : 8, from += 8, to += 8) {
-		const uint64_t beyond = bytes < 8 ? UINT64_MAX << 8 * bytes : 0;
-		uint64_t word;
-		memcpy(&word, from, sizeof(word));
-		const uint64_t text = word | beyond, unlike = text ^ slashes;
-		bad |= ((text - ones) & ~text) | ((unlike - ones) & ~unlike);
-		word &= ~beyond;
-		memcpy(to, &word, sizeof(word));
+	for (;;) {
+		const __m128i text = _mm_loadu_si128((const __m128i *)(const void *)name);
+		const __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('/')),
+										 _mm_cmpeq_epi8(text, _mm_setzero_si128()));
+		const uint32_t where = (uint32_t)_mm_movemask_epi8(bad);
+		if (likely(bytes <= 16))
+			return (where & ((1u << bytes) - 1)) == 0;
+		if (where != 0)
+			return false;
+		name += 16;
+		bytes -= 16;
 	}
-	return (bad & ones << 7) == 0;
 }
 
-/* The next record of the buffer into dir->entry; ERR_IO if it is not well-formed. */
-static err_t take_record(DIR *dir)
+/* The next record of the buffer, as the entry that it is, but for the type; NULL if it is not well-formed. */
+static ALWAYS_INLINE struct dirent *take_record(DIR *dir)
 {
-	struct fs_dirent record;
-	size_t left = dir->end - dir->at;
+	struct dirent *entry = (struct dirent *)(void *)(dir->buffer + dir->at);
+	const struct fs_dirent *record = (const struct fs_dirent *)(const void *)entry;
+	const size_t left = dir->end - dir->at, record_bytes = record->record_bytes, name_bytes = record->name_bytes;
 
-	if (left < sizeof(record))
-		return ERR_IO;
-	memcpy(&record, dir->buffer + dir->at, sizeof(record));
-	const size_t padded = (record.name_bytes + 7u) & ~(size_t)7;
-	if (record.record_bytes % 8 != 0 || record.record_bytes > left || record.name_bytes == 0 ||
-		record.name_bytes > NAME_BYTES_MAX || sizeof(record) + padded > record.record_bytes)
-		return ERR_IO;
-	if (!name_take(dir->entry.d_name, dir->buffer + dir->at + sizeof(record), record.name_bytes))
-		return ERR_IO;
-	dir->entry.d_ino = record.inode;
-	dir->entry.d_off = (off_t)record.cookie;
-	dir->entry.d_reclen = sizeof(struct dirent);
-	dir->entry.d_type = entry_type(record.type);
-	dir->at += record.record_bytes;
-	dir->position = record.cookie;
-	return OK;
+	if (left < sizeof(*record) || record_bytes % 8 != 0 || record_bytes > left ||
+		name_bytes - 1 >= NAME_BYTES_MAX || sizeof(*record) + name_bytes >= record_bytes ||
+		!name_is_good(entry->d_name, name_bytes))
+		return NULL;
+	entry->d_name[name_bytes] = 0;
+	entry->d_type = entry_type(record->type);
+	dir->at += record_bytes;
+	dir->position = (uint64_t)entry->d_off;
+	return entry;
 }
 
-static err_t read_namespace(DIR *dir, bool *more)
+static struct dirent *read_namespace(DIR *dir)
 {
-	dir->entry = (struct dirent){ .d_reclen = sizeof(struct dirent), .d_type = DT_DIR };
-	*more = mount_child_name(dir->file->path, (uint32_t)dir->position, dir->entry.d_name);
-	if (*more) {
-		dir->entry.d_ino = 2 + dir->position;
-		dir->entry.d_off = (off_t)++dir->position;
+	struct dirent *entry = (struct dirent *)(void *)dir->buffer;
+
+	*entry = (struct dirent){ .d_reclen = sizeof(struct dirent), .d_type = DT_DIR };
+	if (!mount_child_name(dir->file->path, (uint32_t)dir->position, entry->d_name))
+		return NULL;
+	entry->d_namlen = (unsigned short)strlen(entry->d_name);
+	entry->d_ino = 2 + dir->position;
+	entry->d_off = (off_t)++dir->position;
+	return entry;
+}
+
+static struct dirent *read_server(DIR *dir)
+{
+	err_t error = fill(dir);
+
+	if (error != OK) {
+		fail(error);
+		return NULL;
 	}
-	return OK;
-}
-
-static err_t read_server(DIR *dir, bool *more)
-{
-	err_t error = OK;
-
 	if (dir->at == dir->end)
-		error = fill(dir);
-	*more = dir->at != dir->end;
-	return error != OK || !*more ? error : take_record(dir);
+		return NULL;
+	struct dirent *entry = take_record(dir);
+	if (entry == NULL)
+		fail(ERR_IO);
+	return entry;
+}
+
+/* The buffer is empty. NULL at the end, or with errno. */
+static COLD struct dirent *read_more(DIR *dir)
+{
+	return dir->file->kind == FILE_NAMESPACE ? read_namespace(dir) : read_server(dir);
 }
 
 struct dirent *readdir(DIR *dir)
 {
-	bool more = false;
-
 	lock_acquire(&dir->lock);
-	err_t error = dir->file->kind == FILE_NAMESPACE ? read_namespace(dir, &more) : read_server(dir, &more);
+	const bool buffered = likely(dir->at != dir->end);
+	struct dirent *entry = buffered ? take_record(dir) : read_more(dir);
 	lock_release(&dir->lock);
-	if (error != OK)
-		fail(error);
-	return error == OK && more ? &dir->entry : NULL;
+	if (unlikely(entry == NULL && buffered))
+		fail(ERR_IO);
+	return entry;
 }
 
 void seekdir(DIR *dir, long position)

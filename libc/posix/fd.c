@@ -16,6 +16,9 @@
 
 struct fd_slot fd_slots[FD_MAX];
 
+#define PATH_ROOM_MIN 64u
+#define PATH_ROOM_KEPT 256u /* a longer one is not kept for the next file */
+
 static int limit; /* [a] 1 + the highest descriptor ever used */
 
 int fail(err_t error)
@@ -30,17 +33,70 @@ static int fail_errno(int error)
 	return -1;
 }
 
-struct file *file_new(enum file_kind kind, int flags, handle_t session, uint64_t number, struct mount *mount,
-					  const char *path)
+/* Memory for a file: what this thread's last file to go has left, if there is room for the path. */
+static struct file *file_memory(size_t path_room)
 {
-	size_t bytes = strlen(path) + 1;
-	struct file *file = early_alloc(sizeof(*file) + bytes);
+	struct pthread *self = thread_self();
+	struct file *file = self->spare;
+
+	if (likely(file != NULL && file->path_room >= path_room)) {
+		self->spare = NULL;
+		return file;
+	}
+	path_room = path_room < PATH_ROOM_MIN ? PATH_ROOM_MIN : path_room;
+	file = early_alloc(sizeof(*file) + path_room);
+	if (file != NULL)
+		file->path_room = path_room;
+	return file;
+}
+
+static void file_memory_free(struct file *file)
+{
+	struct pthread *self = thread_self();
+
+	if (likely(self->spare == NULL && file->path_room <= PATH_ROOM_KEPT))
+		self->spare = file;
+	else
+		early_free(file);
+}
+
+/* Paths are short: word by word. */
+static inline void path_copy(char *to, const char *from, size_t bytes)
+{
+	const size_t word = sizeof(uint64_t);
+	size_t at = 0;
+
+	if (bytes >= word) {
+		for (; at + word < bytes; at += word)
+			memcpy(to + at, from + at, word);
+		memcpy(to + bytes - word, from + bytes - word, word);
+		at = bytes;
+	}
+	for (; at < bytes; at++)
+		to[at] = from[at];
+	to[at] = 0;
+}
+
+struct file *file_new(enum file_kind kind, int flags, handle_t session, uint64_t number, struct mount *mount,
+					  const char *path, size_t path_bytes)
+{
+	struct file *file = file_memory(path_bytes + 1);
 
 	if (file == NULL)
 		return NULL;
-	*file = (struct file){ .references = 1, .kind = kind, .flags = flags, .session = session, .number = number,
-						   .mount = mount };
-	memcpy(file->path, path, bytes);
+	file->references = 1;
+	file->kind = kind;
+	file->flags = flags;
+	file->session = session;
+	file->own_session = false;
+	file->number = number;
+	file->mount = mount;
+	file->lock = file->lease_lock = (struct lock){ 0 };
+	file->offset = 0;
+	file->lease = file->write_lease = file->leases = NULL;
+	file->calls = 0;
+	file->lease_refused = false;
+	path_copy(file->path, path, path_bytes);
 	return file;
 }
 
@@ -72,7 +128,7 @@ void file_drop(struct file *file)
 	else if (file->kind == FILE_REGULAR || file->kind == FILE_DIRECTORY)
 		drop(fs_close(file->session, file->number));
 	mount_drop(file->mount);
-	early_free(file);
+	file_memory_free(file);
 }
 
 bool file_readable(const struct file *file)
@@ -187,7 +243,7 @@ void fd_inherit(const struct startup_handle *handle)
 	if (handle->argument >= FD_MAX || (!console && handle->fd_kind != STARTUP_FD_FILE))
 		return;
 	struct file *file = file_new(console ? FILE_CONSOLE : FILE_REGULAR, fs_flags_to_open(handle->flags),
-								 handle->handle, handle->file, NULL, "");
+								 handle->handle, handle->file, NULL, "", 0);
 	if (file == NULL)
 		return;
 	file->own_session = true;
@@ -199,7 +255,7 @@ err_t lintel_console_fd(int fd, handle_t door)
 {
 	if (fd < 0 || fd >= FD_MAX || door == HANDLE_NONE)
 		return ERR_ARGS;
-	struct file *file = file_new(FILE_CONSOLE, O_RDWR, door, 0, NULL, "");
+	struct file *file = file_new(FILE_CONSOLE, O_RDWR, door, 0, NULL, "", 0);
 	if (file == NULL)
 		return ERR_NO_MEMORY;
 	file->own_session = true;

@@ -37,6 +37,7 @@ struct file {
 	bool lease_refused;  /* [a] no use in asking (again) */
 	struct lock lease_lock;
 	struct lease *leases; /* under lease_lock; all, newest first */
+	size_t path_room;    /* [I] bytes */
 	char path[];         /* [I] plain absolute, as opened; "" where there is none */
 };
 
@@ -52,14 +53,21 @@ extern struct fd_slot fd_slots[FD_MAX];
 struct file *file_get(int fd);
 void file_drop(struct file *file); /* closes it with the last reference */
 
+static inline void lease_consider(struct file *file, size_t bytes)
+{
+	if (file->kind == FILE_REGULAR && !__atomic_load_n(&file->lease_refused, __ATOMIC_RELAXED))
+		lease_reconsider(file, bytes);
+}
+
 /* As file_get, but it must be of kind FILE_REGULAR (EISDIR, ESPIPE, EBADF otherwise) and open for `access`
  * (O_RDONLY or O_WRONLY, or -1 for either). */
 struct file *file_get_regular(int fd, int access);
 bool file_readable(const struct file *file);
 bool file_writable(const struct file *file);
 
+/* `path` has path_bytes without its NUL. NULL: no memory. */
 struct file *file_new(enum file_kind kind, int flags, handle_t session, uint64_t number, struct mount *mount,
-					  const char *path);
+					  const char *path, size_t path_bytes);
 
 /* Put the file (its reference is taken over) at the lowest free descriptor >= lowest. -1 and errno on failure. */
 int fd_install(struct file *file, int lowest, bool close_on_exec);

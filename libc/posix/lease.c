@@ -157,13 +157,11 @@ static void lease_renew(struct file *file)
 	lease_use(file, lease);
 }
 
-void lease_consider(struct file *file, size_t bytes)
+void lease_reconsider(struct file *file, size_t bytes)
 {
 	struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_RELAXED);
 	uint32_t weight = 1 + (uint32_t)(bytes >> CALL_BYTES_SHIFT);
 
-	if (file->kind != FILE_REGULAR || __atomic_load_n(&file->lease_refused, __ATOMIC_RELAXED))
-		return;
 	if (lease != NULL && (uint64_t)lease_size(lease) <= lease->room)
 		return;
 	if (lease == NULL && __atomic_add_fetch(&file->calls, weight, __ATOMIC_RELAXED) < LEASE_AFTER_CALLS)

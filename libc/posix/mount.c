@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mount.c - the mount table: path prefixes and doors, longest prefix first; and the working directory. */
+/* mount.c - the mount table: path prefixes and doors, longest prefix first; and the working directory.
+ *
+ * M1  Who looks for a path's mount takes no lock and writes nothing that other threads read: `changes` is odd while the
+ *     table is being changed, and another number afterwards.
+ * M2  So a mount that has been in the table keeps its memory for good. Without references its handles are closed:
+ *     whoever still has them from a look is refused, and looks again (place_failed).
+ * M3  A thread that looks below the same mount again, and no other mount lies below that, need not search. */
 #include "posix/mount.h"
 
 #include <errno.h>
@@ -13,14 +19,16 @@
 
 #include "core/early.h"
 #include "core/sys.h"
+#include "thread/thread.h"
 
 #define RENEW_TRIES 100
 #define RENEW_WAIT_NS 20000000u
 #define RENEW_PAUSE_NS 5000000000u
 
 static struct lock table_lock;
-static struct mount *table[MOUNTS_MAX]; /* under table_lock; longest prefix first, no holes */
-static uint32_t table_count;            /* under table_lock */
+static struct mount *table[MOUNTS_MAX]; /* [a] changed under table_lock; longest prefix first, no holes */
+static uint32_t table_count;            /* [a] changed under table_lock */
+static uint32_t changes;                /* [a] of the table, under table_lock: M1 */
 static struct lock renewing;            /* taken before table_lock */
 static char cwd[PATH_BYTES_MAX + 1] = "/"; /* under table_lock */
 
@@ -31,14 +39,37 @@ struct mount *mount_reference(struct mount *mount)
 	return mount;
 }
 
+static void session_close(struct mount *mount)
+{
+	const handle_t session = __atomic_exchange_n(&mount->session, HANDLE_NONE, __ATOMIC_SEQ_CST);
+
+	if (session != HANDLE_NONE)
+		lintel_handle_close(session);
+}
+
 void mount_drop(struct mount *mount)
 {
-	if (mount == NULL || __atomic_sub_fetch(&mount->references, 1, __ATOMIC_ACQ_REL) != 0)
+	if (mount == NULL || __atomic_sub_fetch(&mount->references, 1, __ATOMIC_SEQ_CST) != 0)
 		return;
-	if (mount->session != HANDLE_NONE)
-		lintel_handle_close(mount->session);
+	session_close(mount);
 	lintel_handle_close(mount->door);
-	early_free(mount);
+	if (!mount->listed)
+		early_free(mount); /* else M2 */
+}
+
+bool mount_try_reference(struct mount *mount)
+{
+	uint32_t references = __atomic_load_n(&mount->references, __ATOMIC_RELAXED);
+
+	while (references != 0 && !__atomic_compare_exchange_n(&mount->references, &references, references + 1, true,
+														   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		;
+	return references != 0;
+}
+
+bool mount_is_over(const struct mount *mount)
+{
+	return __atomic_load_n(&mount->references, __ATOMIC_SEQ_CST) == 0;
 }
 
 err_t mount_connect(struct mount *mount, handle_t *out)
@@ -47,36 +78,117 @@ err_t mount_connect(struct mount *mount, handle_t *out)
 	err_t error = OK;
 
 	lock_acquire(&mount->connecting);
-	if (mount->session == HANDLE_NONE) {
+	session = __atomic_load_n(&mount->session, __ATOMIC_RELAXED);
+	if (session == HANDLE_NONE) {
 		error = fs_connect(mount->door, &session);
 		if (error == OK)
-			__atomic_store_n(&mount->session, session, __ATOMIC_RELEASE);
+			__atomic_store_n(&mount->session, session, __ATOMIC_SEQ_CST);
+	}
+	if (mount_is_over(mount)) { /* either it is closed here, or mount_drop has seen it */
+		session_close(mount);
+		error = ERR_PEER_DIED;
 	}
 	if (error == OK)
-		*out = mount->session;
+		*out = session;
 	lock_release(&mount->connecting);
 	return error;
 }
 
-struct mount *mount_of(const char *path, const char **rest)
+/* All of its prefix lies in `start`, and more than the root's slash. */
+static ALWAYS_INLINE bool is_short(const struct mount *mount)
 {
-	struct mount *found = NULL;
+	return mount->prefix_bytes > 1 && mount->prefix_bytes <= sizeof(mount->start);
+}
 
-	const uint64_t start = door_text_word(path);
+/* The table is about to change (M1), and has changed. Nobody is sure of his mount meanwhile (M3). */
+static void table_change_begin(void) TA_EXCL(table_lock)
+{
+	for (uint32_t i = 0; i < table_count; i++)
+		__atomic_store_n(&table[i]->only, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&changes, changes + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
 
-	lock_acquire(&table_lock);
-	for (uint32_t i = 0; i < table_count && found == NULL; i++) {
-		struct mount *mount = table[i];
-		if (((start ^ mount->start) & mount->start_mask) != 0)
-			continue;
-		if (mount->prefix_bytes > 1 && mount->prefix_bytes <= sizeof(start) && path[mount->prefix_bytes] == '/')
-			*rest = path + mount->prefix_bytes + 1;
-		else if (!path_below(path, mount->prefix, mount->prefix_bytes, rest))
-			continue;
-		found = mount_reference(mount);
+static void table_change_end(void) TA_EXCL(table_lock)
+{
+	const char *rest;
+
+	for (uint32_t i = 0; i < table_count; i++) {
+		bool only = is_short(table[i]);
+		for (uint32_t below = 0; below < i; below++)
+			only &= !path_below(table[below]->prefix, table[i]->prefix, table[i]->prefix_bytes, &rest);
+		__atomic_store_n(&table[i]->only, only, __ATOMIC_RELEASE);
 	}
+	__atomic_store_n(&changes, changes + 1, __ATOMIC_RELEASE);
+}
+
+static void table_put(uint32_t at, struct mount *mount) TA_EXCL(table_lock)
+{
+	mount->listed = true;
+	__atomic_store_n(&table[at], mount, __ATOMIC_RELEASE);
+}
+
+/* The first mount of the table from `at` on that serves `path`. */
+static COLD struct mount *table_find(const char *path, uint32_t at, const char **rest)
+{
+	const uint32_t count = __atomic_load_n(&table_count, __ATOMIC_ACQUIRE);
+
+	for (; at < count; at++) {
+		struct mount *mount = __atomic_load_n(&table[at], __ATOMIC_ACQUIRE);
+		if (path_below(path, mount->prefix, mount->prefix_bytes, rest))
+			return mount;
+	}
+	return NULL;
+}
+
+static COLD struct mount *mount_of_locked(const char *path, const char **rest)
+{
+	lock_acquire(&table_lock);
+	struct mount *found = table_find(path, 0, rest);
 	lock_release(&table_lock);
 	return found;
+}
+
+/* Does the path go on behind the mount's prefix, which is short? Most do, and the first bytes tell. */
+static ALWAYS_INLINE bool goes_on(const char *path, uint64_t start, const struct mount *mount)
+{
+	return ((start ^ mount->start) & mount->start_mask) == 0 && path[mount->prefix_bytes] == '/';
+}
+
+static COLD struct mount *mount_search(const char *path, uint64_t start, const char **rest)
+{
+	const uint32_t before = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
+	const uint32_t count = __atomic_load_n(&table_count, __ATOMIC_ACQUIRE);
+	struct mount *found = NULL;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct mount *mount = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
+		if (((start ^ mount->start) & mount->start_mask) != 0)
+			continue;
+		if (likely(is_short(mount) && path[mount->prefix_bytes] == '/')) {
+			*rest = path + mount->prefix_bytes + 1;
+			found = mount;
+		} else {
+			found = table_find(path, i, rest);
+		}
+		break;
+	}
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (likely((before & 1) == 0 && __atomic_load_n(&changes, __ATOMIC_RELAXED) == before))
+		return thread_self()->mount = found;
+	return mount_of_locked(path, rest);
+}
+
+struct mount *mount_of(const char *path, const char **rest)
+{
+	const uint64_t start = door_text_word(path);
+	struct mount *last = thread_self()->mount;
+
+	if (likely(last != NULL && __atomic_load_n(&last->only, __ATOMIC_ACQUIRE) && goes_on(path, start, last))) {
+		*rest = path + last->prefix_bytes + 1;
+		return last;
+	}
+	return mount_search(path, start, rest);
 }
 
 static bool seen_before(const char *path, uint32_t index, const char *name, size_t bytes)
@@ -204,8 +316,11 @@ static err_t mount_replace(struct mount *dead)
 	lock_acquire(&table_lock);
 	struct mount **slot = slot_of(dead->prefix);
 	bool still = slot != NULL && *slot == dead;
-	if (still)
-		*slot = fresh;
+	if (still) {
+		table_change_begin();
+		table_put((uint32_t)(slot - table), fresh);
+		table_change_end();
+	}
 	lock_release(&table_lock);
 	mount_drop(still ? dead : fresh);
 	return OK;
@@ -245,9 +360,12 @@ err_t lintel_mount_add(const char *prefix, handle_t door)
 			at = i + 1;
 	}
 	if (error == OK) {
-		memmove(&table[at + 1], &table[at], (table_count - at) * sizeof(table[0]));
-		table[at] = mount;
-		table_count++;
+		table_change_begin();
+		for (uint32_t i = table_count; i > at; i--)
+			table_put(i, table[i - 1]);
+		table_put(at, mount);
+		__atomic_store_n(&table_count, table_count + 1, __ATOMIC_RELEASE);
+		table_change_end();
 	}
 	lock_release(&table_lock);
 	if (error != OK)
@@ -264,8 +382,11 @@ err_t lintel_mount_remove(const char *prefix)
 		if (strcmp(table[i]->prefix, prefix) != 0)
 			continue;
 		found = table[i];
-		table_count--;
-		memmove(&table[i], &table[i + 1], (table_count - i) * sizeof(table[0]));
+		table_change_begin();
+		__atomic_store_n(&table_count, table_count - 1, __ATOMIC_RELEASE);
+		for (uint32_t at = i; at < table_count; at++)
+			table_put(at, table[at + 1]);
+		table_change_end();
 	}
 	lock_release(&table_lock);
 	mount_drop(found);

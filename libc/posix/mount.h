@@ -13,7 +13,9 @@
 #define MOUNTS_MAX 32
 
 struct mount {
-	uint32_t references; /* [a] the table's, and one for each open file and each call under way */
+	uint32_t references; /* [a] the table's, and one for each open file */
+	bool listed;         /* under the table's lock: it has been in the table, and keeps its memory */
+	bool only;           /* [a] changed under the table's lock: it is in the table, short, and no mount lies below it */
 	size_t prefix_bytes; /* [I] */
 	handle_t door;       /* [I] */
 	handle_t session;    /* [a] HANDLE_NONE until the first use */
@@ -27,23 +29,22 @@ struct mount {
 /* Where a path leads: a mount and the path below it; or, with mount == NULL, a directory of the name space itself
  * ("/", or a directory on the way to a mount) that no file system serves. */
 struct place {
-	struct mount *mount; /* a reference */
+	struct mount *mount; /* no reference: mount.c, M2 */
 	handle_t session;
 	const char *rest;    /* within `path` */
 	bool directory;      /* the text says that it must be one */
 	bool renewed;        /* place_again has asked for a new server */
 	uint32_t resolved;   /* how often place_again has followed links */
 	const char *path;    /* absolute and plain: the caller's own text, or `own` */
+	size_t path_bytes;   /* of the caller's own text; 0: `own` is used */
 	char own[PATH_BYTES_MAX + 1];
 };
 
 MUST_USE err_t place_find(const char *path, struct place *out);
-void place_drop(struct place *place);
 
 /* After a call to the place's file system: is it to be made again, at the place as it is now? Yes, if the answer was
  * that a link leads out of the file system (the links are followed now, the last name's only if `follow`), or that its
- * server has died and there is another one. Where the place cannot be found any more, *error is why. place_drop is due
- * in any case. */
+ * server has died and there is another one. Where the place cannot be found any more, *error is why. */
 bool place_failed(struct place *place, bool follow, err_t *error); /* place_again, where *error is not OK */
 
 static inline bool place_again(struct place *place, bool follow, err_t *error)
@@ -53,7 +54,9 @@ static inline bool place_again(struct place *place, bool follow, err_t *error)
 
 bool places_again(struct place *a, struct place *b, err_t *error); /* for two; last names are not followed */
 
-struct mount *mount_reference(struct mount *mount);
+struct mount *mount_reference(struct mount *mount); /* whoever calls has one, or the table's lock */
+bool mount_try_reference(struct mount *mount);      /* false: it is over */
+bool mount_is_over(const struct mount *mount);
 void mount_drop(struct mount *mount); /* NULL is fine */
 MUST_USE err_t mount_connect(struct mount *mount, handle_t *out);
 
@@ -68,7 +71,7 @@ static inline MUST_USE err_t mount_session(struct mount *mount, handle_t *out)
 	return OK;
 }
 
-/* The mount that serves `path`, referenced; NULL when none does. */
+/* The mount that serves `path`, not referenced; NULL when none does. */
 struct mount *mount_of(const char *path, const char **rest);
 
 /* Init's door by which successors of this process's file systems are to be had, and no more: its children get it with

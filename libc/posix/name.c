@@ -27,7 +27,6 @@ int mkdir(const char *path, mode_t mode)
 	do
 		error = place.mount == NULL ? ERR_EXISTS : fs_mkdir(place.session, mode_masked(mode), place.rest);
 	while (place_again(&place, false, &error));
-	place_drop(&place);
 	return finish(error);
 }
 
@@ -45,7 +44,6 @@ int rmdir(const char *path)
 		bool root = place.mount == NULL || *place.rest == 0;
 		error = root ? ERR_BUSY : fs_rmdir(place.session, place.rest);
 	} while (place_again(&place, false, &error));
-	place_drop(&place);
 	return finish(error);
 }
 
@@ -62,7 +60,6 @@ int unlink(const char *path)
 		else
 			error = place.directory ? ERR_NOT_DIR : fs_unlink(place.session, place.rest);
 	} while (place_again(&place, false, &error));
-	place_drop(&place);
 	return finish(error);
 }
 
@@ -70,12 +67,7 @@ static err_t find_two(const char *from, const char *to, struct place *a, struct 
 {
 	err_t error = place_find(from, a);
 
-	if (error != OK)
-		return error;
-	error = place_find(to, b);
-	if (error != OK)
-		place_drop(a);
-	return error;
+	return error == OK ? place_find(to, b) : error;
 }
 
 /* Both must be on one mount. */
@@ -116,8 +108,6 @@ int rename(const char *from, const char *to)
 	do
 		error = rename_places(&a, &b);
 	while (places_again(&a, &b, &error));
-	place_drop(&a);
-	place_drop(&b);
 	return finish(error);
 }
 
@@ -133,8 +123,6 @@ int link(const char *from, const char *to)
 		if (error == OK)
 			error = fs_link(a.session, a.rest, b.rest);
 	} while (places_again(&a, &b, &error));
-	place_drop(&a);
-	place_drop(&b);
 	return finish(error);
 }
 
@@ -168,7 +156,6 @@ static int link_file(int fd, const char *to)
 			if (error == OK)
 				error = fs_link_file(file->session, file->number, place.rest);
 		} while (here && place_again(&place, false, &error));
-		place_drop(&place);
 	}
 	file_drop(file);
 	return finish(error);
@@ -198,7 +185,6 @@ int symlink(const char *target, const char *path)
 	do
 		error = place.mount == NULL ? ERR_EXISTS : fs_symlink(place.session, target, place.rest);
 	while (place_again(&place, false, &error));
-	place_drop(&place);
 	return finish(error);
 }
 
@@ -213,7 +199,6 @@ ssize_t readlink(const char *restrict path, char *restrict buffer, size_t bytes)
 	do
 		error = place.mount == NULL ? ERR_ARGS : fs_readlink(place.session, place.rest, buffer, bytes, &done);
 	while (place_again(&place, false, &error));
-	place_drop(&place);
 	if (error == OK && done > bytes)
 		error = ERR_IO;
 	return error == OK ? (ssize_t)done : fail(error);

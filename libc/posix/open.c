@@ -37,6 +37,8 @@ uint32_t open_flags_to_fs(int flags)
 	uint32_t out = access == O_RDONLY ? FS_OPEN_READ : access == O_WRONLY ? FS_OPEN_WRITE
 																		   : FS_OPEN_READ | FS_OPEN_WRITE;
 
+	if (likely((flags & ~(O_ACCMODE | O_CLOEXEC)) == 0))
+		return out;
 	out |= flags & O_CREAT ? FS_OPEN_CREATE : 0;
 	out |= flags & O_EXCL ? FS_OPEN_EXCLUSIVE : 0;
 	out |= flags & O_TRUNC ? FS_OPEN_TRUNCATE : 0;
@@ -46,7 +48,7 @@ uint32_t open_flags_to_fs(int flags)
 	return out;
 }
 
-/* A new struct file for the opened place; takes over the place's mount. */
+/* A new struct file for the opened place, with a reference to its mount. */
 static err_t open_place(struct place *place, int flags, mode_t mode, struct file **out)
 {
 	uint64_t number = 0, size, inode;
@@ -58,21 +60,27 @@ static err_t open_place(struct place *place, int flags, mode_t mode, struct file
 	} else {
 		if (place->directory && (flags & O_CREAT))
 			return ERR_IS_DIR;
+		if (!mount_try_reference(place->mount))
+			return ERR_PEER_DIED;
 		const uint32_t directory = place->directory && !is_nameless(flags) ? FS_OPEN_DIRECTORY : 0;
 		err_t error = fs_open(place->session, open_flags_to_fs(flags) | directory, mode_masked(mode), place->rest,
 							  &number, &size, &type, &inode);
-		if (error != OK)
+		if (error != OK) {
+			mount_drop(place->mount);
 			return error;
+		}
 	}
 	enum file_kind kind = place->mount == NULL        ? FILE_NAMESPACE
 						  : type == FS_TYPE_DIRECTORY ? FILE_DIRECTORY
 													  : FILE_REGULAR;
 	flags &= ~(O_CREAT | O_EXCL | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
-	*out = file_new(kind, flags, place->session, number, place->mount, place->path);
+	const size_t path_bytes = place->path_bytes != 0 ? place->path_bytes : strlen(place->path);
+	*out = file_new(kind, flags, place->session, number, place->mount, place->path, path_bytes);
 	if (*out != NULL)
 		return OK;
 	if (place->mount != NULL)
 		drop(fs_close(place->session, number));
+	mount_drop(place->mount);
 	return ERR_NO_MEMORY;
 }
 
@@ -97,10 +105,8 @@ int open(const char *path, int flags, ...)
 	do
 		error = open_place(&place, flags, mode, &file);
 	while (place_again(&place, follow, &error));
-	if (error != OK) {
-		place_drop(&place);
+	if (error != OK)
 		return fail(error);
-	}
 	int fd = fd_install(file, 0, (flags & O_CLOEXEC) != 0);
 	if (fd < 0)
 		file_drop(file);

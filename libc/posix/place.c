@@ -17,8 +17,8 @@ static bool namespace_has(const char *path)
 	return strcmp(path, "/") == 0 || mount_child_name(path, 0, name);
 }
 
-/* Mount and session for out->path. */
-static err_t place_enter(struct place *out)
+/* Mount and session for out->path, where it takes more than a look. */
+static COLD err_t place_enter_slowly(struct place *out)
 {
 	err_t error;
 
@@ -29,15 +29,27 @@ static err_t place_enter(struct place *out)
 		error = mount_session(out->mount, &out->session);
 		if (error == OK)
 			return OK;
-		if (error == ERR_PEER_DIED && !out->renewed) {
+		if (mount_is_over(out->mount)) {
+			error = OK; /* it has gone while we looked */
+		} else if (error == ERR_PEER_DIED && !out->renewed) {
 			out->renewed = true;
 			error = mount_renew(out->mount);
 		}
-		mount_drop(out->mount);
 		out->mount = NULL;
 		if (error != OK)
 			return error;
 	}
+}
+
+static ALWAYS_INLINE err_t place_enter(struct place *out)
+{
+	out->mount = mount_of(out->path, &out->rest);
+	if (likely(out->mount != NULL)) {
+		out->session = __atomic_load_n(&out->mount->session, __ATOMIC_ACQUIRE);
+		if (likely(out->session != HANDLE_NONE))
+			return OK;
+	}
+	return place_enter_slowly(out);
 }
 
 /* A path that is not plain as it is. */
@@ -56,22 +68,16 @@ err_t place_find(const char *path, struct place *out)
 {
 	err_t error = OK;
 
-	out->mount = NULL;
 	out->renewed = false;
 	out->resolved = 0;
 	if (path == NULL)
 		return ERR_FAULT;
 	out->path = path;
 	out->directory = false;
-	if (unlikely(path_plain_bytes(path) == 0))
+	out->path_bytes = path_plain_bytes(path);
+	if (unlikely(out->path_bytes == 0))
 		error = place_normalise(path, out);
 	return error == OK ? place_enter(out) : error;
-}
-
-void place_drop(struct place *place)
-{
-	mount_drop(place->mount);
-	place->mount = NULL;
 }
 
 /* ---- Links, one name after the other ---- */
@@ -83,19 +89,15 @@ struct walk {
 	uint32_t links;
 };
 
-/* The target of the link at walk->done, NUL-terminated; *is_link false when it is none, or not there. */
-static err_t link_read(struct walk *walk, bool *is_link)
+/* The mount's file system is asked for the target of the link at walk->done. */
+static err_t link_ask(struct walk *walk, struct mount *mount, const char *rest, bool *is_link)
 {
-	const char *rest;
 	handle_t session;
 	struct fs_stat st;
 	uint64_t bytes = 0;
-	struct mount *mount = mount_of(walk->done, &rest);
+	err_t error = mount_session(mount, &session);
 
 	*is_link = false;
-	if (mount == NULL)
-		return OK;
-	err_t error = mount_session(mount, &session);
 	if (error == OK)
 		error = fs_stat(session, FS_OPEN_NO_FOLLOW, rest, &st);
 	if (error == OK && st.type == FS_TYPE_SYMLINK) {
@@ -105,7 +107,21 @@ static err_t link_read(struct walk *walk, bool *is_link)
 			error = ERR_IO;
 		walk->target[error == OK ? bytes : 0] = 0;
 	}
-	mount_drop(mount);
+	return error;
+}
+
+/* The target of the link at walk->done, NUL-terminated; *is_link false when it is none, or not there. */
+static err_t link_read(struct walk *walk, bool *is_link)
+{
+	const char *rest;
+	struct mount *mount;
+	err_t error;
+
+	do {
+		mount = mount_of(walk->done, &rest);
+		*is_link = false;
+		error = mount == NULL ? OK : link_ask(walk, mount, rest, is_link);
+	} while (error != OK && mount_is_over(mount));
 	return error == ERR_NOT_FOUND ? OK : error; /* whoever uses the path will be told, or makes it */
 }
 
@@ -175,10 +191,10 @@ static err_t path_resolve(char path[PATH_BYTES_MAX + 1], bool follow)
 
 static err_t place_resolve(struct place *place, bool follow)
 {
-	place_drop(place);
 	if (place->path != place->own)
 		strcpy(place->own, place->path);
 	place->path = place->own;
+	place->path_bytes = 0;
 	err_t error = path_resolve(place->own, follow || place->directory);
 	return error == OK ? place_enter(place) : error;
 }
@@ -187,10 +203,13 @@ static err_t place_renew(struct place *place)
 {
 	place->renewed = true;
 	err_t error = mount_renew(place->mount);
-	if (error != OK)
-		return error;
-	place_drop(place);
-	return place_enter(place);
+	return error == OK ? place_enter(place) : error;
+}
+
+/* Did the call fail because the mount has gone meanwhile (mount.c, M2)? */
+static bool place_is_over(const struct place *place, err_t error)
+{
+	return (error == ERR_BAD_HANDLE || error == ERR_PEER_DIED) && mount_is_over(place->mount);
 }
 
 bool place_failed(struct place *place, bool follow, err_t *error)
@@ -199,6 +218,10 @@ bool place_failed(struct place *place, bool follow, err_t *error)
 		return false;
 	if (*error == ERR_CROSS_DEVICE) {
 		*error = place->resolved++ < RESOLVED_MAX ? place_resolve(place, follow) : ERR_TOO_DEEP;
+		return *error == OK;
+	}
+	if (place_is_over(place, *error)) {
+		*error = place_enter(place);
 		return *error == OK;
 	}
 	if (*error != ERR_PEER_DIED || place->renewed)
@@ -215,6 +238,12 @@ bool places_again(struct place *a, struct place *b, err_t *error)
 		*error = place_resolve(a, false);
 		if (*error == OK)
 			*error = place_resolve(b, false);
+		return *error == OK;
+	}
+	if (place_is_over(a, *error) || place_is_over(b, *error)) {
+		*error = place_enter(a);
+		if (*error == OK)
+			*error = place_enter(b);
 		return *error == OK;
 	}
 	if (*error != ERR_PEER_DIED || a->renewed)

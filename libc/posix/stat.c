@@ -35,20 +35,22 @@ static mode_t type_bits(uint32_t type)
 
 void stat_from_fs(const struct fs_stat *from, unsigned long device, struct stat *out)
 {
-	*out = (struct stat){
-		.st_dev = device,
-		.st_ino = from->inode,
-		.st_mode = type_bits(from->type) | (from->mode & 07777),
-		.st_nlink = (nlink_t)(from->links > UINT16_MAX ? UINT16_MAX : from->links),
-		.st_uid = from->uid,
-		.st_gid = from->gid,
-		.st_size = (off_t)from->size,
-		.st_blksize = from->block_size,
-		.st_blocks = (blkcnt_t)((from->blocks + 511) / 512),
-		.st_atim = time_from_ns(from->atime),
-		.st_mtim = time_from_ns(from->mtime),
-		.st_ctim = time_from_ns(from->ctime),
-	};
+	/* Member by member, with what has no name: cheaper than clearing all of it first. */
+	out->st_dev = device;
+	out->st_ino = from->inode;
+	out->st_mode = type_bits(from->type) | (from->mode & 07777);
+	out->st_nlink = (nlink_t)(from->links > UINT16_MAX ? UINT16_MAX : from->links);
+	out->st_uid = from->uid;
+	out->st_gid = from->gid;
+	out->__pad0 = 0;
+	out->st_rdev = 0;
+	out->st_size = (off_t)from->size;
+	out->st_blksize = from->block_size;
+	out->st_blocks = (blkcnt_t)((from->blocks + 511) / 512);
+	out->st_atim = time_from_ns(from->atime);
+	out->st_mtim = time_from_ns(from->mtime);
+	out->st_ctim = time_from_ns(from->ctime);
+	memset(&out->st_ctim + 1, 0, sizeof(*out) - offsetof(struct stat, st_ctim) - sizeof(out->st_ctim));
 }
 
 static void stat_namespace(struct stat *out)
@@ -89,7 +91,6 @@ static int stat_path(const char *path, uint32_t flags, struct stat *out)
 	do
 		error = stat_place(&place, flags, out);
 	while (place_again(&place, !(flags & FS_OPEN_NO_FOLLOW), &error));
-	place_drop(&place);
 	return error == OK ? 0 : fail(error);
 }
 
@@ -136,7 +137,6 @@ static int set_path(const char *path, const struct fs_setattr *attr)
 	do
 		error = place.mount == NULL ? ERR_READ_ONLY : fs_setattr_path(place.session, place.rest, attr);
 	while (place_again(&place, true, &error));
-	place_drop(&place);
 	return error == OK ? 0 : fail(error);
 }
 
@@ -269,7 +269,6 @@ int statvfs(const char *restrict path, struct statvfs *restrict out)
 	while (place_again(&place, true, &error));
 	if (error == OK)
 		statvfs_from_fs(&st, place.mount, out);
-	place_drop(&place);
 	return error == OK ? 0 : fail(error);
 }
 
@@ -300,7 +299,6 @@ static err_t access_ask(const char *path, uint32_t want)
 	do
 		error = place.mount == NULL ? ERR_UNSUPPORTED : fs_access(place.session, want, place.rest);
 	while (place_again(&place, true, &error));
-	place_drop(&place);
 	return error;
 }
 

@@ -107,7 +107,6 @@ static ssize_t on_path(const char *path, bool follow, struct request *r)
 	do
 		error = on_place(&place, follow, r);
 	while (place_again(&place, follow, &error));
-	place_drop(&place);
 	return request_result(r, error);
 }
 

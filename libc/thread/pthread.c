@@ -11,6 +11,7 @@
 #include <lintel/process.h>
 #include <lintel/tls.h>
 
+#include "core/early.h"
 #include "core/sys.h"
 #include "heap/heap.h"
 #include "thread/thread.h"
@@ -55,6 +56,8 @@ NORETURN static void thread_leave(struct pthread *self)
 {
 	uint32_t fate = THREAD_JOINABLE;
 
+	early_free(self->spare);
+	self->spare = NULL;
 	heap_cache_flush(heap_cache_own());
 	if (self->scratch != NULL)
 		memory_unmap(self->scratch, DOOR_SCRATCH_BYTES);

@@ -22,7 +22,8 @@ struct pthread {
 	struct pthread *self;  /* fs:0, by the psABI */
 	void *scratch;         /* door_scratch(), or NULL until it is wanted */
 	struct file *held;     /* [a] fs:0x10; posix/hold.h */
-	uint64_t unused[2];
+	struct file *spare;    /* memory for the next file that this thread opens, or NULL; posix/fd.c */
+	struct mount *mount;   /* that was looked for last, or NULL; posix/mount.c */
 	uint64_t canary;       /* fs:0x28, where a stack protector looks */
 	uint32_t alive;        /* [a] 1; the kernel sets it to 0 when the stack is no longer used */
 	uint32_t fate;         /* [a] enum thread_fate */

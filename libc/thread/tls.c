@@ -4,6 +4,7 @@
 #include <lintel/door_call.h>
 #include <lintel/tls.h>
 
+#include "core/early.h"
 #include "core/sys.h"
 #include "heap/heap.h"
 #include "thread/thread.h"
@@ -81,6 +82,7 @@ void tls_destroy(void *thread_pointer)
 	struct pthread *thread = thread_pointer;
 	ptrdiff_t distance = (char *)thread - (char *)thread_self();
 
+	early_free(thread->spare);
 	heap_cache_flush((struct heap_cache *)((char *)heap_cache_own() + distance));
 	if (thread->scratch != NULL)
 		memory_unmap(thread->scratch, DOOR_SCRATCH_BYTES);

@@ -80,7 +80,7 @@ err_t kit_path_climb(char *path, const struct kit_component *c)
 bool kit_dirent_put(void *buffer, size_t room, size_t *used, uint64_t inode, uint64_t cookie, uint32_t type,
 		const char *name, size_t name_bytes)
 {
-	const size_t bytes = (sizeof(struct fs_dirent) + name_bytes + 7) & ~(size_t)7;
+	const size_t bytes = (sizeof(struct fs_dirent) + name_bytes + 8) & ~(size_t)7;
 
 	if (name_bytes > FS_NAME_BYTES_MAX || room < *used || room - *used < bytes)
 		return false;

@@ -42,7 +42,12 @@ handle_t kit_door(void);
 MUST_USE err_t kit_mint(uint64_t badge, handle_t *session);
 
 /* The CPU that runs the caller: of an activation known without a system call. */
-uint32_t kit_cpu(void);
+extern _Thread_local uint32_t kit_activation_cpu; /* main.c's; + 1 */
+uint32_t kit_cpu_ask(void);
+static inline uint32_t kit_cpu(void)
+{
+	return likely(kit_activation_cpu != 0) ? kit_activation_cpu - 1 : kit_cpu_ask();
+}
 uint32_t kit_cpu_count(void);
 
 /* Nanoseconds since the epoch. */

@@ -329,12 +329,10 @@ bool locks_test(struct locks *locks, uint64_t inode, const struct lock_owner *ow
 	return entry != NULL;
 }
 
-void locks_close(struct locks *locks, uint64_t inode, uint64_t session, uint64_t file)
+void locks_close_any(struct locks *locks, uint64_t inode, uint64_t session, uint64_t file)
 {
 	struct lock_entry **bucket = bucket_of(locks, inode), **link = bucket;
 
-	if (likely(atomic_load_explicit(&locks->count, memory_order_relaxed) == 0))
-		return;
 	pthread_mutex_lock(&locks->mutex);
 	while (*link != NULL) {
 		struct lock_entry *entry = *link;

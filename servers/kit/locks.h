@@ -52,7 +52,12 @@ bool locks_test(struct locks *locks, uint64_t inode, const struct lock_owner *ow
 		struct lock_range *found);
 /* The session closes an open file, or has ended: its record locks on the inode go, whichever of its files they were set
  * by, and the file's own. The last that is done with the file. */
-void locks_close(struct locks *locks, uint64_t inode, uint64_t session, uint64_t file);
+void locks_close_any(struct locks *locks, uint64_t inode, uint64_t session, uint64_t file);
+static inline void locks_close(struct locks *locks, uint64_t inode, uint64_t session, uint64_t file)
+{
+	if (unlikely(atomic_load_explicit(&locks->count, memory_order_relaxed) != 0))
+		locks_close_any(locks, inode, session, file);
+}
 
 /* The waiting request has its lock (granted), or is given up because its file was closed. The event is the callee's to
  * end. Called with the mutex held. lock_door.c; tests have their own. */

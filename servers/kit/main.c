@@ -39,7 +39,7 @@ static struct {
 } kit;
 
 /* In an activation: the CPU + 1, once somebody asked. An activation belongs to one CPU for good. */
-static _Thread_local uint32_t activation_cpu;
+_Thread_local uint32_t kit_activation_cpu;
 static _Thread_local bool in_activation; /* set by activation_donate */
 
 handle_t kit_door(void)
@@ -54,16 +54,14 @@ uint32_t kit_cpu_count(void)
 	return page != NULL && page->cpus != 0 ? page->cpus : 1;
 }
 
-uint32_t kit_cpu(void)
+uint32_t kit_cpu_ask(void)
 {
 	uint32_t cpu = 0;
 
-	if (activation_cpu != 0)
-		return activation_cpu - 1;
 	if (lintel_cpu_current(&cpu) != OK)
 		return 0;
 	if (in_activation)
-		activation_cpu = cpu + 1;
+		kit_activation_cpu = cpu + 1;
 	return cpu;
 }
 

@@ -113,6 +113,18 @@ static bool open_close(struct bench *b, uint64_t count)
 	return true;
 }
 
+/* Too little for a lease: the read is a call. */
+static bool open_read_close(struct bench *b, uint64_t count)
+{
+	char back[8];
+	for (uint64_t i = 0; i < count; i++) {
+		int fd = open(b->path, O_RDONLY);
+		if (fd < 0 || pread(fd, back, sizeof back, 0) != (ssize_t)sizeof back || close(fd))
+			return bench_fail(b, b->path, errno);
+	}
+	return !memcmp(back, CONTENTS, sizeof back) || bench_fail(b, "the bytes read are not the file's", 0);
+}
+
 static bool check_opened(struct bench *b, uint64_t count)
 {
 	char back[sizeof CONTENTS];
@@ -270,6 +282,9 @@ static bool read_names(struct bench *b, uint64_t count)
 static const struct row rows[] = {
 	{ .id = "open_close", .what = "open + close", .argument = 1, .count = 1000,
 	  .setup = make_deep_file, .body = open_close, .check = check_opened,
+	  .teardown = remove_folder },
+	{ .id = "open_read_close", .what = "open + pread 8 B + close", .argument = 1, .count = 1000,
+	  .setup = make_deep_file, .body = open_read_close, .check = check_opened,
 	  .teardown = remove_folder },
 	{ .id = "open_close_4", .what = "open + close at depth 4", .argument = 4, .count = 1000,
 	  .setup = make_deep_file, .body = open_close, .check = check_opened,

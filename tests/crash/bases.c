@@ -11,6 +11,15 @@
 #define DEVICE_BYTES (4ull << 20)
 #define START_NS 1600000000000000000ull
 
+static const char *making;
+
+/* Without it nothing can be tried. */
+_Noreturn static void base_failed(const char *what, const char *path, err_t err)
+{
+	fprintf(stderr, "crash: FAILED in %s\n  the base cannot be made: %s %.60s: error %d\n", making, what, path, err);
+	exit(1);
+}
+
 static void must(struct pmfs *fs, struct model *m, const struct call *c)
 {
 	static uint32_t serial = 0x1000;
@@ -19,10 +28,8 @@ static void must(struct pmfs *fs, struct model *m, const struct call *c)
 	call.serial = ++serial;
 	const err_t want = model_apply(m, 0, &call, call_steps(&call), false, 0);
 	const struct outcome out = call_run(fs, 0, &call);
-	if (out.err == want && want == OK)
-		return;
-	fprintf(stderr, "crash: a base cannot be made: call %d on %s: %d, expected %d\n", call.kind, call.a, out.err, want);
-	exit(2);
+	if (out.err != OK || want != OK)
+		base_failed(want != OK ? "the model refuses" : "pmfs refuses", call.a, want != OK ? want : out.err);
 }
 
 #define MUST(...) must(fs, m, &(struct call) { __VA_ARGS__ })
@@ -95,8 +102,9 @@ static void build_table(struct pmfs *fs, struct model *m)
 		if (st.inodes_free - st.blocks_free * 16 <= 3)
 			break;
 		snprintf(name, sizeof(name), "d/s/%03u", i);
-		if (pmfs_symlink(fs, "x", name) != OK)
-			exit(2);
+		err_t err = pmfs_symlink(fs, "x", name);
+		if (err != OK)
+			base_failed("symlink", name, err);
 	}
 }
 
@@ -150,20 +158,22 @@ void base_make(const struct base *base, struct model *m)
 	memset(media_base, 0, media_bytes);
 	clock_set(START_NS);
 	model_make(m);
-	if (fs_mount(base->cpus, &fs, reason) != OK) {
-		fprintf(stderr, "crash: a blank device is refused: %s\n", reason);
-		exit(2);
-	}
+	making = base->name;
+	err_t err = fs_mount(base->cpus, &fs, reason);
+	if (err != OK)
+		base_failed("mount of a blank device:", reason, err);
 	base->build(fs, m);
 	struct promise p = { .count = 1, .candidate = malloc(sizeof(*p.candidate)) };
 	if (p.candidate == NULL)
-		exit(2);
+		abort();
 	p.candidate[0].model = *m;
-	if (promise_times(&p, fs) != NULL)
-		exit(2);
+	const char *still = promise_times(&p, fs);
+	if (still != NULL)
+		base_failed("its time did not move:", still, OK);
 	*m = p.candidate[0].model;
 	free(p.candidate);
-	if (pmfs_unmount(fs) != OK)
-		exit(2);
+	err = pmfs_unmount(fs);
+	if (err != OK)
+		base_failed("unmount", "", err);
 	media_keep();
 }

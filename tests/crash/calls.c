@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* calls.c - the model's calls, on pmfs; and reading back everything that is there. */
 #include "engine.h"
+#include "clients.h"
 
 #include "fs/pmfs/inode.h"
 
@@ -226,7 +227,7 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 	case CALL_XATTR_SET: case CALL_XATTR_REMOVE:
 		return xattr_call(fs, c);
 	case CALL_OTHER_CPU:
-		media_client = !media_client;
+		clients_change_cpu();
 		return OK;
 	case CALL_SYNC_ALL:
 		return pmfs_sync_all(fs);
@@ -260,13 +261,12 @@ bool call_is_last(const struct operation *o, uint32_t i)
 	return i + 1 == OPERATION_CALLS || o->call[i + 1].a == NULL;
 }
 
-bool call_meets_end(const struct base *base, const struct call *call, const struct outcome *tried)
+bool call_meets_end(const struct call *call, const struct outcome *tried)
 {
 	const bool writes = call->kind == CALL_WRITE || call->kind == CALL_APPEND || call->kind == CALL_FILE_WRITE ||
 			call->kind == CALL_COPY;
 
-	return base->may_be_full && (tried->err == ERR_NO_SPACE ||
-			(writes && tried->err == OK && tried->done < call->bytes));
+	return tried->err == ERR_NO_SPACE || (writes && tried->err == OK && tried->done < call->bytes);
 }
 
 /* --- reading back --- */

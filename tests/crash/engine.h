@@ -43,7 +43,7 @@ struct outcome {
 struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *call);
 bool call_is_last(const struct operation *o, uint32_t i);
 /* Tried before, it found no room, or for a part only. */
-bool call_meets_end(const struct base *base, const struct call *call, const struct outcome *tried);
+bool call_meets_end(const struct call *call, const struct outcome *tried);
 /* The clients' open files, to go on with others; and back. */
 struct open_files {
 	struct inode *file[CLIENTS];
@@ -52,6 +52,14 @@ void open_files_swap(struct open_files *other);
 /* Everything that is there; false: something cannot be read (`why`). */
 bool finding_make(struct pmfs *fs, const struct model *m, struct finding *out, char why[300]);
 err_t fs_mount(uint32_t cpus, struct pmfs **out, char reason[PMFS_REASON_BYTES]);
+
+/* --- no room (room.c) --- */
+
+/* So many blocks are free from now on, while it is not paused. */
+void room_begin(uint64_t blocks);
+bool room_pause(void); /* for room_go_on */
+void room_go_on(bool counting);
+bool room_met(void); /* somebody wanted more */
 
 /* --- what a power cut must leave (promise.c) --- */
 
@@ -134,6 +142,7 @@ struct sequence {
 	uint64_t seed;      /* of the interleaving, and of states chosen at random */
 	uint32_t first;     /* operations before that one are only carried out (client 0) */
 	bool cut_again;     /* each state, in the middle of its recovery */
+	uint32_t room;      /* so many blocks are free, plus one; 0: as the base says */
 	const struct operation *after_kill; /* of the next pmfs; this one is killed at each moment. NULL: at some moments */
 };
 
@@ -147,6 +156,7 @@ struct run {
 	bool dry_run;
 	bool trying;
 	uint32_t point;       /* number of this moment in the sequence */
+	bool room_met;
 	uint32_t calls[CLIENTS];
 	const char *where[CLIENTS]; /* operation under way */
 	uint32_t only_point;  /* 0: all */

@@ -90,7 +90,7 @@ static void dry_run(void)
 static bool call_after(uint32_t i)
 {
 	const struct outcome *dry = &kill.dry[i];
-	const bool full = call_meets_end(kill.verify.base, &kill.after->call[i], dry);
+	const bool full = kill.verify.base->may_be_full && call_meets_end(&kill.after->call[i], dry);
 
 	kill.call[i] = kill.after->call[i];
 	kill.call[i].serial = SERIAL + i;
@@ -196,7 +196,7 @@ void kills_try(struct run *run, struct recorder *recorder)
 	const bool asked_for = s->after_kill != NULL;
 	uint64_t seed = mix64(s->seed + run->point);
 
-	if (run->failed || (!asked_for && (seed % KILL_ONE_IN != 0 || run->only_state != 0)))
+	if (run->failed || s->room != 0 || (!asked_for && (seed % KILL_ONE_IN != 0 || run->only_state != 0)))
 		return;
 	kill.run = run;
 	kill.failed = false;

@@ -2,8 +2,8 @@
 /* main.c - which sequences are run, by how many processes, and what is told.
  *
  *   crash [--states N] [--seconds S] [--jobs J] [--seed X] [--limit L] [--random R]
- *       all sequences of length 0, 1 and 2, then random ones and two clients, until N distinct images
- *       and S seconds (whichever is asked for) have been reached
+ *       each operation with no room, some, and enough; all sequences of length 0, 1 and 2; then random ones and two
+ *       clients, until N distinct images and S seconds (whichever is asked for) have been reached
  *   crash --slice S [--seed X]
  *       S seconds of all lengths mixed, chosen by the seed
  *   crash --clients 2 [--states N] [--seconds S] ...
@@ -177,6 +177,30 @@ static bool run_all_short(uint64_t job)
 	return true;
 }
 
+/* With no free block, one, and so on, up to enough. */
+static bool run_full(const struct base *base, const struct operation *o)
+{
+	struct sequence s = { .base = base, .clients = 1, .seed = options.seed, .length = { 1 } };
+
+	s.operation[0][0] = o;
+	do {
+		s.room++;
+		if (!one(&s))
+			return false;
+	} while (run.room_met);
+	return true;
+}
+
+static bool run_all_full(uint64_t job)
+{
+	for (uint32_t b = 0; b < bases_count; b++)
+		for (uint64_t n = job; n < operations_count && counts->failures == 0; n += options.jobs)
+			if (!bases[b].may_be_full && (bases[b].wants == NULL || bases[b].wants(&operations[n])) &&
+					!run_full(&bases[b], &operations[n]))
+				return false;
+	return true;
+}
+
 static bool run_random(uint64_t job)
 {
 	struct sequence s;
@@ -231,7 +255,7 @@ static int job_main(uint64_t job)
 		return 1;
 	if (options.slice != 0)
 		return !run_slice(job);
-	return !((options.clients == 2 || run_all_short(job)) && run_random(job));
+	return !((options.clients == 2 || (run_all_full(job) && run_all_short(job))) && run_random(job));
 }
 
 static bool jobs_run(void)

@@ -20,6 +20,8 @@ ROOM = "servers/fs/pmfs/"
 NONE = "no-mistake"  # the engine has to be content with that one
 
 # name: (file, text, what is there instead). Kinds: order and durability first, then logic, then recovery.
+# Not here: inode slots that recovery sees and does not write back, and torn ones of which no record speaks. That takes
+# a kill in the middle of a recovery, which the engine does not do; tests/unit/test_pmfs.c has both.
 MUTANTS = {
     "no-fence-before-commit": ("change.c", "if (unlikely(c->wrote))\n\t\tpm_fence(&c->fs->pm);", ""),
     "no-fence-after-table": ("change.c", "pm_write_back(pm, to, sizeof(*to));\n\tpm_fence(pm);", "pm_write_back(pm, to, sizeof(*to));"),
@@ -155,13 +157,11 @@ MUTANTS = {
                                "8);", "(void)pm;"),
     "seen-places-not-durable": ("journal.c", "if (slot != NULL)\n\t\t\tpm_write_back(pm, slot, sizeof(*slot));", "(void)slot;"),
     "seen-not-fenced": ("journal.c", "pm_fence(&fs->pm);\n\tqsort", "qsort"),
-    "seen-inode-not-durable": ("mount.c", "slot_write_back(scan, slot);\n\tif (err != OK)", "if (err != OK)"),
     "seen-table-not-durable": ("mount.c", "slot_write_back(scan, slot);\n\tif (inode_slot_pick", "if (inode_slot_pick"),
     "seen-tail-not-durable": ("mount.c", "pm_write_back(&fs->pm, tail, PMFS_BLOCK - into);", "{}"),
     "seen-past-not-durable": ("file.c", "pm_write_back(pm, pm->base + at, n); /* C7 in change.h */", "{}"),
     "torn-copy-taken": ("inode.c", ": copy->crc == inode_crc(number, copy);", ": true;"),
     "mending-not-fenced": ("mount.c", "\tpm_fence(&fs->pm);\n\treturn OK;", "\treturn OK;"),
-    "torn-copy-kept": ("mount.c", "slot_mend(scan, slot, number);", ""),
     "orphans-kept": ("mount.c", "inode_destroy(inode);\n\t\treturn inode_number_free(fs, number);", "return OK;"),
     "rags-kept": ("mount.c", "err = tree_drop_from(inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));", "err = OK;"),
     "tails-kept": ("mount.c", "if (tail[i] == 0)", "if (true)"),

@@ -23,12 +23,24 @@ static bool run_failed(struct run *run, const char *what, err_t got, const char 
 	return false;
 }
 
-static void at_fence(void *context)
+static void try_here(struct run *run)
 {
-	struct run *run = context;
+	const bool counting = room_pause();
 
 	if (run->trying && !run->failed)
 		states_try(run, &run->recorder);
+	room_go_on(counting);
+}
+
+static void at_fence(void *context)
+{
+	try_here(context);
+}
+
+/* What of it finds room can only be tried. */
+static bool tried_before(const struct sequence *s)
+{
+	return (s->base->may_be_full || s->room != 0) && s->clients == 1;
 }
 
 static bool call_one(struct run *run, uint32_t client, const struct call *call)
@@ -42,7 +54,7 @@ static bool call_one(struct run *run, uint32_t client, const struct call *call)
 		return true;
 	}
 	const struct outcome *dry = &run->dry[number];
-	const bool full = call_meets_end(run->sequence->base, call, dry);
+	const bool full = tried_before(run->sequence) && call_meets_end(call, dry);
 	promise_begin(&run->promise, client, &call_now[client], full, full ? dry->done : 0);
 	const struct outcome out = call_run(run->fs, client, &call_now[client]);
 	if (run->failed)
@@ -52,8 +64,7 @@ static bool call_one(struct run *run, uint32_t client, const struct call *call)
 	const char *still = run->sequence->clients == 1 ? promise_times(&run->promise, run->fs) : NULL;
 	if (still != NULL)
 		return run_failed(run, "its time did not move", OK, still);
-	if (run->trying)
-		states_try(run, &run->recorder); /* it has come back: what it did must be durable */
+	try_here(run); /* it has come back: what it did must be durable */
 	return !run->failed;
 }
 
@@ -110,10 +121,14 @@ static bool run_once(struct run *run, const struct model *m, uint64_t base_hash)
 		run_failed(run, reason, err, "");
 	} else {
 		run->trying = !run->dry_run && s->clients > 1;
+		if (s->room != 0)
+			room_begin(s->room - 1);
 		if (s->clients > 1)
 			clients_run(client_run, s->seed);
 		else
 			client_run(0);
+		(void)room_pause();
+		run->room_met = room_met();
 		run->trying = !run->dry_run && s->length[0] <= 1;
 		for (uint32_t c = 0; c < s->clients; c++)
 			(void)call_run(run->fs, c, &(struct call) { .kind = CALL_CLOSE, .a = "" });
@@ -143,7 +158,7 @@ bool sequence_run(struct run *run, const struct sequence *s, const struct model 
 	memset(run->dry, 0, sizeof(run->dry));
 	if (run->recorder.where == NULL)
 		recorder_make(&run->recorder);
-	if (s->base->may_be_full && s->clients == 1) {
+	if (tried_before(s)) {
 		run->dry_run = true;
 		run_once(run, base_model, base_hash);
 		run->dry_run = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sequences.c - sequences as text, and those that every run begins with.
- *     BASE[:operation+operation][|operation+operation][!operation][@seed]
- * What follows a `!` is done by the next pmfs, after this one was killed. */
+ *     BASE[:operation+operation][|operation+operation][#N][!operation][@seed]
+ * N: so many blocks are free. What follows a `!` is done by the next pmfs, after this one was killed. */
 #include "engine.h"
 #include "clients.h"
 
@@ -27,7 +27,7 @@ const char *const sequences_cut_again[] = {
 const uint32_t sequences_cut_again_count = sizeof(sequences_cut_again) / sizeof(sequences_cut_again[0]);
 
 /* Promised changes whose places are seen and not durable; records, tables, zeroes that are seen and not durable; and
- * what is made of the blocks and versions that are thought free, or old, because of them. */
+ * what is made of the blocks and versions that are thought free, or old, because of them; and a write's data. */
 const char *const sequences_killed[] = {
 	"small:create!create-in-dir",
 	"small:rename-across-over!rename-dir-over",
@@ -37,6 +37,7 @@ const char *const sequences_killed[] = {
 	"small:attributes!attributes",
 	"small:mkdir-in-dir|create-in-dir!create-first",
 	"small:truncate-kept!append",
+	"small:write-sync!write-inside",
 	"small:create-split!create",
 	"full:leaf-to-other-cpu!append-empty",
 	"full:append-kept-large!write-beyond",
@@ -52,6 +53,8 @@ void sequence_name(const struct sequence *s, char out[800])
 		for (uint32_t i = 0; i < s->length[c] && at < 800; i++)
 			at += (size_t)snprintf(out + at, 800 - at, "%c%s", i != 0 ? '+' : c == 0 ? ':' : '|',
 					s->operation[c][i]->name);
+	if (at < 800 && s->room != 0)
+		at += (size_t)snprintf(out + at, 800 - at, "#%u", s->room - 1);
 	if (at < 800 && s->after_kill != NULL)
 		at += (size_t)snprintf(out + at, 800 - at, "!%s", s->after_kill->name);
 	if (at < 800)
@@ -77,9 +80,14 @@ bool sequence_parse(const char *text, uint64_t seed, struct sequence *s)
 	text += base;
 	while (s->base != NULL && *text != 0 && *text != '@') {
 		const bool killed = *text == '!';
+		if (*text == '#') {
+			s->room = 1 + (uint32_t)strtoul(text + 1, NULL, 10);
+			text += strcspn(text, "!@");
+			continue;
+		}
 		if (*text == '|')
 			s->clients++;
-		const size_t n = strcspn(++text, "+|!@");
+		const size_t n = strcspn(++text, "+|#!@");
 		if (killed) {
 			s->after_kill = operation_named(text, n);
 			if (s->after_kill == NULL || (text[n] != 0 && text[n] != '@'))

@@ -33,6 +33,7 @@ static struct {
 	struct pmem pm;
 	uint64_t events;
 	uint64_t fences;
+	uint64_t unknown; /* write-backs */
 	char why[400];
 } trace;
 
@@ -272,6 +273,7 @@ static bool trace_run(FILE *events, FILE *media)
 			return false;
 	if (got != 1 || fread(&end, sizeof(end), 1, events) != 1)
 		return trace_failed("the trace was cut short");
+	trace.unknown = end.unknown;
 	return trace_is_whole(&end, media);
 }
 
@@ -299,9 +301,11 @@ int trace_check(const struct trace_options *options)
 	const bool good = trace_run(events, media);
 	fclose(events);
 	fclose(media);
-	printf("crash: %s: %llu events, %llu fences, %llu steps: %llu states at %llu moments, %llu images, %llu mounted\n",
-			good ? "all well" : "FAILED", (unsigned long long)trace.events, (unsigned long long)trace.fences,
+	printf("crash: %s: %llu events, %llu fences, %llu steps: %llu states at %llu moments, %llu images, %llu mounted"
+			" (%llu write-backs of what nobody had stored)\n", good ? "all well" : "FAILED",
+			(unsigned long long)trace.events, (unsigned long long)trace.fences,
 			(unsigned long long)(options->steps * options->workers), (unsigned long long)counts->tried,
-			(unsigned long long)counts->points, (unsigned long long)counts->images, (unsigned long long)counts->mounts);
+			(unsigned long long)counts->points, (unsigned long long)counts->images, (unsigned long long)counts->mounts,
+			(unsigned long long)trace.unknown);
 	return !good;
 }

@@ -31,8 +31,9 @@ err_t door_call(handle_t door, uint32_t timeout_us, struct door_message *message
 
 	(void)door;
 	(void)timeout_us;
-	memset(&call, 0xee, sizeof(call)); /* a reply must not carry what happened to lie there */
+	memset(&call, 0xee, sizeof(call)); /* no call sees what happened to lie there */
 	call.in = *message;
+	call.out = (struct door_message){ 0 }; /* as the kit does */
 	seen_in_words = message->window[0].length == 0;
 	err_t err = fs_dispatch(serving, &call);
 	*message = call.out;

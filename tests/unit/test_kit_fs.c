@@ -106,6 +106,11 @@ static void test_records(void **state)
 	assert_true(kit_dirent_put(buffer, sizeof(buffer), &used, 7, 9, FS_TYPE_FILE, "abcdefghij", 10));
 	assert_false(kit_dirent_put(buffer, sizeof(buffer), &used, 7, 9, FS_TYPE_FILE, "a", 1));
 	assert_true(used > before && used <= sizeof(buffer));
+	used = 0;
+	memset(buffer, 0xff, sizeof(buffer));
+	assert_true(kit_dirent_put(buffer, sizeof(buffer), &used, 7, 9, FS_TYPE_FILE, "abcdefgh", 8));
+	assert_int_equal(used, sizeof(entry) + 16); /* there is a NUL behind every name */
+	assert_memory_equal(buffer + sizeof(entry), "abcdefgh\0\0\0\0\0\0\0", 16);
 }
 
 int main(void)

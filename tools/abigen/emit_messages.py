@@ -185,8 +185,9 @@ def server_parameters(message):
 
 def emit_ops(interface):
     out = f"/* What a server of `{interface.name}` does for each message; NULL answers ERR_UNSUPPORTED. Arguments are\n"
-    out += " * checked copies; bulk buffers are the caller's own memory, which it can change at any moment.\n"
-    out += " * A handle argument belongs to the operation from the call on. Results count only with OK. */\n"
+    out += " * checked copies; bulk buffers, and structures that are results, are the caller's own memory, which it\n"
+    out += " * can change at any moment: fill all of a structure, and read nothing back. A handle argument belongs to\n"
+    out += " * the operation from the call on. Results count only with OK. */\n"
     out += f"struct {interface.name}_ops {{\n"
     for message in interface.messages:
         out += wrap_list(f"\terr_t (*{message.name})(", server_parameters(message), ");") + "\n"
@@ -224,7 +225,8 @@ def server_scratch(message, upper):
     sizes = [f"sizeof(struct {item.target})" for item in structs_in + structs_out]
     out = ""
     if structs_out:
-        out += "\tif (!(call->in.window[0].length & WINDOW_WRITE))\n\t\treturn ERR_BAD_CALL;\n"
+        out += "\tif (!(call->in.window[0].length & WINDOW_WRITE) || (uintptr_t)call->in.window[0].base % 8 != 0)\n"
+        out += "\t\treturn ERR_BAD_CALL;\n"
     out += "\tuint8_t *base = (uint8_t *)call->in.window[0].base;\n"
     out += "\tconst size_t limit = call->in.window[0].length & ~WINDOW_WRITE;\n\tsize_t at = 0;\n"
     if of_kind(message.arguments, "path"):
@@ -265,8 +267,12 @@ def server_call(message):
         else:
             values.append(("&" if item.kind == "struct" else "") + item.name)
     for item in message.results:
-        kind = f"struct {item.target}" if item.kind == "struct" else SCALARS[item.kind]
-        out += f"\t{kind} {item.name} = {'{ 0 }' if item.kind == 'struct' else '0'};\n"
+        if item.kind == "struct":
+            out += f"\tstruct {item.target} *{item.name} = (struct {item.target} *)(void *)(base + at);\n"
+            out += f"\tat += sizeof(*{item.name});\n" if item is not of_kind(message.results, "struct")[-1] else ""
+            values.append(item.name)
+            continue
+        out += f"\t{SCALARS[item.kind]} {item.name} = 0;\n"
         values.append("&" + item.name)
     if not message.results:
         return out + wrap_list(f"\treturn ops->{message.name}(", values, ");") + "\n"
@@ -277,11 +283,6 @@ def server_call(message):
         out += f"\tcall->out.word[{position}] = {value};\n"
     for position, item in enumerate(of_kind(message.results, "handle")):
         out += f"\tcall->out.handle[{position}] = {item.name};\n"
-    structs = of_kind(message.results, "struct")
-    for item in structs:
-        out += f"\t__builtin_memcpy(base + at, &{item.name}, sizeof({item.name}));\n"
-        if item is not structs[-1]:
-            out += f"\tat += sizeof({item.name});\n"
     return out + "\treturn OK;\n"
 
 
@@ -298,11 +299,11 @@ def emit_serve(interface, message):
 
 def emit_dispatch(interface):
     name, upper = interface.name, interface.name.upper()
-    out = comment("Check one call, carry it out with `ops` and leave the reply in call->out. Handles that came "
-                  "with the call and that no operation took are closed. Returns what goes to the caller.")
+    out = comment("Check one call, carry it out with `ops` and leave the reply in call->out, which is zero before. Handles "
+                  "that came with the call and that no operation took are closed. Returns what goes to the caller.")
     out += f"static inline err_t {name}_dispatch(const struct {name}_ops *ops, struct kit_call *call)\n{{\n"
     out += f"\tconst uint64_t number = call->in.word[0] ^ {upper}_INTERFACE << 16;\n\terr_t err = ERR_BAD_CALL;\n\n"
-    out += "\tlintel_clear_reply(call);\n\tswitch (number) {\n"
+    out += "\tswitch (number) {\n"
     for message in interface.messages:
         out += f"\tcase {upper}_MESSAGE_{message.name}:\n\t\terr = {name}_serve_{message.name}(ops, call);\n\t\tbreak;\n"
     return out + "\t}\n\tlintel_drop_handles(call);\n\treturn err;\n}\n"
@@ -360,15 +361,6 @@ static inline const char *lintel_words_path(const struct kit_call *call, uint32_
 			return path;
 	}
 	return NULL;
-}
-
-/* A reply carries nothing but what an operation put there. */
-static inline void lintel_clear_reply(struct kit_call *call)
-{
-	for (uint32_t i = 0; i < DOOR_WORDS; i++)
-		call->out.word[i] = 0;
-	for (uint32_t i = 0; i < DOOR_HANDLES; i++)
-		call->out.handle[i] = HANDLE_NONE;
 }
 
 /* Close the handles that came with a call and that nobody took. */

@@ -7,7 +7,7 @@ CRASH_SOURCES := $(sort $(wildcard tests/crash/*.c)) tests/cold/steps.c tests/co
 CRASH_OBJECTS := $(CRASH_SOURCES:%=$(OBJ)/crash/%.o)
 CRASH_FLAGS := -std=gnu17 -O2 -g -DLINTEL_HOST=1 $(WARNINGS) -I. -Iservers -I$(GEN)/include -Iabi/include
 CRASH_LINK := -Wl,--wrap=pthread_mutex_lock,--wrap=pthread_rwlock_wrlock,--wrap=pthread_rwlock_rdlock \
-	-Wl,--wrap=clock_gettime -lpthread
+	-Wl,--wrap=clock_gettime,--wrap=space_alloc,--wrap=space_free -lpthread
 STATES ?= 1000000
 JOBS ?= 2
 
@@ -66,7 +66,7 @@ $(FUZZ_MEDIA): tests/fuzz/fuzz_pmfs.c $(CRASH_PMFS) servers/kit/fs.c $(wildcard 
 	$(Q)$(SAY) "  LINK  $@"
 	$(Q)clang -std=gnu17 -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-fno-sanitize-coverage=trace-cmp -DLINTEL_HOST=1 -I. -Iservers -I$(GEN)/include -Iabi/include $(filter %.c,$^) \
-		-lpthread -o $@
+		-Wl,--wrap=aligned_alloc,--wrap=free -lpthread -o $@
 
 fuzz-media: $(FUZZ_MEDIA) ## pmfs: RUNS=10000000 damaged images, by libFuzzer; what it finds is in BUILD/test/fuzz
 	@mkdir -p $(BUILD)/test/fuzz/corpus

@@ -33,7 +33,8 @@ PROGRAM_FILES := $(PROGRAMS:%=$(BUILD)/bin/%)
 USER_INCLUDES := -Iservers -Idrivers -Iabi/include -I$(GEN)/include
 USER_FLAGS := -std=gnu17 -O2 -g -fno-pic -fno-pie -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
 	-fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -ftls-model=local-exec \
-	-ffile-prefix-map=$(CURDIR)/= $(WARNINGS) $(if $(DEBUG),-DLINTEL_DEBUG=1) $(USER_INCLUDES) $(LIBC_CFLAGS)
+	-ffile-prefix-map=$(CURDIR)/= $(SMALL_INLINE) $(WARNINGS) $(if $(DEBUG),-DLINTEL_DEBUG=1) $(USER_INCLUDES) \
+	$(LIBC_CFLAGS)
 USER_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,noexecstack $(LIBC_LDFLAGS)
 
 KIT := $(BUILD)/libkit.a

@@ -30,7 +30,7 @@
 
 /* Where a page of some address space lies in the range. */
 struct seen_page {
-	uint64_t space; /* CR3 + 1; 0: nobody */
+	uint64_t space; /* its root page + 1; 0: nobody */
 	uint64_t page;
 	uint64_t at;
 };
@@ -218,7 +218,7 @@ static void write_back(unsigned cpu, uint64_t address)
 void trace_executed(unsigned cpu, const struct decoded *d, const uint64_t *registers);
 void trace_executed(unsigned cpu, const struct decoded *d, const uint64_t *registers)
 {
-	trace.space[cpu] = registers[CR3_WORD];
+	trace.space[cpu] = registers[CR3_WORD] >> TRACE_PAGE_SHIFT; /* below is the PCID, which can become another one */
 	trace.expected[cpu] = d && d->what == WHAT_STORE_NT ? operand_address(d, registers) : 0;
 	if (!d)
 		return;

@@ -14,13 +14,17 @@
 
 typedef struct lintel_dir DIR;
 
+/* As a file system sends it (struct fs_dirent of abi/fs.proto, and the name): an entry is handed out where it lies, and
+ * what lies behind its name's NUL is the next one. */
 struct dirent {
 	ino_t d_ino;
 	off_t d_off; /* where seekdir goes on after this entry */
 	unsigned short d_reclen;
+	unsigned short d_namlen;
 	unsigned char d_type;
-	char d_name[256];
+	char d_name[256] __attribute__((__aligned__(4)));
 };
 #define _DIRENT_HAVE_D_TYPE 1
+#define _DIRENT_HAVE_D_NAMLEN 1
 
 #endif

@@ -21,9 +21,11 @@ static handle_t archive;
 static handle_t *contents; /* [a] VMO of each entry of the index; HANDLE_NONE until somebody maps it */
 static char root[FS_PATH_BYTES_MAX + 1];
 
-static void file_close(void *file)
+static void file_close(void *file, uint64_t badge, uint64_t number)
 {
 	(void)file; /* entries stay */
+	(void)badge;
+	(void)number;
 }
 
 static err_t find(const char *name, bool follow, uint32_t *inode)
@@ -48,8 +50,8 @@ static err_t entry_of(struct kit_call *call, uint64_t number, struct index_entry
 
 	if (err != OK)
 		return err;
+	*out = *(struct index_entry **)file;
 	kit_file_put(&files, call->badge, number); /* entries outlive their numbers */
-	*out = file;
 	return OK;
 }
 
@@ -71,6 +73,7 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 		uint64_t *size, uint32_t *type, uint64_t *inode)
 {
 	uint32_t found;
+	void *file;
 	err_t err = find(name, !(flags & FS_OPEN_NO_FOLLOW), &found);
 
 	(void)mode;
@@ -90,7 +93,12 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 	*size = entry->bytes;
 	*type = entry->type;
 	*inode = found;
-	return kit_file_add(&files, call->badge, entry, number);
+	err = kit_file_add(&files, call->badge, &file, number);
+	if (err != OK)
+		return err;
+	*(struct index_entry **)file = entry;
+	kit_file_ready(&files, call->badge, *number);
+	return OK;
 }
 
 static err_t op_close(struct kit_call *call, uint64_t file)
@@ -348,7 +356,7 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (strncmp(argv[i], "root=", 5) == 0 && strlen(argv[i] + 5) < sizeof(root))
 			strcpy(root, argv[i] + 5);
-	if (kit_prepare(&server) != OK || kit_files_init(&files, file_close) != OK)
+	if (kit_prepare(&server) != OK || kit_files_init(&files, sizeof(struct index_entry *), file_close) != OK)
 		return 1;
 	archive = lintel_startup_handle(STARTUP_ARCHIVE, STARTUP_ANY, 0);
 	if (archive == HANDLE_NONE || kit_map_vmo(archive, SPACE_READ, &base, &bytes) != OK) {

@@ -139,6 +139,14 @@ void node_fill_stat(struct node *node, uint32_t links, struct fs_stat *out)
 	pthread_rwlock_unlock(&node->lock);
 }
 
+uint64_t node_size(struct node *node)
+{
+	pthread_rwlock_rdlock(&node->lock);
+	const uint64_t size = node->size;
+	pthread_rwlock_unlock(&node->lock);
+	return size;
+}
+
 void node_stat(struct tree *tree, struct node *node, struct fs_stat *out)
 {
 	pthread_rwlock_rdlock(&tree->lock);

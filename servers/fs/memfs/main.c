@@ -13,23 +13,18 @@
 struct open_file {
 	struct node *node;
 	uint32_t flags;
-	uint64_t session; /* for its locks */
-	uint64_t number;
-	bool added;       /* the session has it */
 };
 
 static struct tree tree;
 static struct kit_files files;
 static struct locks locks;
 
-static void file_close(void *file)
+static void file_close(void *file, uint64_t badge, uint64_t number)
 {
 	struct open_file *open = file;
 
-	if (open->added)
-		locks_close(&locks, open->node->number, open->session, open->number);
+	locks_close(&locks, open->node->number, badge, number);
 	tree_close(&tree, open->node);
-	free(open);
 }
 
 /* The file, opened with one of these flags (0: any). The caller puts it back. */
@@ -64,28 +59,22 @@ static err_t op_connect(struct kit_call *call, handle_t *session)
 static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
 		uint64_t *size, uint32_t *type, uint64_t *inode)
 {
-	struct open_file *open = malloc(sizeof(*open));
-	struct fs_stat st;
+	struct node *node;
+	void *file;
+	err_t err = tree_open(&tree, name, flags, mode, &node);
 
-	if (open == NULL)
-		return ERR_NO_MEMORY;
-	*open = (struct open_file) { .flags = flags, .session = call->badge };
-	err_t err = tree_open(&tree, name, flags, mode, &open->node);
+	if (err != OK)
+		return err;
+	err = kit_file_add(&files, call->badge, &file, number);
 	if (err != OK) {
-		free(open);
+		tree_close(&tree, node);
 		return err;
 	}
-	node_stat(&tree, open->node, &st);
-	*size = st.size;
-	*type = st.type;
-	*inode = st.inode;
-	err = kit_file_add(&files, call->badge, open, number);
-	if (err != OK) {
-		file_close(open);
-		return err;
-	}
-	open->number = *number;
-	open->added = true;
+	*(struct open_file *)file = (struct open_file) { .node = node, .flags = flags };
+	*size = node_size(node);
+	*type = node->type;
+	*inode = node->number;
+	kit_file_ready(&files, call->badge, *number);
 	return OK;
 }
 
@@ -343,7 +332,8 @@ static uint64_t limit_of(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	locks_init(&locks);
-	if (tree_init(&tree, limit_of(argc, argv)) != OK || kit_files_init(&files, file_close) != OK)
+	if (tree_init(&tree, limit_of(argc, argv)) != OK ||
+			kit_files_init(&files, sizeof(struct open_file), file_close) != OK)
 		return 1;
 	return kit_main(&server);
 }

@@ -73,6 +73,7 @@ MUST_USE err_t node_write(struct tree *tree, struct node *node, uint64_t offset,
 /* A client has stored through its mapping: mtime moves. */
 void node_stored(struct node *node);
 MUST_USE err_t node_setattr(struct tree *tree, struct node *node, const struct fs_setattr *attr);
+uint64_t node_size(struct node *node);
 void node_stat(struct tree *tree, struct node *node, struct fs_stat *out);
 void node_fill_stat(struct node *node, uint32_t links, struct fs_stat *out);
 MUST_USE err_t node_share(struct node *node, uint32_t rights, handle_t *vmo, uint64_t *size);

@@ -9,11 +9,6 @@
 
 _Thread_local const struct pmfs_user *access_user;
 
-void pmfs_act_as(const struct pmfs_user *user)
-{
-	access_user = user == NULL || user->user == 0 ? NULL : user;
-}
-
 static bool in_group(uint32_t group)
 {
 	if (access_user->group == group)
@@ -66,12 +61,6 @@ err_t access_ask(struct inode *inode, uint32_t want)
 		err = ERR_DENIED;
 	inode_unlock(inode);
 	return err;
-}
-
-err_t access_open(struct inode *inode, uint32_t flags)
-{
-	return access_check_unlocked(inode, (flags & FS_OPEN_READ ? ACCESS_READ : 0) |
-			(flags & (FS_OPEN_WRITE | FS_OPEN_TRUNCATE) ? ACCESS_WRITE : 0));
 }
 
 void access_begin(struct pmfs_inode *next, const struct inode *dir)

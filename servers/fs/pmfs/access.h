@@ -13,8 +13,6 @@
 #define ACCESS_WRITE 2u
 #define ACCESS_SEARCH 1u
 
-extern _Thread_local const struct pmfs_user *access_user;
-
 MUST_USE err_t access_check_slow(const struct inode *inode, uint32_t want);
 MUST_USE err_t access_remove_slow(const struct inode *dir, const struct inode *inode);
 
@@ -34,8 +32,13 @@ static inline MUST_USE err_t access_remove(const struct inode *dir, const struct
 MUST_USE err_t access_check_unlocked(struct inode *inode, uint32_t want);
 /* What access() asks: nobody executes a file that nobody may execute. Not locked. */
 MUST_USE err_t access_ask(struct inode *inode, uint32_t want);
-/* For these enum fs_open_flag. Not locked. */
-MUST_USE err_t access_open(struct inode *inode, uint32_t flags);
+/* What opening with these enum fs_open_flag wants. */
+static inline uint32_t access_for_open(uint32_t flags)
+{
+	return (flags & FS_OPEN_READ ? ACCESS_READ : 0) |
+			(flags & (FS_OPEN_WRITE | FS_OPEN_TRUNCATE) ? ACCESS_WRITE : 0);
+}
+
 /* A new inode's owner, group and mode; its directory is locked. */
 void access_begin(struct pmfs_inode *next, const struct inode *dir);
 /* Mode, owner and times: may they be set so? The mode loses its set-id bits where it has to. Locked. */

@@ -315,12 +315,26 @@ __attribute__((noinline)) static err_t leaf_new(struct change *c, struct inode *
 	return OK;
 }
 
-/* The entries in the order of their cookies. */
+/* The entries in the order of their cookies: cookie << 6 | slot. */
 struct sorted {
 	uint32_t count;
-	const struct pmfs_dirent *entry[PMFS_LEAF_SLOTS];
-	uint64_t cookie[PMFS_LEAF_SLOTS];
+	uint64_t key[PMFS_LEAF_SLOTS];
 };
+
+static inline const struct pmfs_dirent *sorted_entry(const struct pmfs_leaf *leaf, const struct sorted *s, uint32_t i)
+{
+	return (const struct pmfs_dirent *)(const void *)leaf->slot[s->key[i] & 63];
+}
+
+static inline uint64_t sorted_cookie(const struct sorted *s, uint32_t i)
+{
+	return s->key[i] >> 6;
+}
+
+static inline uint32_t sorted_hash(const struct sorted *s, uint32_t i)
+{
+	return (uint32_t)((sorted_cookie(s, i) - 1) >> 8);
+}
 
 static uint64_t dirent_cookie(const struct pmfs_dirent *entry)
 {
@@ -329,40 +343,55 @@ static uint64_t dirent_cookie(const struct pmfs_dirent *entry)
 
 #define SORT_BUCKETS 64u
 
-/* The hashes of a leaf lie evenly between its bounds: into buckets, and each bucket by insertion. */
+/* How many lie in the buckets before each one, instead of how many lie in each: eight bytes at a time. */
+static void buckets_sum(uint8_t bucket[SORT_BUCKETS])
+{
+	uint64_t before = 0, word;
+
+	for (uint32_t i = 0; i < SORT_BUCKETS; i += sizeof(word)) {
+		memcpy(&word, bucket + i, sizeof(word));
+		const uint64_t sums = word * 0x0101010101010101ull; /* byte i: bytes 0 to i; all of them are below 64 */
+		const uint64_t starts = (sums << 8) + before * 0x0101010101010101ull;
+		memcpy(bucket + i, &starts, sizeof(starts));
+		before += sums >> 56;
+	}
+}
+
+/* What buckets are too coarse for. */
+static void sorted_finish(struct sorted *s)
+{
+	for (uint32_t i = 1; i < s->count; i++) {
+		const uint64_t key = s->key[i];
+		uint32_t at = i;
+		for (; at > 0 && unlikely(s->key[at - 1] > key); at--)
+			s->key[at] = s->key[at - 1];
+		s->key[at] = key;
+	}
+}
+
+/* The hashes of a leaf lie evenly between its bounds: into buckets, which are then all but sorted. */
 static err_t leaf_sort(const struct leaf_place *at, uint64_t used, struct sorted *out)
 {
 	const uint64_t scale = ((uint64_t)SORT_BUCKETS << 32) / (at->high - at->low);
 	const struct pmfs_dirent *entry;
-	uint8_t first[SORT_BUCKETS], next[PMFS_LEAF_SLOTS];
-	uint64_t filled = 0;
+	uint8_t bucket[SORT_BUCKETS] = { 0 }, of[PMFS_LEAF_SLOTS];
+	uint64_t key[PMFS_LEAF_SLOTS];
 	uint32_t count = 0;
 	bool bad = false;
 
 	while ((entry = leaf_next(at->leaf, &used, &bad)) != NULL) {
-		const uint64_t bucket = (entry->hash - at->low) * scale >> 32;
-		const uint32_t slot = slot_of(at->leaf, entry);
-		if (unlikely(entry->hash < at->low || bucket >= SORT_BUCKETS))
+		const uint64_t which = (entry->hash - at->low) * scale >> 32;
+		if (unlikely(entry->hash < at->low || which >= SORT_BUCKETS))
 			return ERR_CORRUPT; /* D1 */
-		next[slot] = filled >> bucket & 1 ? first[bucket] : PMFS_LEAF_SLOTS;
-		first[bucket] = (uint8_t)slot;
-		filled |= 1ull << bucket;
+		bucket[which]++;
+		of[count] = (uint8_t)which;
+		key[count++] = dirent_cookie(entry) << 6 | slot_of(at->leaf, entry);
 	}
-	for (; filled != 0; filled &= filled - 1) {
-		const uint32_t start = count;
-		for (uint32_t slot = first[__builtin_ctzll(filled)]; slot != PMFS_LEAF_SLOTS; slot = next[slot]) {
-			entry = (const struct pmfs_dirent *)(const void *)at->leaf->slot[slot];
-			const uint64_t cookie = dirent_cookie(entry);
-			uint32_t i = count++;
-			for (; i > start && out->cookie[i - 1] > cookie; i--) {
-				out->cookie[i] = out->cookie[i - 1];
-				out->entry[i] = out->entry[i - 1];
-			}
-			out->cookie[i] = cookie;
-			out->entry[i] = entry;
-		}
-	}
+	buckets_sum(bucket);
+	for (uint32_t i = 0; i < count; i++)
+		out->key[bucket[of[i]]++] = key[i];
 	out->count = count;
+	sorted_finish(out);
 	return bad ? ERR_CORRUPT : OK;
 }
 
@@ -374,22 +403,24 @@ static uint32_t split_point(const struct sorted *s)
 
 	for (uint32_t distance = 0; distance < s->count; distance++) {
 		const uint32_t up = middle + distance, down = middle - distance;
-		if (up > 0 && up < s->count && s->entry[up]->hash != s->entry[up - 1]->hash)
+		if (up > 0 && up < s->count && sorted_hash(s, up) != sorted_hash(s, up - 1))
 			return up;
-		if (distance <= middle && down > 0 && s->entry[down]->hash != s->entry[down - 1]->hash)
+		if (distance <= middle && down > 0 && sorted_hash(s, down) != sorted_hash(s, down - 1))
 			return down;
 	}
 	return 0;
 }
 
-static void leaf_fill(struct pmfs_leaf *leaf, const struct sorted *s, uint32_t from, uint32_t to)
+static void leaf_fill(struct pmfs_leaf *leaf, const struct pmfs_leaf *old, const struct sorted *s, uint32_t from,
+		uint32_t to)
 {
 	uint32_t at = 0;
 	uint64_t used = 0;
 
 	for (uint32_t i = from; i < to; i++) {
-		const uint32_t slots = s->entry[i]->slots;
-		memcpy(leaf->slot[at], s->entry[i], (size_t)slots * PMFS_SLOT_BYTES);
+		const struct pmfs_dirent *entry = sorted_entry(old, s, i);
+		const uint32_t slots = entry->slots;
+		memcpy(leaf->slot[at], entry, (size_t)slots * PMFS_SLOT_BYTES);
 		used |= ((1ull << slots) - 1) << at;
 		at += slots;
 	}
@@ -408,16 +439,16 @@ __attribute__((noinline)) static err_t leaf_split(struct change *c, struct inode
 	const uint32_t cut = split_point(&s);
 	if (cut == 0)
 		return ERR_NO_SPACE;
-	const uint32_t high_key = s.entry[cut]->hash;
+	const uint32_t high_key = sorted_hash(&s, cut);
 	err = leaf_new(c, dir, &fresh);
 	if (err != OK)
 		return err;
-	leaf_fill(&fresh->data->leaf, &s, 0, cut);
+	leaf_fill(&fresh->data->leaf, at->leaf, &s, 0, cut);
 	const struct pmfs_extent low = { at->low, 1, fresh->block };
 	err = leaf_new(c, dir, &fresh);
 	if (err != OK)
 		return err;
-	leaf_fill(&fresh->data->leaf, &s, cut, s.count);
+	leaf_fill(&fresh->data->leaf, at->leaf, &s, cut, s.count);
 	const struct pmfs_extent high = { high_key, 1, fresh->block };
 	change_word_forget(c, &at->leaf->used);
 	change_inode(c, dir)->size -= PMFS_BLOCK;
@@ -531,12 +562,13 @@ err_t dir_walk(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *
 		if (err != OK)
 			return err;
 		for (uint32_t i = 0; i < s.count; i++) {
-			const struct pmfs_dirent *entry = s.entry[i];
-			if (s.cookie[i] <= cookie)
+			const struct pmfs_dirent *entry = sorted_entry(at.leaf, &s, i);
+			const uint64_t its = sorted_cookie(&s, i);
+			if (its <= cookie)
 				continue;
 			if (entry->crc != dirent_crc(number, entry) || entry->inode == 0)
 				return ERR_CORRUPT;
-			if (!visitor->visit(visitor->context, entry, s.cookie[i]))
+			if (!visitor->visit(visitor->context, entry, its))
 				return OK;
 		}
 	}

@@ -530,27 +530,6 @@ err_t pmfs_setattr(struct pmfs *fs, struct inode *inode, const struct fs_setattr
 	return err;
 }
 
-/* Locked. */
-static void stat_fill(const struct inode *inode, struct fs_stat *out)
-{
-	const struct pmfs_inode *now = &inode->now;
-
-	*out = (struct fs_stat) {
-		.inode = inode->number,
-		.size = now->size,
-		.blocks = now->blocks << PMFS_BLOCK_SHIFT,
-		.type = now->type,
-		.mode = now->mode,
-		.links = now->links,
-		.uid = now->uid,
-		.gid = now->gid,
-		.block_size = PMFS_BLOCK,
-		.atime = now->atime,
-		.mtime = now->mtime,
-		.ctime = now->ctime,
-	};
-}
-
 err_t pmfs_fstat(struct pmfs *fs, struct inode *inode, struct fs_stat *out)
 {
 	(void)fs;

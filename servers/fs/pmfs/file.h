@@ -29,6 +29,27 @@ static inline uint64_t block_up(uint64_t offset)
 /* Is it a regular file? IS_DIR, UNSUPPORTED. No lock. */
 MUST_USE err_t file_check(const struct inode *inode);
 
+/* Locked for reading. */
+static inline void stat_fill(const struct inode *inode, struct fs_stat *out)
+{
+	const struct pmfs_inode *now = &inode->now;
+
+	*out = (struct fs_stat) {
+		.inode = inode->number,
+		.size = now->size,
+		.blocks = now->blocks << PMFS_BLOCK_SHIFT,
+		.type = now->type,
+		.mode = now->mode,
+		.links = now->links,
+		.uid = now->uid,
+		.gid = now->gid,
+		.block_size = PMFS_BLOCK,
+		.atime = now->atime,
+		.mtime = now->mtime,
+		.ctime = now->ctime,
+	};
+}
+
 /* F4: before blocks go away, or others take their places in the file. */
 void file_revoke(struct inode *inode, uint64_t offset, uint64_t bytes);
 

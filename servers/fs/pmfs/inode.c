@@ -76,9 +76,30 @@ static struct inode_bucket *inode_bucket(struct pmfs *fs, uint64_t number)
 	return &fs->bucket[number % INODE_BUCKETS];
 }
 
+/* Zeroed. *locked: it is memory of an inode that was; somebody may be looking whose it is, until it is unlocked. The
+ * bucket is locked. */
+static struct inode *inode_memory(struct inode_bucket *bucket, bool *locked)
+{
+	const size_t before = offsetof(struct inode, lock), after = before + sizeof(pthread_rwlock_t);
+	struct inode *inode = bucket->spare;
+
+	*locked = inode != NULL && pthread_rwlock_trywrlock(&inode->lock) == 0;
+	if (*locked) {
+		bucket->spare = inode->next;
+		memset(inode, 0, before);
+		memset((char *)inode + after, 0, sizeof(*inode) - after);
+		return inode;
+	}
+	inode = calloc(1, sizeof(*inode));
+	if (inode != NULL)
+		pthread_rwlock_init(&inode->lock, NULL);
+	return inode;
+}
+
 static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_inode_slot *slot, uint8_t copy)
 {
-	struct inode *inode = calloc(1, sizeof(*inode));
+	bool locked;
+	struct inode *inode = inode_memory(inode_bucket(fs, number), &locked);
 
 	if (inode == NULL)
 		return NULL;
@@ -91,14 +112,19 @@ static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_ino
 	inode->left_in_caches = fs->unclean && inode->type == PMFS_FILE;
 	if (inode->type == PMFS_DIRECTORY)
 		inode_reshape(inode);
-	pthread_rwlock_init(&inode->lock, NULL);
+	if (locked)
+		inode_unlock(inode);
 	return inode;
 }
 
-static void inode_delete(struct inode *inode)
+static void inodes_delete(struct inode **list)
 {
-	pthread_rwlock_destroy(&inode->lock);
-	free(inode);
+	while (*list != NULL) {
+		struct inode *inode = *list;
+		*list = inode->next;
+		pthread_rwlock_destroy(&inode->lock);
+		free(inode);
+	}
 }
 
 /* Reads it from media and puts it into its bucket, which is locked; idle. */
@@ -122,6 +148,7 @@ static err_t inode_load(struct pmfs *fs, uint64_t number, struct inode **out)
 	inode->next = bucket->first;
 	bucket->first = inode;
 	bucket->idle++;
+	inode_lately_put(inode);
 	*out = inode;
 	return OK;
 }
@@ -183,7 +210,8 @@ void inode_hold(struct inode *inode)
 	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
 
 	pthread_mutex_lock(&bucket->lock);
-	inode_refs_add(inode, 1);
+	if (inode_refs_add(inode, 1) == 1)
+		bucket->idle--;
 	pthread_mutex_unlock(&bucket->lock);
 }
 
@@ -204,20 +232,25 @@ err_t inode_flush_times(struct inode *inode)
 	return OK;
 }
 
-/* Too many idle ones: the one that was read first goes. The bucket is locked. */
-static struct inode *idle_take_out(struct inode_bucket *bucket)
+/* Too many idle ones: the one that was read first goes, before it can be read again: nobody would know any more what
+ * is still late. The bucket is locked. */
+static void idle_take_out(struct inode_bucket *bucket)
 {
 	struct inode **link, **last = NULL;
 
 	for (link = &bucket->first; *link != NULL; link = &(*link)->next)
 		if ((*link)->refs == 0)
 			last = link;
-	if (last == NULL)
-		return NULL;
+	if (last == NULL || pthread_rwlock_trywrlock(&(*last)->lock) != 0)
+		return; /* somebody is looking whose it is: another time */
 	struct inode *inode = *last;
 	*last = inode->next;
 	bucket->idle--;
-	return inode;
+	inode_settle(inode);
+	inode->number = INODE_SPARE;
+	inode_unlock(inode);
+	inode->next = bucket->spare;
+	bucket->spare = inode;
 }
 
 /* The last reference on a free inode goes to this CPU's pool, if that has none. */
@@ -238,7 +271,6 @@ static bool spare_put(struct inode *inode)
 static bool inode_drop(struct inode *inode, bool *freed)
 {
 	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
-	struct inode *out = NULL;
 	bool done = true;
 
 	pthread_mutex_lock(&bucket->lock);
@@ -250,15 +282,11 @@ static bool inode_drop(struct inode *inode, bool *freed)
 		*freed = inode->type == PMFS_FREE;
 		inode_refs_add(inode, -1u);
 		if (++bucket->idle > INODE_IDLE_MAX)
-			out = idle_take_out(bucket);
-		if (out != NULL)
-			inode_settle(out); /* before it can be read again: nobody would know any more */
+			idle_take_out(bucket);
 	} else {
 		done = false;
 	}
 	pthread_mutex_unlock(&bucket->lock);
-	if (out != NULL)
-		inode_delete(out);
 	return done;
 }
 
@@ -304,11 +332,8 @@ bool inode_any_open(struct pmfs *fs)
 void inode_forget_all(struct pmfs *fs)
 {
 	for (uint32_t i = 0; i < INODE_BUCKETS; i++) {
-		while (fs->bucket[i].first != NULL) {
-			struct inode *inode = fs->bucket[i].first;
-			fs->bucket[i].first = inode->next;
-			inode_delete(inode);
-		}
+		inodes_delete(&fs->bucket[i].first);
+		inodes_delete(&fs->bucket[i].spare);
 	}
 }
 

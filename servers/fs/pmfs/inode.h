@@ -16,6 +16,8 @@
 
 #define INODE_BUCKETS 1024u
 #define INODE_IDLE_MAX 8u         /* of a bucket: so many inodes that nobody uses stay in DRAM */
+#define INODE_SPARE UINT64_MAX
+#define INODES_LATELY 8192u       /* a power of two: numbers that have a place of their own in inode_lately */
 #define TABLE_CHUNKS 8192u        /* pointers in DRAM to TABLE_CHUNK_BLOCKS table blocks each */
 #define TABLE_CHUNK_BLOCKS 1024u
 #define TABLE_GROW_BLOCKS 16u     /* 256 inodes at a time */
@@ -29,7 +31,7 @@ struct leaf_place {
 };
 
 struct inode {
-	uint64_t number;             /* [I] */
+	uint64_t number;             /* [i] stays while anybody has a reference; INODE_SPARE: it is nobody's */
 	struct pmfs *fs;             /* [I] */
 	struct pmfs_inode_slot *slot; /* [I] its place on media */
 	uint8_t type;                /* [I] enum pmfs_type, once a name can lead to it */
@@ -57,6 +59,7 @@ struct inode_bucket {
 	pthread_mutex_t lock;
 	struct inode *first;         /* [b] the latest to be read comes first */
 	uint32_t idle;               /* [b] with no reference */
+	struct inode *spare;         /* [b] memory that was an inode's, for the next one: see inode_lately */
 } ALIGNED(64);
 
 /* Free inode numbers, one pool a CPU; and one free inode, with a reference, which is found without looking. */
@@ -104,6 +107,7 @@ struct pmfs {
 	struct inode *root;           /* [I] PMFS_INODE_ROOT */
 	struct cached_name *names;    /* [I] name_cache.h */
 	uint32_t names_mask;          /* [I] */
+	struct inode *_Atomic lately[INODES_LATELY]; /* [a] by number, the one that was read or looked for last */
 	_Atomic uint32_t watched;     /* [a] see pmfs_watched */
 	_Atomic uint32_t shapes;      /* [a] numbers for inode->shape */
 };
@@ -156,7 +160,23 @@ static inline void inode_reshape(struct inode *dir)
 MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
 /* The same for the attribute inode of `owner` (xattr.h), which nothing else may lead to. */
 MUST_USE err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t owner, struct inode **out);
+/* The caller has a reference, or the lock, and knows that a name leads to it. */
 void inode_hold(struct inode *inode);
+
+/* The inode of that number, if it is in DRAM and has not been forgotten, without a reference: it may have become
+ * another one's memory, so it is locked, and then its number looked at (none has 0). The memory stays an inode's until
+ * the unmount. */
+static inline struct inode *inode_lately(const struct pmfs *fs, uint64_t number)
+{
+	return atomic_load_explicit(&fs->lately[number % INODES_LATELY], memory_order_acquire);
+}
+
+/* The caller has a reference, and did not find it there. */
+static inline void inode_lately_put(struct inode *inode)
+{
+	atomic_store_explicit(&inode->fs->lately[inode->number % INODES_LATELY], inode, memory_order_release);
+}
+
 /* The last one out writes late times; without links the inode and its blocks are freed. The inode
  * stays in DRAM until others want its place, also when it is free. No inode lock held. */
 void inode_put(struct inode *inode);
@@ -185,7 +205,8 @@ static inline uint32_t inode_refs_add(struct inode *inode, uint32_t n)
 	return refs;
 }
 
-/* No reference but the caller's. While the directories that name the inode are locked it stays so. */
+/* No reference but the caller's. While the directories that name the inode, and the inode, are locked for writing it
+ * stays so. */
 bool inode_is_alone(struct inode *inode);
 /* In a change: the inode is free afterwards. Once that is committed, inode_release gives back the
  * blocks that its last version had, and ends its attributes; NULL: it had neither. */

@@ -5,8 +5,10 @@
 #include "access.h"
 #include "directory.h"
 #include "extent_tree.h"
+#include "file.h"
 #include "name_cache.h"
 #include "text.h"
+#include "trail.h"
 #include "kit/fs.h"
 
 #include <string.h>
@@ -189,7 +191,8 @@ err_t pmfs_readlink(struct pmfs *fs, const char *path, char *target, size_t room
 
 /* --- open --- */
 
-static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
+/* By what it is. No lock. */
+static inline err_t open_fits(const struct inode *inode, uint32_t flags)
 {
 	const uint8_t type = inode->type;
 
@@ -201,7 +204,15 @@ static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
 		return ERR_NOT_DIR;
 	if (type == PMFS_DIRECTORY && (flags & (FS_OPEN_WRITE | FS_OPEN_TRUNCATE | FS_OPEN_APPEND)))
 		return ERR_IS_DIR;
-	err_t err = access_open(inode, flags);
+	return OK;
+}
+
+static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
+{
+	err_t err = open_fits(inode, flags);
+
+	if (err == OK)
+		err = access_check_unlocked(inode, access_for_open(flags));
 	if (err != OK)
 		return err;
 	if ((flags & FS_OPEN_TRUNCATE) && (flags & FS_OPEN_WRITE) && pmfs_size(inode) != 0) {
@@ -243,6 +254,26 @@ static err_t nameless_make(struct walk *at, uint32_t flags, uint32_t mode, struc
 	return OK;
 }
 
+/* What is there, when nothing is to be made or changed. False: it takes a walk. */
+static inline bool open_quickly(struct pmfs *fs, const char *path, uint32_t flags, struct inode **out, err_t *err)
+{
+	struct inode *inode = NULL;
+
+	if (likely(!(flags & (FS_OPEN_NAMELESS | FS_OPEN_CREATE | FS_OPEN_TRUNCATE))))
+		inode = trail_lock(fs, path, !(flags & FS_OPEN_NO_FOLLOW));
+	if (unlikely(inode == NULL))
+		return false;
+	*err = open_fits(inode, flags);
+	if (likely(*err == OK))
+		*err = access_check(inode, access_for_open(flags));
+	if (likely(*err == OK)) {
+		inode_hold(inode);
+		*out = inode;
+	}
+	inode_unlock(inode);
+	return true;
+}
+
 static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out)
 {
 	const bool exclusive = (flags & FS_OPEN_CREATE) && (flags & FS_OPEN_EXCLUSIVE);
@@ -255,8 +286,10 @@ static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32
 		err = nameless_make(&at, flags, mode, out);
 	} else if (at.inode != NULL) {
 		err = open_check(fs, at.inode, flags);
-		if (err == OK)
+		if (err == OK) {
+			inode_lately_put(at.inode);
 			*out = walk_take(&at);
+		}
 	} else if (!(flags & FS_OPEN_CREATE)) {
 		err = ERR_NOT_FOUND;
 	} else if (at.wants_directory || (flags & FS_OPEN_DIRECTORY)) {
@@ -274,9 +307,11 @@ err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode
 {
 	err_t err = ERR_AGAIN;
 
-	if (flags & FS_OPEN_NAME_ONLY)
+	if (unlikely(flags & FS_OPEN_NAME_ONLY))
 		return flags & ~(uint32_t)(FS_OPEN_NAME_ONLY | FS_OPEN_NO_FOLLOW) ? ERR_ARGS
 				: pmfs_find(fs, path, !(flags & FS_OPEN_NO_FOLLOW), out);
+	if (likely(open_quickly(fs, path, flags, out, &err)))
+		return err;
 	for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
 		err = open_once(fs, path, flags, mode, out);
 	return err;
@@ -470,7 +505,7 @@ struct packer {
 static bool pack_entry(void *context, const struct pmfs_dirent *entry, uint64_t cookie)
 {
 	struct packer *p = context;
-	const size_t name_bytes = entry->name_bytes, bytes = (sizeof(struct fs_dirent) + name_bytes + 7) & ~(size_t)7;
+	const size_t name_bytes = entry->name_bytes, bytes = (sizeof(struct fs_dirent) + name_bytes + 8) & ~(size_t)7;
 	uint8_t *out = (uint8_t *)p->entries + p->used;
 
 	if (p->room - p->used < bytes) {
@@ -480,7 +515,7 @@ static bool pack_entry(void *context, const struct pmfs_dirent *entry, uint64_t 
 	const struct fs_dirent record = { entry->inode, cookie, (uint16_t)bytes, (uint16_t)name_bytes, entry->type };
 	memcpy(out, &record, sizeof(record));
 	out += sizeof(record);
-	for (size_t at = 0; at < name_bytes; at += 8, out += 8) {
+	for (size_t at = 0; at <= name_bytes; at += 8, out += 8) { /* the last word has a NUL at least */
 		const uint64_t word = text_word(entry->name + at, name_bytes - at);
 		memcpy(out, &word, sizeof(word));
 	}
@@ -524,7 +559,7 @@ err_t pmfs_find(struct pmfs *fs, const char *path, bool follow, struct inode **o
 	return err;
 }
 
-err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)
+static COLD err_t stat_walk(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)
 {
 	struct walk at;
 	err_t err = walk_path(fs, path, follow, &at);
@@ -532,8 +567,21 @@ err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *
 	if (err != OK)
 		return err;
 	err = at.inode == NULL ? ERR_NOT_FOUND : pmfs_fstat(fs, at.inode, out);
+	if (err == OK)
+		inode_lately_put(at.inode);
 	walk_end(&at);
 	return err;
+}
+
+err_t pmfs_stat(struct pmfs *fs, const char *path, bool follow, struct fs_stat *out)
+{
+	struct inode *inode = trail_lock(fs, path, follow);
+
+	if (unlikely(inode == NULL))
+		return stat_walk(fs, path, follow, out);
+	stat_fill(inode, out);
+	inode_unlock(inode);
+	return OK;
 }
 
 err_t pmfs_access(struct pmfs *fs, const char *path, uint32_t want)

@@ -61,7 +61,11 @@ struct pmfs_user {
 	uint32_t groups; /* used in more[] */
 	uint32_t more[PMFS_GROUPS_MAX];
 };
-void pmfs_act_as(const struct pmfs_user *user);
+extern _Thread_local const struct pmfs_user *access_user; /* access.h */
+static inline void pmfs_act_as(const struct pmfs_user *user)
+{
+	access_user = user == NULL || user->user == 0 ? NULL : user;
+}
 
 /* Opening takes a reference that pmfs_close gives back. */
 MUST_USE err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out);

@@ -4,6 +4,7 @@
 #include "access.h"
 #include "name_cache.h"
 #include "extent_tree.h"
+#include "trail.h"
 #include "kit/fs.h"
 
 #include <stdlib.h>
@@ -150,14 +151,19 @@ static err_t walk_into(struct walker *w, const struct kit_component *c, bool fol
 	return OK;
 }
 
-/* From the root along the path. */
+/* From the root along the path, or from a directory on it that is known. */
 static err_t walk_once(struct walker *w, bool follow, struct walk *out, bool *again)
 {
+	const char *last = w->path;
 	uint32_t at = 0, end = 0;
 	err_t err = OK;
 
 	*again = false;
-	out->inode = w->fs->root;
+	out->inode = trail_parent(w->fs, &last);
+	if (out->inode == NULL)
+		out->inode = w->fs->root;
+	else
+		end = (uint32_t)(last - w->path);
 	while (w->path[end] == '/')
 		end++;
 	out->wants_directory = w->path[end] == 0;

@@ -4,20 +4,21 @@
 #include "fs/pmfs/server/calls.h"
 #include "fs/pmfs/server/lease.h"
 
-#include <stdlib.h>
+static void inode_close(struct inode *inode)
+{
+	if (pmfs_count_open(inode, -1) == 0)
+		lease_maybe_drop(inode);
+	pmfs_close(fs, inode);
+}
 
-void file_close(void *file)
+void file_close(void *file, uint64_t badge, uint64_t number)
 {
 	struct open_file *open = file;
 
-	if (open->added)
-		locks_close(&locks, pmfs_number(open->inode), open->session, open->number);
+	locks_close(&locks, pmfs_number(open->inode), badge, number);
 	if (open->watched)
-		notify_close(pmfs_number(open->inode), open->session, open->number);
-	if (pmfs_count_open(open->inode, -1) == 0)
-		lease_maybe_drop(open->inode);
-	pmfs_close(fs, open->inode);
-	free(open);
+		notify_close(pmfs_number(open->inode), badge, number);
+	inode_close(open->inode);
 }
 
 err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct open_file **out)
@@ -37,27 +38,23 @@ err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct o
 err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
 		uint64_t *size, uint32_t *type, uint64_t *inode)
 {
-	struct open_file *open = malloc(sizeof(*open));
+	struct inode *opened;
+	void *file;
+	err_t err = pmfs_open(fs, name, flags, mode, &opened);
 
-	if (open == NULL)
-		return ERR_NO_MEMORY;
-	*open = (struct open_file) { .flags = flags, .session = call->badge };
-	err_t err = pmfs_open(fs, name, flags, mode, &open->inode);
+	if (err != OK)
+		return err;
+	pmfs_count_open(opened, 1);
+	err = kit_file_add(&files, call->badge, &file, number);
 	if (err != OK) {
-		free(open);
+		inode_close(opened);
 		return err;
 	}
-	pmfs_count_open(open->inode, 1);
-	*size = pmfs_size(open->inode);
-	*type = pmfs_type_of(open->inode);
-	*inode = pmfs_number(open->inode);
-	err = kit_file_add(&files, call->badge, open, number);
-	if (err != OK) {
-		file_close(open);
-		return err;
-	}
-	open->number = *number;
-	open->added = true;
+	*(struct open_file *)file = (struct open_file) { .inode = opened, .flags = flags };
+	*size = pmfs_size(opened);
+	*type = pmfs_type_of(opened);
+	*inode = pmfs_number(opened);
+	kit_file_ready(&files, call->badge, *number);
 	return OK;
 }
 

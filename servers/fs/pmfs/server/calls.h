@@ -14,9 +14,6 @@
 struct open_file {
 	struct inode *inode;
 	uint32_t flags;
-	uint64_t session; /* for its locks */
-	uint64_t number;
-	bool added;       /* the session has it */
 	_Atomic bool watched;
 };
 
@@ -27,8 +24,27 @@ extern struct locks locks;
 
 /* session.c */
 extern _Thread_local struct pmfs_user caller; /* of the call that this activation serves */
-/* Whose a session is. False: it has ended. */
-bool session_user(uint64_t badge, struct pmfs_user *out);
+extern struct session_user {
+	_Atomic uint64_t badge; /* 0: the root session, whose user is 0; or a place that was never used */
+	struct pmfs_user user;
+} ALIGNED(64) session_users[KIT_SESSIONS_MAX]; /* by the index in files.c's table */
+
+/* The caller is from now on whose session it is; that was set before its handle was given out. A call whose session has
+ * ended may still be under way when the place gets another one; so the badge is looked at before and after. False: the
+ * session has ended. */
+static inline bool session_act(uint64_t badge)
+{
+	const struct session_user *place = &session_users[badge % KIT_SESSIONS_MAX];
+
+	if (atomic_load_explicit(&place->badge, memory_order_acquire) != badge)
+		return false;
+	__builtin_memcpy(&caller, &place->user, offsetof(struct pmfs_user, more));
+	if (unlikely(caller.groups != 0))
+		caller = place->user;
+	atomic_thread_fence(memory_order_acquire);
+	pmfs_act_as(&caller);
+	return likely(atomic_load_explicit(&place->badge, memory_order_relaxed) == badge);
+}
 err_t op_connect(struct kit_call *call, handle_t *session);
 err_t op_connect_as(struct kit_call *call, uint32_t user, uint32_t group, const struct fs_groups *groups,
 		handle_t *session);
@@ -36,7 +52,7 @@ err_t op_identity(struct kit_call *call, uint32_t *user, uint32_t *group);
 
 /* by_file.c. file_take: the file, opened with one of these flags (0: any); the caller puts it back (kit_file_put). */
 MUST_USE err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct open_file **out);
-void file_close(void *file);
+void file_close(void *file, uint64_t badge, uint64_t number);
 err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
 		uint64_t *size, uint32_t *type, uint64_t *inode);
 err_t op_close(struct kit_call *call, uint64_t file);

@@ -92,20 +92,31 @@ static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint
 
 static const struct pager_ops pager = { .fault = op_fault };
 
+/* A client's page is missing: the kernel calls. */
+static COLD err_t dispatch_pager(struct kit_call *call)
+{
+	struct gate *here = &gate[kit_cpu() % CPUS_MAX];
+
+	pmfs_act_as(NULL);
+	atomic_fetch_add(&here->inside, 1);
+	err_t err = atomic_load(&closing) ? ERR_BAD_STATE : pager_dispatch(&pager, call);
+	atomic_fetch_sub(&here->inside, 1);
+	return err;
+}
+
 static err_t dispatch(struct kit_call *call)
 {
 	struct gate *here = &gate[kit_cpu() % CPUS_MAX];
 	err_t err = ERR_BAD_STATE;
 
-	if (call->badge == LEASE_BADGE)
-		caller.user = 0;
-	else if (!session_user(call->badge, &caller))
+	if (unlikely(call->badge == LEASE_BADGE))
+		return dispatch_pager(call);
+	if (unlikely(!session_act(call->badge)))
 		return ERR_BAD_STATE; /* its client is gone */
-	pmfs_act_as(&caller);
 	atomic_fetch_add(&here->inside, 1);
-	if (!atomic_load(&closing) || call->in.word[0] == (FS_INTERFACE << 16 | FS_MESSAGE_statfs))
-		err = call->badge == LEASE_BADGE ? pager_dispatch(&pager, call) : fs_dispatch(&ops, call);
-	atomic_fetch_sub(&here->inside, 1);
+	if (likely(!atomic_load(&closing)) || call->in.word[0] == (FS_INTERFACE << 16 | FS_MESSAGE_statfs))
+		err = fs_dispatch(&ops, call);
+	atomic_fetch_sub_explicit(&here->inside, 1, memory_order_release);
 	return err;
 }
 
@@ -158,7 +169,7 @@ int main(int argc, char **argv)
 	locks_init(&locks);
 	if (kit_prepare(&server) != OK || mount_zone(format, &zone) != OK)
 		return 1;
-	err_t err = kit_files_init(&files, file_close);
+	err_t err = kit_files_init(&files, sizeof(struct open_file), file_close);
 	if (err == OK)
 		err = lease_init(fs, zone);
 	notify_init(fs, &notify_ops);

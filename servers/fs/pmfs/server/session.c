@@ -6,26 +6,8 @@
 
 #define SESSION_NONE UINT64_MAX
 
-struct session_user {
-	_Atomic uint64_t badge; /* 0: the root session, whose user is 0; or a place that was never used */
-	struct pmfs_user user;
-};
-
-static struct session_user users[KIT_SESSIONS_MAX];
+struct session_user session_users[KIT_SESSIONS_MAX];
 _Thread_local struct pmfs_user caller;
-
-/* Whose a session is: set before its handle is given out. A call whose session has ended may still be under way when
- * the place gets another one; so the badge is looked at before and after. */
-bool session_user(uint64_t badge, struct pmfs_user *out)
-{
-	struct session_user *place = &users[badge % KIT_SESSIONS_MAX]; /* the index in files.c's table */
-
-	if (atomic_load(&place->badge) != badge)
-		return false;
-	*out = place->user;
-	atomic_thread_fence(memory_order_acquire);
-	return atomic_load(&place->badge) == badge;
-}
 
 static err_t session_open(const struct pmfs_user *user, handle_t *session)
 {
@@ -34,7 +16,7 @@ static err_t session_open(const struct pmfs_user *user, handle_t *session)
 
 	if (err != OK)
 		return err;
-	struct session_user *place = &users[badge % KIT_SESSIONS_MAX];
+	struct session_user *place = &session_users[badge % KIT_SESSIONS_MAX];
 	atomic_store(&place->badge, SESSION_NONE);
 	atomic_thread_fence(memory_order_release);
 	place->user = *user;
