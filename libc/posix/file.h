@@ -83,3 +83,6 @@ uint32_t open_flags_to_fs(int flags);
 
 /* errno = what the error says; always -1. */
 int fail(err_t error);
+
+struct file_clone_range;
+int range_clone(int fd, const struct file_clone_range *range); /* ioctl's FICLONERANGE (range.c) */

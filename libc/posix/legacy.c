@@ -2,6 +2,7 @@
 /* legacy.c - what POSIX has dropped or has a successor for, and programs still call: getwd, ioctl, utime, utimes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -27,9 +28,21 @@ char *getwd(char *buffer)
 
 int ioctl(int fd, int request, ...)
 {
-	struct file *file = file_get(fd);
+	va_list more;
 
-	(void)request;
+	va_start(more, request);
+	if (request == FICLONE) {
+		const struct file_clone_range all = { .src_fd = va_arg(more, int) };
+		va_end(more);
+		return range_clone(fd, &all);
+	}
+	if (request == FICLONERANGE) {
+		const struct file_clone_range *range = va_arg(more, const struct file_clone_range *);
+		va_end(more);
+		return range_clone(fd, range);
+	}
+	va_end(more);
+	struct file *file = file_get(fd);
 	if (file == NULL)
 		return -1;
 	file_drop(file);

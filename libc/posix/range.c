@@ -3,6 +3,8 @@
  * server takes back what has to be. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <lintel/fs_client.h>
 
@@ -77,19 +79,50 @@ static err_t copy_files(const struct file *from, off_t from_offset, const struct
 	return error == OK && *done > bytes ? ERR_IO : error;
 }
 
+/* Open for reading and for writing, and not to append: both, or errno. */
+static bool both_get(int from, int to, struct file **source, struct file **target)
+{
+	*source = file_get_regular(from, O_RDONLY);
+	*target = *source != NULL ? file_get_regular(to, O_WRONLY) : NULL;
+	if (*target != NULL && !((*target)->flags & O_APPEND))
+		return true;
+	if (*target != NULL) {
+		file_drop(*target);
+		errno = EBADF;
+	}
+	if (*source != NULL)
+		file_drop(*source);
+	return false;
+}
+
+int range_clone(int fd, const struct file_clone_range *range)
+{
+	struct file *source, *target;
+
+	if (range->src_fd < 0 || range->src_fd > INT_MAX)
+		return fail(ERR_BAD_HANDLE);
+	if (!both_get((int)range->src_fd, fd, &source, &target))
+		return -1;
+	const bool apart = source->session != target->session;
+	const err_t error = apart ? ERR_CROSS_DEVICE
+							  : fs_clone(source->session, source->number, range->src_offset, target->number,
+										 range->dest_offset, range->src_length);
+	file_drop(target);
+	file_drop(source);
+	if (error != ERR_UNSUPPORTED)
+		return error == OK ? 0 : fail(error);
+	errno = EOPNOTSUPP;
+	return -1;
+}
+
 static ssize_t copy_checked(int from, off_t from_offset, int to, off_t to_offset, size_t bytes)
 {
-	struct file *source = file_get_regular(from, O_RDONLY);
-	struct file *target = source != NULL ? file_get_regular(to, O_WRONLY) : NULL;
+	struct file *source, *target;
 	uint64_t done = 0;
 
-	if (source != NULL && target == NULL)
-		file_drop(source);
-	if (target == NULL)
+	if (!both_get(from, to, &source, &target))
 		return -1;
-	err_t error = target->flags & O_APPEND ? ERR_BAD_HANDLE : OK;
-	if (error == OK && (from_offset < 0 || to_offset < 0 || bytes > INT64_MAX))
-		error = ERR_ARGS;
+	err_t error = from_offset < 0 || to_offset < 0 || bytes > INT64_MAX ? ERR_ARGS : OK;
 	if (error == OK)
 		error = copy_files(source, from_offset, target, to_offset, bytes, &done);
 	file_drop(target);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,7 +82,17 @@ static int copy_bytes(struct shell *sh, int in, int out, const char *from, const
 	return status;
 }
 
-int files_copy(struct shell *sh, const char *from, const char *to, mode_t mode)
+/* The blocks become `to`'s as well; closes both. */
+static int clone_blocks(struct shell *sh, int in, int out, const char *to)
+{
+	int status = ioctl(out, FICLONE, in) ? shell_complain(sh, to, errno) : 0;
+	close(in);
+	if (close(out) && !status)
+		status = shell_complain(sh, to, errno);
+	return status;
+}
+
+static int copy_file(struct shell *sh, const char *from, const char *to, mode_t mode, bool clone)
 {
 	struct stat a, b;
 	if (!stat(from, &a) && !stat(to, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
@@ -95,7 +106,12 @@ int files_copy(struct shell *sh, const char *from, const char *to, mode_t mode)
 		close(in);
 		return shell_complain(sh, to, error);
 	}
-	return copy_bytes(sh, in, out, from, to);
+	return clone ? clone_blocks(sh, in, out, to) : copy_bytes(sh, in, out, from, to);
+}
+
+int files_copy(struct shell *sh, const char *from, const char *to, mode_t mode)
+{
+	return copy_file(sh, from, to, mode, false);
 }
 
 static int copy_link(struct shell *sh, const char *from, const char *to)
@@ -108,9 +124,11 @@ static int copy_link(struct shell *sh, const char *from, const char *to)
 	return symlink(target, to) ? shell_complain(sh, to, errno) : 0;
 }
 
-static int copy_any(struct shell *sh, const char *from, const char *to, bool recurse);
+enum { COPY_RECURSE = 1, COPY_CLONE = 2 }; /* how; cp's options, in their order */
 
-static int copy_directory(struct shell *sh, const char *from, const char *to, mode_t mode)
+static int copy_any(struct shell *sh, const char *from, const char *to, int how);
+
+static int copy_directory(struct shell *sh, const char *from, const char *to, mode_t mode, int how)
 {
 	size_t length = strlen(from);
 	if (!strncmp(from, to, length) && (to[length] == '/' || !to[length]))
@@ -127,24 +145,24 @@ static int copy_directory(struct shell *sh, const char *from, const char *to, mo
 		if (!shell_join(inner_from, from, n.name[i]) || !shell_join(inner_to, to, n.name[i]))
 			status = shell_complain(sh, n.name[i], ENAMETOOLONG);
 		else
-			status |= copy_any(sh, inner_from, inner_to, true);
+			status |= copy_any(sh, inner_from, inner_to, how);
 	}
 	names_free(&n);
 	return status;
 }
 
-static int copy_any(struct shell *sh, const char *from, const char *to, bool recurse)
+static int copy_any(struct shell *sh, const char *from, const char *to, int how)
 {
 	struct stat st;
 	if (lstat(from, &st))
 		return shell_complain(sh, from, errno);
-	if (S_ISLNK(st.st_mode) && recurse)
+	if (S_ISLNK(st.st_mode) && (how & COPY_RECURSE))
 		return copy_link(sh, from, to);
 	if (!S_ISDIR(st.st_mode))
-		return files_copy(sh, from, to, st.st_mode);
-	if (!recurse)
+		return copy_file(sh, from, to, st.st_mode, how & COPY_CLONE);
+	if (!(how & COPY_RECURSE))
 		return shell_refuse(sh, "%s is a directory; -r copies it", from);
-	return copy_directory(sh, from, to, st.st_mode);
+	return copy_directory(sh, from, to, st.st_mode, how);
 }
 
 int files_remove(struct shell *sh, const char *path, bool recurse)
@@ -189,12 +207,12 @@ static int move_one(struct shell *sh, const char *from, const char *to)
 		return 0;
 	if (errno != EXDEV)
 		return shell_complain(sh, from, errno);
-	int status = copy_any(sh, from, to, true);
+	int status = copy_any(sh, from, to, COPY_RECURSE);
 	return status ? status : files_remove(sh, from, true);
 }
 
 /* cp and mv: all but the last name go to the last. */
-static int to_target(struct shell *sh, int argc, char **argv, bool move, bool recurse)
+static int to_target(struct shell *sh, int argc, char **argv, bool move, int how)
 {
 	if (argc < 3)
 		return shell_usage(sh);
@@ -208,20 +226,20 @@ static int to_target(struct shell *sh, int argc, char **argv, bool move, bool re
 		if (!target_path(target, argv[i], to))
 			status = shell_complain(sh, argv[i], ENAMETOOLONG);
 		else
-			status |= move ? move_one(sh, argv[i], target) : copy_any(sh, argv[i], target, recurse);
+			status |= move ? move_one(sh, argv[i], target) : copy_any(sh, argv[i], target, how);
 	}
 	return status;
 }
 
 static int command_cp(struct shell *sh, int argc, char **argv)
 {
-	int options = shell_options(sh, &argc, &argv, "r");
-	return options < 0 ? 2 : to_target(sh, argc, argv, false, options & 1);
+	int options = shell_options(sh, &argc, &argv, "rc");
+	return options < 0 ? 2 : to_target(sh, argc, argv, false, options);
 }
 
 static int command_mv(struct shell *sh, int argc, char **argv)
 {
-	return shell_options(sh, &argc, &argv, "") < 0 ? 2 : to_target(sh, argc, argv, true, false);
+	return shell_options(sh, &argc, &argv, "") < 0 ? 2 : to_target(sh, argc, argv, true, 0);
 }
 
 static int command_rm(struct shell *sh, int argc, char **argv)
@@ -291,7 +309,7 @@ static int command_rmdir(struct shell *sh, int argc, char **argv)
 static const struct command commands[] = {
 	{ "ls", "[-l] [PATH...]", "list files", command_ls },
 	{ "cat", "FILE...", "print files", command_cat },
-	{ "cp", "[-r] FROM... TO", "copy files, with -r directories too", command_cp },
+	{ "cp", "[-r] [-c] FROM... TO", "copy files, with -r directories too, with -c by sharing blocks", command_cp },
 	{ "mv", "FROM... TO", "rename or move", command_mv },
 	{ "rm", "[-r] [-f] PATH...", "remove files, with -r directories too", command_rm },
 	{ "mkdir", "[-p] PATH...", "make directories, with -p all on the way", command_mkdir },

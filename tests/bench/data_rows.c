@@ -9,10 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define RANDOM_SEED 42
+#ifndef FICLONE /* Linux has it in linux/fs.h, with much else */
+#define FICLONE 0x40049409
+#endif
 
 static uint64_t data_bytes(const struct bench *b)
 {
@@ -254,6 +258,56 @@ static bool check_truncate(struct bench *b, uint64_t count)
 	return true;
 }
 
+/* ---- Files that share blocks, where --rows asks for it: few file systems can ---- */
+
+static bool open_source(struct bench *b)
+{
+	if (!bench_path(b, "bench.clone"))
+		return false;
+	strcpy(b->other, b->path);
+	if (!bench_path(b, "bench.data"))
+		return false;
+	b->fd = open(b->path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (b->fd < 0)
+		return bench_fail(b, b->path, errno);
+	for (uint64_t at = 0; at < b->argument; at += BUFFER_BYTES) {
+		fill(b->buffer, at, BUFFER_BYTES);
+		ssize_t n = pwrite(b->fd, b->buffer, BUFFER_BYTES, (off_t)at);
+		if (n != (ssize_t)BUFFER_BYTES)
+			return bench_fail(b, "filling the data file", n < 0 ? errno : ENOSPC);
+	}
+	return true;
+}
+
+static bool clone_and_truncate(struct bench *b, uint64_t count)
+{
+	int clone = open(b->other, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	bool good = clone >= 0;
+	for (uint64_t i = 0; i < count && good; i++)
+		good = ftruncate(clone, 0) == 0 && ioctl(clone, FICLONE, b->fd) == 0;
+	if (!good)
+		bench_fail(b, "clone", errno);
+	close(clone);
+	return good;
+}
+
+static bool check_clone(struct bench *b, uint64_t count)
+{
+	int clone = open(b->other, O_RDONLY);
+	bool good = true;
+	(void)count;
+	for (uint64_t at = 0; at < b->argument && good; at += BUFFER_BYTES)
+		good = pread(clone, b->buffer, 4096, (off_t)at) == 4096 && word_at(b->buffer + 8) == at + 8;
+	close(clone);
+	return good || bench_fail(b, "the clone does not hold what its source does", 0);
+}
+
+static void close_source(struct bench *b)
+{
+	unlink(b->other);
+	close_data(b);
+}
+
 #define DATA_ROW(name, text, bytes, n, before, work, after) \
 	{ .id = name, .what = text, .argument = bytes, .count = n, .copy_bytes = bytes, \
 	  .setup = open_data, .prepare = before, .body = work, .check = after, \
@@ -287,5 +341,7 @@ static const struct row rows[] = {
 	  .setup = open_data, .body = truncate_pair, .check = check_truncate, .teardown = close_data },
 	{ .id = "fstat", .what = "fstat", .count = 2000, .setup = open_data, .body = stat_open,
 	  .teardown = close_data },
+	{ .id = "clone_64m", .what = "clone of 64 MiB, and truncate", .argument = 64u << 20, .count = 200, .slow = true,
+	  .setup = open_source, .body = clone_and_truncate, .check = check_clone, .teardown = close_source },
 };
 const struct row_group data_rows = { rows, sizeof rows / sizeof rows[0] };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* calls.c - the model's calls, on pmfs; and reading back everything that is there. */
 #include "engine.h"
+#include "clients.h"
 
 #include "fs/pmfs/inode.h"
 
@@ -25,16 +26,23 @@ static uint32_t cpu_of_client(void)
 	return media_client;
 }
 
-static void revoke_nothing(void *context, uint64_t offset, uint64_t bytes)
+/* What clients that have mapped a file hold of it: one run of blocks, until it is taken back. */
+struct held {
+	struct pmfs_run run; /* 0 bytes: nothing */
+};
+static struct held held[CLIENTS];
+
+static void held_revoke(void *context, uint64_t offset, uint64_t bytes)
 {
-	(void)context;
-	(void)offset;
-	(void)bytes;
+	struct held *h = context;
+
+	if (offset < h->run.offset + h->run.bytes && h->run.offset < offset + bytes)
+		h->run.bytes = 0;
 }
 
 err_t fs_mount(uint32_t cpus, struct pmfs **out, char reason[PMFS_REASON_BYTES])
 {
-	const struct pmfs_options options = { .cpus = cpus, .seed = 42, .cpu = cpu_of_client, .revoke = revoke_nothing };
+	const struct pmfs_options options = { .cpus = cpus, .seed = 42, .cpu = cpu_of_client, .revoke = held_revoke };
 
 	return pmfs_mount(media_base, media_bytes, &options, out, reason);
 }
@@ -53,35 +61,50 @@ static err_t write_inode(struct pmfs *fs, struct inode *inode, const struct call
 	return err;
 }
 
+/* Plain stores, which nobody writes back. */
+static void store_mapped(struct pmfs *fs, const struct pmfs_run *run, const struct call *c)
+{
+	uint8_t data[4096];
+	const uint32_t bytes = c->bytes < sizeof(data) ? c->bytes : sizeof(data);
+
+	call_data(c, c->offset, data, bytes);
+	pm_store(&fs->pm, fs->pm.base + run->device + (c->offset - run->offset), data, bytes);
+}
+
 struct mapped_store {
 	struct pmfs *fs;
 	const struct call *call;
 };
 
-/* A client stores through its mapping: plain stores, which nobody writes back. */
-static err_t store_mapped(void *context, void *lease, const struct pmfs_run *run)
+static err_t fault_store(void *context, void *lease, const struct pmfs_run *run)
 {
 	const struct mapped_store *s = context;
-	uint8_t data[4096];
+	struct held *h = lease;
 
-	(void)lease;
-	const uint32_t bytes = s->call->bytes < sizeof(data) ? s->call->bytes : sizeof(data);
-
-	call_data(s->call, s->call->offset, data, bytes);
-	pm_store(&s->fs->pm, s->fs->pm.base + run->device + (s->call->offset - run->offset), data, bytes);
+	if (run->read_only)
+		return ERR_INTERNAL; /* nobody could store there */
+	h->run = *run;
+	store_mapped(s->fs, run, s->call);
 	return OK;
 }
 
-/* The mapping ends with the call, or with the client's open file, if that is the same. */
+/* A client stores through its mapping: it asks only if it does not hold the block yet. The mapping ends with the call,
+ * or with the client's open file, if that is the same. */
 static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const struct call *c)
 {
 	struct mapped_store s = { fs, c };
-	static int lease;
+	err_t err = OK;
 
-	if (pmfs_lease_get(inode) == NULL) /* who has mapped it stores without asking */
-		pmfs_lease_set(inode, &lease);
+	if (pmfs_lease_get(inode) == NULL) {
+		held[client].run.bytes = 0;
+		pmfs_lease_set(inode, &held[client]);
+	}
+	const struct held *h = pmfs_lease_get(inode);
 	pmfs_lease_stores(inode);
-	err_t err = pmfs_locate_with(fs, inode, c->offset, true, store_mapped, &s);
+	if (c->offset >= h->run.offset && c->offset + c->bytes <= h->run.offset + h->run.bytes)
+		store_mapped(fs, &h->run, c);
+	else
+		err = pmfs_locate_with(fs, inode, c->offset, true, fault_store, &s);
 	if (err == OK)
 		err = pmfs_sync(fs, inode);
 	const err_t end = open_file[client] != inode ? pmfs_lease_end(inode) : OK;
@@ -97,7 +120,8 @@ static err_t copy(struct pmfs *fs, const struct call *c, uint64_t *done)
 		return err;
 	err = pmfs_open(fs, c->b, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, &to);
 	if (err == OK) {
-		err = pmfs_copy(fs, from, c->offset, to, c->mode, c->bytes, done);
+		err = c->kind == CALL_CLONE ? pmfs_clone(fs, from, 0, to, 0, 0)
+				: pmfs_copy(fs, from, c->offset, to, c->mode, c->bytes, done);
 		pmfs_close(fs, to);
 	}
 	pmfs_close(fs, from);
@@ -203,13 +227,13 @@ static err_t run_kind(struct pmfs *fs, uint32_t client, const struct call *c, ui
 	case CALL_XATTR_SET: case CALL_XATTR_REMOVE:
 		return xattr_call(fs, c);
 	case CALL_OTHER_CPU:
-		media_client = !media_client;
+		clients_change_cpu();
 		return OK;
 	case CALL_SYNC_ALL:
 		return pmfs_sync_all(fs);
 	case CALL_OPEN:
 		return pmfs_open(fs, c->a, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, &open_file[client]);
-	case CALL_COPY:
+	case CALL_COPY: case CALL_CLONE:
 		return copy(fs, c, done);
 	case CALL_NAMELESS:
 		return pmfs_open(fs, c->a, FS_OPEN_WRITE | FS_OPEN_NAMELESS, 0600, &open_file[client]);

@@ -34,6 +34,12 @@ static void turn_pass(void)
 	media_client = from;
 }
 
+void clients_change_cpu(void)
+{
+	if (!clients.running)
+		media_client = !media_client;
+}
+
 void clients_pass(void)
 {
 	if (clients.running && (random_next(&clients.seed) & 3) == 0)

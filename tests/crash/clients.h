@@ -13,5 +13,8 @@ void clients_run(void (*client)(uint32_t number), uint64_t seed);
 /* A place where the turn may pass. Nothing happens while only one runs. */
 void clients_pass(void);
 
+/* The only client goes on on the other CPU; of two, each stays on its own. */
+void clients_change_cpu(void);
+
 uint64_t clock_get(void);
 void clock_set(uint64_t ns);

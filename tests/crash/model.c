@@ -464,8 +464,11 @@ static err_t copy_to_file(struct model *m, const struct call *c, bool full, uint
 		err = find_file(m, c->b, &to);
 	if (err != OK)
 		return err;
+	const bool clone = c->kind == CALL_CLONE; /* of all of it */
+	if (clone && from->size != 0 && (from == to || (from->size % BLOCK != 0 && to->size > from->size)))
+		return ERR_ARGS;
 	uint64_t bytes = c->offset < from->size ? from->size - c->offset : 0;
-	bytes = bytes < c->bytes ? bytes : c->bytes;
+	bytes = bytes < c->bytes || clone ? bytes : c->bytes;
 	bytes = full && full_bytes < bytes ? full_bytes : bytes;
 	if (bytes == 0)
 		return OK;
@@ -485,7 +488,8 @@ static err_t copy_to_file(struct model *m, const struct call *c, bool full, uint
 	to->late |= to->opens != 0;
 	to->opaque |= from->opaque;
 	to->size = end > to->size ? end : to->size;
-	for (uint64_t b = c->mode / BLOCK; b * BLOCK < end; b++)
+	to->opaque |= from->opaque;
+	for (uint64_t b = c->mode / BLOCK; b * BLOCK < end && !to->opaque; b++)
 		to->mapped[b / 64] |= 1ull << b % 64;
 	return OK;
 }
@@ -687,7 +691,7 @@ err_t model_apply(struct model *m, uint32_t client, const struct call *c, uint32
 	case CALL_WRITE: case CALL_APPEND: case CALL_RESIZE: case CALL_RESIZE_AND_MODE: case CALL_OPEN_TRUNCATE:
 	case CALL_MAPPED_STORE: case CALL_ALLOCATE:
 		return apply_to_file(m, c, steps, full, full_bytes);
-	case CALL_COPY:
+	case CALL_COPY: case CALL_CLONE:
 		return copy_to_file(m, c, full, full_bytes);
 	}
 	return ERR_INTERNAL;

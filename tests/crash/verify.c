@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* verify.c - one image: it mounts, is sound, holds what was promised, and can be used to the end:
  * every file is appended to, names are made and moved, all is read back, all is deleted, and every
- * block is free again. What recovery leaves decides all that comes after it (journals apart, which
- * nobody reads any more), so that two images that recover to the same are used once. */
+ * block is free again. What recovery leaves decides all that comes after it (journals apart, which nobody reads any
+ * more, and whether mount has believed a summary), so that two images that recover to the same are used once. */
 #include "engine.h"
 #include "clients.h"
 
@@ -340,7 +340,8 @@ bool image_verify(const struct verify *v, char why[400])
 		snprintf(why, 400, "mount: %s", reason);
 		fs = NULL;
 		good = false;
-	} else if (v->image == 0 || !seen_before(SEEN_RECOVERED, mix64(v->image + change.data) ^ v->promised)) {
+	} else if (v->image == 0 ||
+			!seen_before(SEEN_RECOVERED, mix64(v->image + change.data + pmfs_was_scanned(fs)) ^ v->promised)) {
 		good = image_use(v, &fs, why);
 	}
 	if (fs != NULL)

@@ -144,6 +144,14 @@ static void image_make(void)
 		if (i % 25 == 0)
 			for (uint64_t at = 0; at < 12; at++)
 				must(pmfs_write(fs, inode, at * 8192, false, name, 10, &done, &end));
+		if (i % 50 == 0) { /* two files have the same blocks, two times each */
+			struct inode *clone;
+			snprintf(name, sizeof(name), "d/clone-%d", i);
+			must(pmfs_open(fs, name, FS_OPEN_CREATE | FS_OPEN_WRITE, 0644, &clone));
+			must(pmfs_clone(fs, inode, 0, clone, 0, 0));
+			must(pmfs_clone(fs, inode, 0, clone, 30 * PMFS_BLOCK, 0));
+			pmfs_close(fs, clone);
+		}
 		pmfs_close(fs, inode);
 	}
 	must(pmfs_unmount(fs));
@@ -196,9 +204,10 @@ static void quiet(void *context, const char *line)
 
 static void use(struct pmfs *fs)
 {
-	static const char *const names[] = { "d/file-0", "d/file-50", "d/file-79", "s", "d/new", "d" };
+	static const char *const names[] = { "d/file-0", "d/clone-50", "d/file-50", "d/clone-0", "d/file-79", "s", "d/new",
+		"d" };
 	static char buffer[100000];
-	struct inode *inode;
+	struct inode *inode, *clone;
 	uint64_t done, end, next;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -210,6 +219,12 @@ static void use(struct pmfs *fs)
 			done = 0;
 		if (pmfs_readdir(fs, inode, 0, buffer, sizeof(buffer), &done, &next) == OK)
 			done = 0;
+		if (pmfs_open(fs, "d/other", FS_OPEN_WRITE | FS_OPEN_CREATE, 0644, &clone) == OK) {
+			if (pmfs_clone(fs, inode, 0, clone, 0, 0) == OK &&
+					pmfs_setattr(fs, clone, &(struct fs_setattr) { .set = FS_SET_SIZE, .size = 9000 }) == OK)
+				done = 0;
+			pmfs_close(fs, clone);
+		}
 		pmfs_close(fs, inode);
 		if (pmfs_unlink(fs, names[i]) == OK)
 			done = 0;

@@ -4,6 +4,7 @@
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 
+#include "fs/pmfs/crc32c.h"
 #include "fs/pmfs/layout.h"
 #include "fs/pmfs/pmem_host.h"
 
@@ -329,6 +330,16 @@ static void refuse(struct device *d, err_t want, const char *words)
 	d->fs = NULL;
 }
 
+/* The first copy is a good one of that version. */
+static void super_seal(struct device *d, uint32_t version)
+{
+	struct pmfs_super *super = (struct pmfs_super *)(void *)d->base;
+
+	super->version = version;
+	super->crc = 0;
+	super->crc = crc32c(0, super, sizeof(*super));
+}
+
 static void test_refusals(void **state)
 {
 	struct device d;
@@ -352,6 +363,9 @@ static void test_refusals(void **state)
 	d.base[8]++; /* the version */
 	refuse(&d, ERR_BAD_FORMAT, "version 4");
 	d.base[8]--;
+	super_seal(&d, PMFS_VERSION - 1);
+	refuse(&d, ERR_BAD_FORMAT, "version 2");
+	super_seal(&d, PMFS_VERSION);
 	d.base[100] ^= 1;
 	device_mount(&d); /* the second superblock */
 	file_expect(&d, "f", "hello");

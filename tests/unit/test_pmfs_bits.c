@@ -97,9 +97,15 @@ static void device_fill(struct device *d)
 			assert_int_equal(pmfs_xattr_set(d->fs, inode, "name", range, i == 28 ? 100 : 5000, 0), OK);
 		if (i == 28)
 			assert_int_equal(pmfs_xattr_set(d->fs, inode, "other", range, 200, 0), OK);
+		if (i == 7) { /* both trees have a node, of extents that say so */
+			struct inode *clone;
+			assert_int_equal(pmfs_open(d->fs, "clone", FS_OPEN_CREATE | FS_OPEN_WRITE, 0644, &clone), OK);
+			assert_int_equal(pmfs_clone(d->fs, inode, 0, clone, 0, 0), OK);
+			pmfs_close(d->fs, clone);
+		}
 		pmfs_close(d->fs, inode);
 	}
-	for (uint64_t number = 1; number < 38; number++)
+	for (uint64_t number = 1; number < 39; number++)
 		inode_add(d->fs, number);
 	range_add(0, sizeof(struct pmfs_super));
 	range_add(PMFS_BLOCK, sizeof(struct pmfs_super));

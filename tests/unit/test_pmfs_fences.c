@@ -169,12 +169,47 @@ static void test_data(void **state)
 	counted("unlink of a file with blocks", 1);
 }
 
+static void test_clones(void **state)
+{
+	static uint8_t data[50000];
+	struct inode *inode, *clone;
+	uint64_t done, at = 0;
+
+	(void)state;
+	make("f");
+	make("c");
+	assert_int_equal(pmfs_open(d.fs, "f", FS_OPEN_WRITE, 0, &inode), OK);
+	assert_int_equal(pmfs_open(d.fs, "c", FS_OPEN_WRITE, 0, &clone), OK);
+	assert_int_equal(pmfs_write(d.fs, inode, 0, false, data, sizeof(data), &done, &at), OK);
+	counting();
+	assert_int_equal(pmfs_clone(d.fs, inode, 0, clone, 0, 0), OK);
+	counted("clone of a file with an end inside a block: that is cleared", 2);
+	assert_int_equal(pmfs_copy(d.fs, inode, 0, clone, 16 * 4096, 8 * 4096, &done), OK);
+	counted("copy of blocks that are shared already, after a change by record", 2);
+	assert_int_equal(pmfs_copy(d.fs, inode, 0, clone, 32 * 4096, 8 * 4096, &done), OK);
+	counted("copy of blocks that are shared already", 1);
+	assert_int_equal(pmfs_write(d.fs, clone, 10, false, data, 100, &done, &at), OK);
+	counted("write to a shared block: data and inode", 2);
+	assert_int_equal(pmfs_write(d.fs, clone, 5000, false, data, 100, &done, &at), OK);
+	counted("write to another", 2);
+	assert_int_equal(pmfs_write(d.fs, clone, 5000, false, data, 100, &done, &at), OK);
+	counted("overwrite of the copy, after a record", 2);
+	assert_int_equal(pmfs_write(d.fs, clone, 5000, false, data, 100, &done, &at), OK);
+	counted("overwrite of the copy", 1);
+	pmfs_close(d.fs, inode);
+	pmfs_close(d.fs, clone);
+	counting();
+	assert_int_equal(pmfs_unlink(d.fs, "f"), OK);
+	counted("unlink of a file with shared blocks", 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_names, begin, end),
 		cmocka_unit_test_setup_teardown(test_many_names, begin, end),
 		cmocka_unit_test_setup_teardown(test_data, begin, end),
+		cmocka_unit_test_setup_teardown(test_clones, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

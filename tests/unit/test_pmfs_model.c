@@ -237,6 +237,54 @@ static err_t fs_allocate_at(struct pmfs *fs, const char *path, uint32_t mode, ui
 	return err;
 }
 
+/* A clone of all, or a copy of a range, between files that are there. */
+static err_t model_copy_file(struct model *m, uint32_t from, uint32_t to, bool clone, uint32_t offset, uint32_t bytes)
+{
+	const uint32_t name[2] = { from, to };
+
+	for (int i = 0; i < 2; i++) {
+		if (!model_parent_there(m, name[i]) || m->name[name[i]].type == 0)
+			return ERR_NOT_FOUND;
+		if (m->name[name[i]].type == FS_TYPE_DIRECTORY)
+			return ERR_UNSUPPORTED; /* open says other things for reading and writing */
+	}
+	struct model_file *source = &m->file[m->name[from].file], *target = &m->file[m->name[to].file];
+	const uint32_t at = clone ? 0 : offset / 2 & ~4095u; /* in the target */
+	if (clone) {
+		offset = 0;
+		bytes = source->size;
+		if (bytes != 0 && (source == target || (bytes % 4096 != 0 && target->size > bytes)))
+			return ERR_ARGS;
+	} else if (source == target && offset < at + bytes && at < offset + bytes) {
+		return ERR_ARGS;
+	}
+	if (!clone && bytes > FILE_MAX - at)
+		return ERR_UNSUPPORTED;
+	const uint32_t n = offset >= source->size ? 0 : source->size - offset < bytes ? source->size - offset : bytes;
+	memmove(target->data + at, source->data + offset, n);
+	if (n != 0 && at + n > target->size)
+		target->size = at + n;
+	return OK;
+}
+
+static err_t fs_copy_file(struct pmfs *fs, const char *a, const char *b, bool clone, uint32_t offset, uint32_t bytes)
+{
+	struct inode *from, *to;
+	uint64_t done;
+	err_t err = pmfs_open(fs, a, FS_OPEN_READ, 0, &from);
+
+	if (err != OK)
+		return err;
+	err = pmfs_open(fs, b, FS_OPEN_WRITE, 0, &to);
+	if (err == OK) {
+		err = clone ? pmfs_clone(fs, from, 0, to, 0, 0)
+				: pmfs_copy(fs, from, offset, to, offset / 2 & ~4095u, bytes, &done);
+		pmfs_close(fs, to);
+	}
+	pmfs_close(fs, from);
+	return err;
+}
+
 static err_t model_rename(struct model *m, uint32_t from, uint32_t to)
 {
 	if (!model_parent_there(m, from) || m->name[from].type == 0 || !model_parent_there(m, to))
@@ -289,7 +337,9 @@ static err_t model_remove(struct model *m, uint32_t name)
 }
 
 #define KIND_ALLOCATE 16u
-#define KINDS (KIND_ALLOCATE + sizeof(allocate_modes) / sizeof(allocate_modes[0]))
+#define KIND_COPY (KIND_ALLOCATE + sizeof(allocate_modes) / sizeof(allocate_modes[0]))
+#define KIND_CLONE (KIND_COPY + 2)
+#define KINDS (KIND_CLONE + 3)
 
 struct operation {
 	uint32_t kind;
@@ -312,9 +362,13 @@ static void operation_choose(struct operation *o, uint64_t *seed)
 		o->bytes %= 100;
 	if ((o->kind < 6 || o->kind >= KIND_ALLOCATE) && o->a < 6)
 		o->a += 18;
-	if (o->kind >= KIND_ALLOCATE + 4) { /* what moves, moves by blocks */
+	if (o->kind >= KIND_COPY && o->b < 6)
+		o->b += 18;
+	if (o->kind >= KIND_ALLOCATE + 4 && o->kind < KIND_COPY) { /* what moves, moves by blocks */
 		o->offset &= ~4095u;
 		o->bytes &= ~4095u;
+	} else if (o->kind == KIND_COPY) { /* of the copies, one half begins at blocks */
+		o->offset &= ~4095u;
 	}
 	for (uint32_t i = 0; i < o->bytes; i++)
 		payload[i] = (uint8_t)(random_next(seed) >> 40 | 1);
@@ -335,6 +389,8 @@ static err_t operation_model(const struct operation *o, struct model *m)
 	case 10: case 11:
 		return model_remove(m, o->a);
 	}
+	if (o->kind >= KIND_COPY)
+		return model_copy_file(m, o->a, o->b, o->kind >= KIND_CLONE, o->offset, o->bytes);
 	if (o->kind >= KIND_ALLOCATE)
 		return model_allocate(m, o->a, allocate_modes[o->kind - KIND_ALLOCATE], o->offset, o->bytes);
 	if (m->name[o->a % 6].type != 0)
@@ -361,6 +417,8 @@ static err_t operation_fs(const struct operation *o, struct pmfs *fs, const stru
 	case 10: case 11:
 		return before->name[o->a].type == FS_TYPE_DIRECTORY ? pmfs_rmdir(fs, a) : pmfs_unlink(fs, a);
 	}
+	if (o->kind >= KIND_COPY)
+		return fs_copy_file(fs, a, b, o->kind >= KIND_CLONE, o->offset, o->bytes);
 	if (o->kind >= KIND_ALLOCATE)
 		return fs_allocate_at(fs, a, allocate_modes[o->kind - KIND_ALLOCATE], o->offset, o->bytes);
 	path_of(o->a % 6, a);
@@ -405,7 +463,8 @@ static void image_verify(struct cutter *cut, const struct operation *o, const st
 	assert_true(pmfs_was_unclean(d.fs));
 	if (pmfs_check(d.fs, device_say, NULL) != OK)
 		fail_msg("step %llu kind %u: check", (unsigned long long)step, o->kind);
-	const uint32_t except = writes ? o->a : ALL_NAMES;
+	const bool copies = o->kind >= KIND_COPY && o->kind < KIND_CLONE; /* a clone is all or nothing */
+	const uint32_t except = writes ? o->a : copies ? o->b : ALL_NAMES;
 	if (!model_agrees(d.fs, before, except, why) && !model_agrees(d.fs, after, except, why2))
 		fail_msg("step %llu kind %u: neither old (%s) nor new (%s)", (unsigned long long)step, o->kind, why, why2);
 	assert_int_equal(fs_write_at(d.fs, "used-after-the-cut", 3, payload, 5000), OK);

@@ -39,6 +39,17 @@ static void fill(struct device *d, int files)
 		snprintf(name, sizeof(name), "d%d/file %d", i / 100, i);
 		assert_int_equal(pmfs_open(d->fs, name, FS_OPEN_CREATE | FS_OPEN_WRITE, 0644, &inode), OK);
 		assert_int_equal(pmfs_write(d->fs, inode, (uint64_t)i % 7 * 8192, false, name, sizeof(name), &done, &end), OK);
+		if (i % 10 == 0) {
+			struct inode *clone;
+			char other[40];
+			snprintf(other, sizeof(other), "d%d/clone %d", i / 100, i % 20);
+			assert_int_equal(pmfs_open(d->fs, other, FS_OPEN_CREATE | FS_OPEN_WRITE, 0644, &clone), OK);
+			assert_int_equal(pmfs_setattr(d->fs, clone, &(struct fs_setattr) { .set = FS_SET_SIZE }), OK);
+			assert_int_equal(pmfs_clone(d->fs, inode, 0, clone, 0, 0), OK);
+			if (i % 20 == 0)
+				assert_int_equal(pmfs_clone(d->fs, inode, 0, clone, 60 * PMFS_BLOCK, 0), OK);
+			pmfs_close(d->fs, clone);
+		}
 		pmfs_close(d->fs, inode);
 		if (i % 3 == 2)
 			assert_int_equal(pmfs_unlink(d->fs, name), OK);

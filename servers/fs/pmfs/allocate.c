@@ -18,15 +18,18 @@
 
 /* --- filling --- */
 
-/* As far as one change takes. *done: so many bytes from `offset` on have blocks. */
-static err_t holes_fill(struct inode *inode, struct change *c, uint64_t offset, uint64_t end, uint64_t *done)
+/* As far as one change takes. *done: so many bytes from `offset` on have blocks; `zero`: and what others have too
+ * (F6) is zero. */
+static err_t holes_fill(struct inode *inode, struct change *c, bool zero, uint64_t offset, uint64_t end,
+		uint64_t *done)
 {
 	for (*done = 0; offset + *done < end && !change_is_full(c);) {
 		uint64_t at, run;
-		err_t err = file_run_at(inode, c, change_inode(c, inode), offset + *done, &at, &run);
+		bool shared;
+		err_t err = file_run_to_store(inode, c, change_inode(c, inode), offset + *done, &at, &run, &shared);
 		uint64_t n = min_u64(run, end - offset - *done);
-		if (err == OK && at == 0)
-			err = file_hole_fill(inode, c, offset + *done, NULL, n, run, &n);
+		if (err == OK && (at == 0 || (shared && zero)))
+			err = file_blocks_new(inode, c, offset + *done, NULL, n, at, run, &n);
 		if (err != OK)
 			return err;
 		*done += n;
@@ -34,7 +37,8 @@ static err_t holes_fill(struct inode *inode, struct change *c, uint64_t offset, 
 	return OK;
 }
 
-/* A3: in the blocks that the inode has. The caller fences; a change that makes them part of the file does (F1, A1). */
+/* A3: in the blocks that the inode has, but for those that others have too. The caller fences; a change that makes them
+ * part of the file does (F1, A1). */
 static err_t zeroes_store(struct inode *inode, uint64_t from, uint64_t end)
 {
 	struct pmem *pm = &inode->fs->pm;
@@ -42,11 +46,12 @@ static err_t zeroes_store(struct inode *inode, uint64_t from, uint64_t end)
 	inode_settle(inode);
 	while (from < end) {
 		uint64_t at, run;
-		err_t err = file_run_at(inode, NULL, &inode->now, from, &at, &run);
+		bool shared;
+		err_t err = file_run_to_store(inode, NULL, &inode->now, from, &at, &run, &shared);
 		if (err != OK)
 			return err;
 		run = min_u64(run, end - from);
-		if (at != 0)
+		if (at != 0 && !shared)
 			pm_zero_nt(pm, pm->base + at, run);
 		from += run;
 	}
@@ -59,9 +64,10 @@ static err_t fill_step(struct inode *inode, uint32_t mode, uint64_t offset, uint
 
 	change_begin(&c, inode->fs, false);
 	struct pmfs_inode *next = change_inode(&c, inode);
-	err_t err = holes_fill(inode, &c, offset, end, done);
+	const bool zero = mode & FS_ALLOCATE_ZERO_RANGE;
+	err_t err = holes_fill(inode, &c, zero, offset, end, done);
 	const uint64_t reached = offset + *done;
-	if (err == OK && mode & FS_ALLOCATE_ZERO_RANGE)
+	if (err == OK && zero)
 		err = zeroes_store(inode, offset, reached);
 	if (err == OK && reached > next->size && !(mode & FS_ALLOCATE_KEEP_SIZE)) {
 		err = file_tail_clear(inode, &c, next->size, reached);
@@ -111,8 +117,10 @@ static err_t punch_blocks(struct inode *inode, uint64_t from, uint64_t end)
 static err_t zeroes_alone(struct inode *inode, uint64_t offset, uint64_t end)
 {
 	struct change c;
-	err_t err = zeroes_store(inode, offset, end);
+	err_t err = file_own(inode, offset, end, true);
 
+	if (err == OK)
+		err = zeroes_store(inode, offset, end);
 	change_begin(&c, inode->fs, false);
 	file_change_end(&c, inode);
 	return err;
@@ -127,7 +135,11 @@ err_t file_punch(struct inode *inode, uint64_t offset, uint64_t end)
 	const uint64_t first = block_up(offset), last = block_down(end);
 	if (first >= last)
 		return zeroes_alone(inode, offset, end);
-	err_t err = punch_blocks(inode, first, last);
+	err_t err = file_own(inode, offset, first, true);
+	if (err == OK)
+		err = file_own(inode, last, end, true);
+	if (err == OK)
+		err = punch_blocks(inode, first, last);
 	if (err == OK)
 		err = zeroes_store(inode, offset, first);
 	if (err == OK)

@@ -2,7 +2,8 @@
 /* check.c - fsck: everything that can be verified about a mounted, idle file system. What mount
  * has checked already (checksums, trees, no block claimed twice) is checked again on the way; new
  * is what needs names: that every name leads to an inode of its type, that every inode has as many
- * names as it says, that nothing is lost, that free space adds up. Changes nothing. Directories
+ * names as it says, that nothing is lost, that free space adds up; and that the claims on shared blocks, which are
+ * counted here by sorting all runs, are as many as space.h says. Changes nothing. Directories
  * are visited breadth first; a path is kept for every one that waits. */
 #include "change.h"
 #include "directory.h"
@@ -22,6 +23,13 @@ struct waiting {
 	char path[];
 };
 
+/* Where what one extent, node or leaf claims starts, or ends. */
+struct claim {
+	uint64_t block;
+	bool starts;
+	bool shared;
+};
+
 struct check {
 	struct pmfs *fs;
 	void (*say)(void *context, const char *line);
@@ -30,7 +38,11 @@ struct check {
 	uint64_t slots;          /* inode numbers */
 	uint32_t *names;         /* by inode number: names found */
 	uint32_t *subdirectories;
-	uint64_t used_blocks;
+	uint64_t claimed_blocks; /* as the inodes count them */
+	uint64_t used_blocks;    /* each once */
+	struct claim *claim;
+	uint64_t claims;
+	uint64_t claims_room;
 	struct waiting *first;
 	struct waiting **last;
 	const struct waiting *dir; /* the directory being read */
@@ -61,17 +73,32 @@ static void path_join(char out[CHECK_PATH_BYTES], const char *dir, const char *n
 	snprintf(out, CHECK_PATH_BYTES, "%s/%.*s", dir + (skip < have ? skip : have), (int)bytes, name);
 }
 
+static err_t claim_add(struct check *check, uint64_t block, uint64_t count, bool shared)
+{
+	if (check->claims + 2 > check->claims_room) {
+		const uint64_t room = check->claims_room * 2 + 256;
+		struct claim *claim = realloc(check->claim, room * sizeof(*claim));
+		if (claim == NULL)
+			return check->err = ERR_NO_MEMORY;
+		check->claim = claim;
+		check->claims_room = room;
+	}
+	check->claim[check->claims++] = (struct claim) { block, true, shared };
+	check->claim[check->claims++] = (struct claim) { block + count, false, shared };
+	return OK;
+}
+
 static err_t count_blocks(void *context, const struct pmfs_extent *what, bool leaf)
 {
 	struct check *check = context;
-	const uint64_t count = leaf ? what->count : 1;
+	const uint64_t count = leaf ? what->count : 1, block = extent_block(what);
 
 	for (uint64_t i = 0; i < count; i++)
-		if (!space_is_used(&check->fs->space, what->physical + i))
+		if (!space_is_used(&check->fs->space, block + i))
 			return ERR_CORRUPT;
-	check->used_blocks += count;
+	check->claimed_blocks += count;
 	check->leaves += leaf;
-	return OK;
+	return claim_add(check, block, count, leaf && extent_is_shared(what));
 }
 
 /* The newest version of a slot; NULL after saying what is wrong. */
@@ -102,7 +129,7 @@ static err_t visit_past(void *context, const struct pmfs_extent *what, bool leaf
 	const uint64_t skip = past->size > from ? past->size - from : 0;
 
 	if (leaf && skip < bytes)
-		past->dirty |= !pm_is_zero((const uint8_t *)block_at(past->fs, what->physical) + skip, bytes - skip);
+		past->dirty |= !pm_is_zero((const uint8_t *)block_at(past->fs, extent_block(what)) + skip, bytes - skip);
 	return OK;
 }
 
@@ -143,13 +170,13 @@ static void check_attributes(struct check *check, const char *path, uint64_t own
 static void check_inode(struct check *check, const char *path, uint64_t number, const struct pmfs_inode *inode)
 {
 	struct tree_visitor visitor = { .visit = count_blocks, .context = check };
-	const uint64_t before = check->used_blocks;
+	const uint64_t before = check->claimed_blocks;
 	const char *wrong = inode_wrong(check->fs, inode);
 
 	check->leaves = 0;
 	if (wrong == NULL && tree_walk(check->fs, number, inode, &visitor) != OK)
 		wrong = visitor.reason != NULL ? visitor.reason : "it uses blocks that count as free";
-	if (wrong == NULL && check->used_blocks - before != inode->blocks)
+	if (wrong == NULL && check->claimed_blocks - before != inode->blocks)
 		wrong = "its block count is wrong";
 	if (wrong == NULL && inode->type == PMFS_DIRECTORY && inode->size != check->leaves * PMFS_BLOCK)
 		wrong = "a directory's size is not that of its leaves";
@@ -243,6 +270,49 @@ static void check_links(struct check *check)
 	}
 }
 
+static int by_block(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+
+	return x->block < y->block ? -1 : x->block > y->block;
+}
+
+/* [block, end) is claimed so often; that is what space.h has to say. */
+static void check_counted(struct check *check, uint64_t block, uint64_t end, uint64_t claims)
+{
+	while (block < end) {
+		struct pmfs_summary_share run = { .block = end };
+		const bool any = space_next_share(&check->fs->space, block, &run) && run.block < end;
+		const uint64_t counted = any && run.block <= block ? run.claims : 0;
+		if (counted != (claims > 1 ? claims : 0)) {
+			finding(check, "shared blocks", "%llu is claimed %llu times, and counted %llu times",
+					(unsigned long long)block, (unsigned long long)claims, (unsigned long long)counted);
+			return;
+		}
+		block = !any ? end : run.block > block ? run.block : run.block + run.blocks;
+	}
+}
+
+static void check_claims(struct check *check)
+{
+	uint64_t claims = 0, sharing = 0, from = 0;
+
+	qsort(check->claim, check->claims, sizeof(*check->claim), by_block);
+	for (uint64_t i = 0; i < check->claims && check->findings == 0; i++) {
+		const struct claim *next = &check->claim[i];
+		check_counted(check, from, next->block, claims);
+		if (from < next->block && claims > 1 && sharing != claims)
+			finding(check, "shared blocks", "%llu is claimed %llu times, by some who do not share it",
+					(unsigned long long)from, (unsigned long long)claims);
+		check->used_blocks += claims != 0 ? next->block - from : 0;
+		claims += next->starts ? 1 : -1ull;
+		sharing += !next->shared ? 0 : next->starts ? 1 : -1ull;
+		from = next->block;
+	}
+	if (check->findings == 0)
+		check_counted(check, from, check->fs->super.blocks, 0);
+}
+
 err_t pmfs_check(struct pmfs *fs, void (*say)(void *context, const char *line), void *context)
 {
 	struct check check = { .fs = fs, .say = say, .context = context };
@@ -262,11 +332,14 @@ err_t pmfs_check(struct pmfs *fs, void (*say)(void *context, const char *line), 
 	check_inode(&check, "/", PMFS_INODE_ROOT, &fs->root->now);
 	check_directories(&check);
 	check_links(&check);
+	if (check.err == OK && check.findings == 0)
+		check_claims(&check);
 	const uint64_t data = fs->super.blocks - fs->super.first_data_block;
 	const uint64_t free_blocks = space_count_free(&fs->space) + fs->space.reserve_count;
-	if (check.findings == 0 && check.used_blocks + free_blocks != data)
+	if (check.err == OK && check.findings == 0 && check.used_blocks + free_blocks != data)
 		finding(&check, "free space", "%llu blocks used, %llu free, %llu in all", (unsigned long long)check.used_blocks,
 				(unsigned long long)free_blocks, (unsigned long long)data);
+	free(check.claim);
 	free(check.names);
 	free(check.subdirectories);
 	return check.err != OK ? check.err : check.findings != 0 ? ERR_CORRUPT : OK;

@@ -59,7 +59,7 @@ err_t tree_lookup(const struct pmfs *fs, struct change *c, uint64_t owner, const
 		hit->has_next = !hit->has_at;
 		hit->at = *entry;
 		hit->next = entry->logical;
-		return block_range_good(fs, entry->physical, entry->count) ? OK : ERR_CORRUPT;
+		return block_range_good(fs, extent_block(entry), entry->count) ? OK : ERR_CORRUPT;
 	}
 	if (count > PMFS_EXTENTS_INLINE || level > TREE_LEVELS_MAX)
 		return ERR_CORRUPT;
@@ -73,7 +73,7 @@ err_t tree_lookup(const struct pmfs *fs, struct change *c, uint64_t owner, const
 			if (upto != 0) {
 				hit->has_at = true;
 				hit->at = entry[upto - 1];
-				if (!block_range_good(fs, hit->at.physical, hit->at.count))
+				if (!block_range_good(fs, extent_block(&hit->at), hit->at.count))
 					return ERR_CORRUPT;
 			}
 			return OK;
@@ -331,6 +331,21 @@ err_t tree_map(struct change *c, struct inode *inode, uint32_t logical, uint64_t
 	return tree_insert(c, inode, &(struct pmfs_extent) { logical, count, physical });
 }
 
+/* [cut, cut_end) of that extent is a hole from now on. */
+static err_t extent_cut(struct change *c, struct inode *inode, const struct pmfs_extent *old, uint64_t cut,
+		uint64_t cut_end)
+{
+	const uint64_t end = (uint64_t)old->logical + old->count;
+	const struct pmfs_extent head = { old->logical, (uint32_t)(cut - old->logical), old->physical };
+	const struct pmfs_extent tail = { (uint32_t)cut_end, (uint32_t)(end - cut_end),
+		old->physical + (cut_end - old->logical) };
+
+	if (head.count == 0 && tail.count == 0)
+		return tree_remove(c, inode, old->logical);
+	err_t err = tree_update(c, inode, old->logical, head.count != 0 ? &head : &tail);
+	return err == OK && head.count != 0 && tail.count != 0 ? tree_insert(c, inode, &tail) : err;
+}
+
 /* Free the last entry that reaches into [from, to), or its part in there. *done: nothing is left in there. */
 static err_t cut_last(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done)
 {
@@ -345,15 +360,25 @@ static err_t cut_last(struct change *c, struct inode *inode, uint64_t from, uint
 	if (*done)
 		return OK;
 	const uint64_t cut = old.logical > from ? old.logical : from, cut_end = end < to ? end : to;
-	const struct pmfs_extent head = { old.logical, (uint32_t)(cut - old.logical), old.physical };
-	const struct pmfs_extent tail = { (uint32_t)cut_end, (uint32_t)(end - cut_end),
-		old.physical + (cut_end - old.logical) };
-	err = change_free(c, inode, old.physical + head.count, cut_end - cut);
-	if (err == OK && head.count == 0 && tail.count == 0)
-		return tree_remove(c, inode, old.logical);
+	err = change_free(c, inode, old.physical + (cut - old.logical), cut_end - cut);
+	return err == OK ? extent_cut(c, inode, &old, cut, cut_end) : err;
+}
+
+err_t tree_replace(struct change *c, struct inode *inode, uint32_t logical, uint64_t physical, uint32_t count)
+{
+	struct tree_hit hit;
+	err_t err = tree_lookup(c->fs, c, inode->number, change_inode(c, inode), logical, &hit);
+
+	if (err != OK)
+		return err;
+	const uint64_t end = (uint64_t)logical + count, old = hit.at.physical + (logical - hit.at.logical);
+	if (!hit.has_at || end > (uint64_t)hit.at.logical + hit.at.count)
+		return ERR_CORRUPT;
+	if ((old & ~PMFS_EXTENT_SHARED) != physical)
+		err = change_free(c, inode, old, count);
 	if (err == OK)
-		err = tree_update(c, inode, old.logical, head.count != 0 ? &head : &tail);
-	return err == OK && head.count != 0 && tail.count != 0 ? tree_insert(c, inode, &tail) : err;
+		err = extent_cut(c, inode, &hit.at, logical, end);
+	return err == OK ? tree_map(c, inode, logical, physical, count) : err;
 }
 
 err_t tree_cut_some(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done)
@@ -388,7 +413,7 @@ static void release_entries(struct pmfs *fs, uint64_t number, const struct pmfs_
 {
 	for (uint32_t i = 0; i < count; i++) {
 		if (level == 0) {
-			if (block_range_good(fs, entry[i].physical, entry[i].count))
+			if (block_range_good(fs, extent_block(&entry[i]), entry[i].count))
 				space_free(&fs->space, entry[i].physical, entry[i].count);
 			continue;
 		}
@@ -450,8 +475,10 @@ static err_t walk_entries(const struct pmfs *fs, uint64_t number, const struct p
 		} else {
 			if (entry[i].count == 0 || (uint64_t)entry[i].logical + entry[i].count > to)
 				return walk_refuse(visitor, "two extents of a file overlap");
-			if (!block_range_good(fs, entry[i].physical, entry[i].count))
+			if (!block_range_good(fs, extent_block(&entry[i]), entry[i].count))
 				return walk_refuse(visitor, "an extent lies outside the device");
+			if (extent_is_shared(&entry[i]) && !visitor->may_share)
+				return walk_refuse(visitor, "it shares blocks, and is no file");
 			err = visitor->visit(visitor->context, &entry[i], true);
 		}
 		if (err != OK)
@@ -463,6 +490,7 @@ static err_t walk_entries(const struct pmfs *fs, uint64_t number, const struct p
 err_t tree_walk(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *inode, struct tree_visitor *visitor)
 {
 	visitor->reason = NULL;
+	visitor->may_share = inode->type == PMFS_FILE && number != PMFS_INODE_TABLE;
 	if (inode->flags & PMFS_INODE_INLINE)
 		return OK;
 	return walk_entries(fs, number, inode->root, inode->entries, inode->levels,

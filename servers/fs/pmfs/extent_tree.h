@@ -34,6 +34,10 @@ MUST_USE err_t tree_remove(struct change *c, struct inode *inode, uint32_t key);
  * before if it can. */
 MUST_USE err_t tree_map(struct change *c, struct inode *inode, uint32_t logical, uint64_t physical, uint32_t count);
 
+/* What [logical, logical + count) had, in one extent, is free after the commit, and the blocks from `physical` on take
+ * its place; if those are the same, they are only not PMFS_EXTENT_SHARED any more. */
+MUST_USE err_t tree_replace(struct change *c, struct inode *inode, uint32_t logical, uint64_t physical, uint32_t count);
+
 /* Free everything from that key on, in as many changes as it takes, from the end. Also without
  * free blocks. */
 MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
@@ -43,7 +47,7 @@ MUST_USE err_t tree_drop_from(struct inode *inode, uint32_t from);
  * nodes. */
 MUST_USE err_t tree_cut_some(struct change *c, struct inode *inode, uint64_t from, uint64_t to, bool *done);
 
-/* What the tree of an inode let go of in a change: free once that is committed (extent_shift.c). */
+/* What the tree of an inode let go of in a change: free once that is committed (extent_list.h). */
 struct tree_gone {
 	uint32_t count;
 	uint32_t room;
@@ -56,6 +60,15 @@ MUST_USE err_t tree_move_up(struct change *c, struct inode *inode, uint32_t from
 /* [from, from + count) goes, and what lies behind takes its place. */
 MUST_USE err_t tree_move_down(struct change *c, struct inode *inode, uint32_t from, uint32_t count,
 		struct tree_gone *gone);
+/* The blocks of `from`'s file blocks [first, first + count), a hole where there is one, take the place of what `to` has
+ * at [place, place + count), which does not overlap if it is the same inode; both are PMFS_EXTENT_SHARED afterwards.
+ * `from` joins the change only if some of it was not. *claimed are the claims that were counted for it. Both are to be
+ * ended in any case, *gone freed if the change was committed, *claimed if it was not. ERR_NO_SPACE, ERR_NO_MEMORY,
+ * ERR_TOO_BIG. */
+MUST_USE err_t tree_share(struct change *c, struct inode *from, uint32_t first, struct inode *to, uint32_t place,
+		uint32_t count, struct tree_gone *gone, struct tree_gone *claimed);
+/* How many nodes a checked tree has, about. */
+uint64_t tree_nodes(const struct pmfs *fs, const struct pmfs_inode *inode);
 /* `free_blocks`: the change is committed, and not given up. */
 void tree_gone_end(struct tree_gone *gone, struct pmfs *fs, bool free_blocks);
 
@@ -73,6 +86,7 @@ struct tree_visitor {
 	err_t (*visit)(void *context, const struct pmfs_extent *what, bool leaf);
 	void *context;
 	const char *reason; /* out: with ERR_CORRUPT, what is wrong; NULL if the visitor said it */
+	bool may_share;     /* tree_walk's own */
 };
 MUST_USE err_t tree_walk(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *inode,
 		struct tree_visitor *visitor);

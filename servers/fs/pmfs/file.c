@@ -8,7 +8,10 @@
  * F4  Clients that hold a lease reach blocks of this file inside its size, and no others: before a block goes away it
  * is taken from them, and none is given while the inode is locked for writing.
  * F5  But F3 does not hold of a file with the flag PMFS_INODE_KEPT: its blocks past the size were asked for
- * (allocate.c). They are zero, on media too (a crash in a write may leave some data there; mount clears it). */
+ * (allocate.c). They are zero, on media too (a crash in a write may leave some data there; mount clears it).
+ * F6  What is stored to a block that other extents claim too goes into a new one, which takes its place in this file's
+ * tree. Clients get a block whose extent is PMFS_EXTENT_SHARED for reading only; a store of theirs faults and is a
+ * write here. So bytes past the size in such a block are zero, and stay so. */
 #include "file.h"
 
 #include "access.h"
@@ -23,8 +26,9 @@ void file_revoke(struct inode *inode, uint64_t offset, uint64_t bytes)
 		inode->fs->options.revoke(inode->lease, offset, bytes);
 }
 
-err_t file_run_at(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
-		uint64_t *at, uint64_t *bytes)
+/* *may_share: the extent says so. */
+static inline err_t run_find(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
+		uint64_t *at, uint64_t *bytes, bool *may_share)
 {
 	const uint32_t block = block_of(offset);
 	struct tree_hit hit;
@@ -34,12 +38,36 @@ err_t file_run_at(struct inode *inode, struct change *c, const struct pmfs_inode
 		return err;
 	if (hit.has_at && block - hit.at.logical < hit.at.count) {
 		const uint64_t into = offset - ((uint64_t)hit.at.logical << PMFS_BLOCK_SHIFT);
-		*at = (hit.at.physical << PMFS_BLOCK_SHIFT) + into;
+		*at = (extent_block(&hit.at) << PMFS_BLOCK_SHIFT) + into;
 		*bytes = ((uint64_t)hit.at.count << PMFS_BLOCK_SHIFT) - into;
+		*may_share = extent_is_shared(&hit.at);
 	} else {
 		*at = 0;
 		*bytes = (hit.has_next ? (uint64_t)hit.next << PMFS_BLOCK_SHIFT : FILE_BYTES_MAX) - offset;
+		*may_share = false;
 	}
+	return OK;
+}
+
+err_t file_run_at(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
+		uint64_t *at, uint64_t *bytes)
+{
+	bool may_share;
+
+	return run_find(inode, c, version, offset, at, bytes, &may_share);
+}
+
+err_t file_run_to_store(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
+		uint64_t *at, uint64_t *bytes, bool *shared)
+{
+	err_t err = run_find(inode, c, version, offset, at, bytes, shared);
+
+	if (likely(err != OK || !*shared))
+		return err;
+	const uint64_t into = offset & (PMFS_BLOCK - 1);
+	uint64_t count = (into + *bytes) >> PMFS_BLOCK_SHIFT;
+	*shared = space_is_shared(&inode->fs->space, *at >> PMFS_BLOCK_SHIFT, &count);
+	*bytes = (count << PMFS_BLOCK_SHIFT) - into;
 	return OK;
 }
 
@@ -80,12 +108,13 @@ err_t file_tail_clear(struct inode *inode, struct change *c, uint64_t from, uint
 {
 	const uint64_t block_end = (from + PMFS_BLOCK - 1) & ~(uint64_t)(PMFS_BLOCK - 1);
 	uint64_t at, run;
+	bool shared;
 
 	to = min_u64(to, block_end);
 	if (from >= to)
 		return OK;
-	err_t err = file_run_at(inode, NULL, &inode->now, from, &at, &run);
-	if (err != OK || at == 0)
+	err_t err = file_run_to_store(inode, NULL, &inode->now, from, &at, &run, &shared);
+	if (err != OK || at == 0 || shared) /* F6 */
 		return err;
 	pm_zero_nt(&inode->fs->pm, inode->fs->pm.base + at, to - from);
 	if (c != NULL)
@@ -96,7 +125,7 @@ err_t file_tail_clear(struct inode *inode, struct change *c, uint64_t from, uint
 }
 
 /* Stores through mappings are in the CPUs' caches: written back extent by extent, as nobody knows which. */
-static err_t stores_write_back(struct inode *inode)
+err_t file_stores_write_back(struct inode *inode)
 {
 	struct pmem *pm = &inode->fs->pm;
 	err_t err = OK;
@@ -127,7 +156,7 @@ err_t pmfs_lease_end(struct inode *inode)
 	inode_lock_write(inode);
 	atomic_store(&inode->lease, NULL);
 	if (inode->stores && inode->now.links != 0)
-		err = stores_write_back(inode);
+		err = file_stores_write_back(inode);
 	inode->stores = false;
 	if (err == OK && inode->type == PMFS_FILE)
 		err = file_tail_clear(inode, NULL, inode->now.size, UINT64_MAX);
@@ -146,8 +175,19 @@ static void data_stored(struct inode *inode, struct change *c, uint64_t offset, 
 		change_vouch(c, to, data, (uint32_t)bytes);
 }
 
-err_t file_hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
-		uint64_t hole, uint64_t *wrote)
+/* [from, end) of a new block's bytes, which `old` had, or nobody. */
+static void edge_fill(struct pmem *pm, uint8_t *to, uint64_t old, uint64_t from, uint64_t end)
+{
+	if (from == end)
+		return;
+	if (old != 0)
+		pm_store_nt(pm, to + from, pm->base + old + from, end - from);
+	else
+		pm_zero_nt(pm, to + from, end - from);
+}
+
+err_t file_blocks_new(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data, uint64_t bytes,
+		uint64_t old, uint64_t run, uint64_t *wrote)
 {
 	struct pmfs *fs = inode->fs;
 	const uint64_t into = offset & (PMFS_BLOCK - 1);
@@ -157,12 +197,12 @@ err_t file_hole_fill(struct inode *inode, struct change *c, uint64_t offset, con
 	struct tree_hit hit;
 	uint32_t count;
 
-	want = min_u64(min_u64(want, (into + hole) >> PMFS_BLOCK_SHIFT), WRITE_RUN_BLOCKS_MAX);
+	want = min_u64(min_u64(want, (into + run) >> PMFS_BLOCK_SHIFT), WRITE_RUN_BLOCKS_MAX);
 	err_t err = tree_lookup(fs, c, inode->number, change_inode(c, inode), first, &hit);
 	if (err != OK)
 		return err;
 	if (hit.has_at && (uint64_t)hit.at.logical + hit.at.count == first)
-		goal = hit.at.physical + hit.at.count;
+		goal = extent_block(&hit.at) + hit.at.count;
 	if (goal != 0 && (goal - first) % SPACE_LARGE != 0) { /* from the next 2 MiB on it is worth large leaves */
 		want = min_u64(want, SPACE_LARGE - first % SPACE_LARGE);
 		goal |= first % SPACE_LARGE == 0 ? SPACE_PREFER_LARGE : 0;
@@ -173,21 +213,21 @@ err_t file_hole_fill(struct inode *inode, struct change *c, uint64_t offset, con
 	uint8_t *to = block_at(fs, start);
 	const uint64_t whole = (uint64_t)count << PMFS_BLOCK_SHIFT;
 	const uint64_t n = min_u64(bytes, whole - into);
-	if (into != 0)
-		pm_zero_nt(&fs->pm, to, into);
+	if (old != 0)
+		old -= into;
+	edge_fill(&fs->pm, to, old, 0, into);
 	if (data != NULL)
 		pm_store_nt(&fs->pm, to + into, data, n);
 	else
 		pm_zero_nt(&fs->pm, to + into, n);
-	if (into + n < whole)
-		pm_zero_nt(&fs->pm, to + into + n, whole - into - n);
-	if (into == 0 && data != NULL)
+	edge_fill(&fs->pm, to, old, into + n, whole);
+	if (into == 0 && data != NULL && old == 0)
 		data_stored(inode, c, offset, to, data, n);
 	else
 		c->wrote = true;
 	*wrote = n;
-	file_revoke(inode, (uint64_t)first << PMFS_BLOCK_SHIFT, whole); /* zero pages that stood for the hole */
-	return tree_map(c, inode, first, start, count);
+	file_revoke(inode, (uint64_t)first << PMFS_BLOCK_SHIFT, whole); /* zero pages that stood for the hole, or F4 */
+	return old != 0 ? tree_replace(c, inode, first, start, count) : tree_map(c, inode, first, start, count);
 }
 
 /* As much as one change takes. *done counts what will be visible after the commit. */
@@ -199,17 +239,18 @@ static err_t write_some(struct inode *inode, struct change *c, uint64_t offset, 
 	*done = 0;
 	while (*done < bytes && !change_is_full(c)) {
 		uint64_t at, run, n;
-		err_t err = file_run_at(inode, c, change_inode(c, inode), offset + *done, &at, &run);
+		bool shared;
+		err_t err = file_run_to_store(inode, c, change_inode(c, inode), offset + *done, &at, &run, &shared);
 		if (err != OK)
 			return err;
-		if (at != 0) {
+		if (at != 0 && !shared) {
 			n = min_u64(run, bytes - *done);
 			if (offset + *done < inode->now.size)
 				inode_settle(inode);
 			pm_store_nt(&fs->pm, fs->pm.base + at, data + *done, n);
 			data_stored(inode, c, offset + *done, fs->pm.base + at, data + *done, n);
 		} else {
-			err = file_hole_fill(inode, c, offset + *done, data + *done, bytes - *done, run, &n);
+			err = file_blocks_new(inode, c, offset + *done, data + *done, bytes - *done, at, run, &n);
 			if (err != OK)
 				return err;
 		}
@@ -400,9 +441,12 @@ static err_t file_shrink(struct inode *inode, uint64_t size)
 	struct change c;
 	bool done = false;
 
+	err_t err = size % PMFS_BLOCK != 0 ? file_own(inode, size, size + 1, true) : OK; /* its end is cleared below */
+	if (err != OK)
+		return err;
 	file_revoke(inode, block_down(size), old - block_down(size));
 	change_begin(&c, inode->fs, true);
-	err_t err = tree_cut_some(&c, inode, blocks_of_size(size), TREE_KEYS_END, &done);
+	err = tree_cut_some(&c, inode, blocks_of_size(size), TREE_KEYS_END, &done);
 	if (err != OK) {
 		change_abort(&c);
 		change_begin(&c, inode->fs, true);
@@ -515,7 +559,7 @@ err_t pmfs_sync(struct pmfs *fs, struct inode *inode)
 	(void)fs;
 	inode_lock_write(inode);
 	if (inode->stores || unlikely(inode->left_in_caches))
-		err = stores_write_back(inode);
+		err = file_stores_write_back(inode);
 	if (err == OK && unlikely(inode->left_in_caches)) {
 		inode->left_in_caches = false;
 		inode_publish(inode);
@@ -563,71 +607,4 @@ err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t 
 		return ERR_NOT_FOUND;
 	*found = min_u64(offset, size);
 	return OK;
-}
-
-/* A zeroed block in a hole. */
-static err_t hole_back(struct inode *inode, uint64_t offset)
-{
-	struct change c;
-	uint64_t wrote;
-
-	change_begin(&c, inode->fs, false);
-	err_t err = file_hole_fill(inode, &c, offset & ~(uint64_t)(PMFS_BLOCK - 1), NULL, PMFS_BLOCK, PMFS_BLOCK, &wrote);
-	if (err == OK) {
-		change_commit(&c);
-	} else {
-		change_abort(&c);
-		inode_publish(inode);
-	}
-	return err;
-}
-
-static err_t locate_locked(struct inode *inode, uint64_t offset, bool allocate, struct pmfs_run *out)
-{
-	uint64_t at, run;
-
-	offset &= ~(uint64_t)(PMFS_BLOCK - 1);
-	if (offset >= inode->now.size)
-		return ERR_ARGS;
-	err_t err = file_run_at(inode, NULL, &inode->now, offset, &at, &run);
-	if (err == OK && at == 0 && !allocate) {
-		*out = (struct pmfs_run) { .offset = offset, .bytes = PMFS_BLOCK };
-		return OK;
-	}
-	if (err == OK && at == 0)
-		err = hole_back(inode, offset);
-	if (err != OK)
-		return err;
-	struct tree_hit hit;
-	err = tree_lookup(inode->fs, NULL, inode->number, &inode->now, block_of(offset), &hit);
-	if (err != OK)
-		return err;
-	*out = (struct pmfs_run) {
-		.offset = (uint64_t)hit.at.logical << PMFS_BLOCK_SHIFT,
-		.device = hit.at.physical << PMFS_BLOCK_SHIFT,
-		.bytes = (uint64_t)hit.at.count << PMFS_BLOCK_SHIFT,
-	};
-	/* F4: blocks that a truncate could not free go later, without being taken from anybody. */
-	out->bytes = min_u64(out->bytes, ((uint64_t)blocks_of_size(inode->now.size) << PMFS_BLOCK_SHIFT) - out->offset);
-	return OK;
-}
-
-err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,
-		err_t (*use)(void *context, void *lease, const struct pmfs_run *run), void *context)
-{
-	struct pmfs_run run;
-	err_t err = file_check(inode);
-
-	(void)fs;
-	if (err != OK)
-		return err;
-	if (allocate)
-		inode_lock_write(inode);
-	else
-		inode_lock_read(inode);
-	err = locate_locked(inode, offset, allocate, &run);
-	if (err == OK)
-		err = use(context, inode->lease, &run);
-	inode_unlock(inode);
-	return err;
 }

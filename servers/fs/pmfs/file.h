@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* file.h - what file.c, allocate.c and copy.c share: the data of one inode, which is locked for writing unless a
- * function says otherwise. The rules (F1 to F5) are at the top of file.c. */
+/* file.h - what file.c, allocate.c, share.c, copy.c and locate.c have in common: the data of one inode, which is locked
+ * for writing unless a function says otherwise. The rules (F1 to F6) are at the top of file.c. */
 #pragma once
 
 #include "change.h"
@@ -58,6 +58,10 @@ void file_revoke(struct inode *inode, uint64_t offset, uint64_t bytes);
 MUST_USE err_t file_run_at(struct inode *inode, struct change *c, const struct pmfs_inode *version, uint64_t offset,
 		uint64_t *at, uint64_t *bytes);
 
+/* The same before something is stored there. *shared: all of it is also others' (F6). */
+MUST_USE err_t file_run_to_store(struct inode *inode, struct change *c, const struct pmfs_inode *version,
+		uint64_t offset, uint64_t *at, uint64_t *bytes, bool *shared);
+
 /* F3, before anything that could bring them into the file again. */
 MUST_USE err_t file_rags_cut(struct inode *inode);
 
@@ -67,10 +71,25 @@ MUST_USE err_t file_tail_clear(struct inode *inode, struct change *c, uint64_t f
 /* F5: clear everything past the size. *cleared counts blocks that were not zero. Not fenced. */
 MUST_USE err_t file_past_clear(struct inode *inode, uint64_t *cleared);
 
-/* New blocks for the hole of `hole` bytes at `offset`, as far as one run goes; the parts of them that `data` does
- * not fill are zeroed, all if it is NULL. *wrote is how much of the data they took. */
-MUST_USE err_t file_hole_fill(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data,
-		uint64_t bytes, uint64_t hole, uint64_t *wrote);
+/* New blocks for the run of `run` bytes at `offset`, as far as one run of blocks goes: `old` on the device, which
+ * others have too, or a hole (0). The parts of them that `data` does not fill are what they were; NULL: zeroes. *wrote
+ * is how much of the data they took. */
+MUST_USE err_t file_blocks_new(struct inode *inode, struct change *c, uint64_t offset, const uint8_t *data,
+		uint64_t bytes, uint64_t old, uint64_t run, uint64_t *wrote);
+
+/* The blocks of [offset, end) that the file has are nobody else's afterwards, and say so (share.c). `frees`: on the way
+ * to something that frees. ERR_NO_SPACE. */
+MUST_USE err_t file_own(struct inode *inode, uint64_t offset, uint64_t end, bool frees);
+
+/* Both are locked for writing. How much of a copy from `from_offset` on can be done by sharing whole blocks. */
+uint64_t file_shareable(const struct inode *from, uint64_t from_offset, const struct inode *to, uint64_t to_offset,
+		uint64_t bytes);
+/* So much, all at once. ERR_NO_SPACE, ERR_NO_MEMORY, ERR_TOO_BIG. */
+MUST_USE err_t file_share(struct inode *from, uint64_t from_offset, struct inode *to, uint64_t to_offset,
+		uint64_t bytes);
+
+/* Stores through mappings, durable. */
+MUST_USE err_t file_stores_write_back(struct inode *inode);
 
 /* Commits what the change has; if that is nothing but data in place, the time is written later. */
 void file_change_end(struct change *c, struct inode *inode);

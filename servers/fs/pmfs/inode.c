@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BLOCKS_CLAIMED_MAX (2ull * FILE_BLOCKS_MAX) /* a file may have the same ones several times */
+
 /* --- on media --- */
 
 uint32_t inode_crc(uint64_t number, const struct pmfs_inode *inode)
@@ -54,7 +56,7 @@ const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode)
 		return "its type is unknown";
 	if (inode->type == PMFS_FREE)
 		return NULL;
-	if (inode->blocks > fs->super.blocks)
+	if (inode->blocks > (inode->type == PMFS_FILE ? BLOCKS_CLAIMED_MAX : fs->super.blocks))
 		return "it claims more blocks than there are";
 	if (inode->type == PMFS_SYMLINK && (inode->size == 0 || inode->size > FS_PATH_BYTES_MAX))
 		return "a symbolic link's length is out of range";

@@ -62,16 +62,25 @@ _Static_assert(sizeof(struct pmfs_summary_place) == 32, "place of the summary");
 
 /* The summary's head. Behind it, each filled up to 64 bytes: for each region the number of free blocks
  * (32 bits); for each region that has some of both, a block of bits, 1 is used, also past the device's end; a bit
- * for each inode slot, 1 is used. */
+ * for each inode slot, 1 is used; the shared runs. */
 struct pmfs_summary {
 	uint32_t magic;
 	uint32_t regions;
 	uint64_t mixed;        /* regions with bits */
 	uint64_t table_blocks; /* of the inode table */
 	uint64_t inodes_used;
-	uint64_t reserved[4];
+	uint64_t shares;       /* runs of blocks that several extents claim */
+	uint64_t reserved[3];
 };
 _Static_assert(sizeof(struct pmfs_summary) == 64, "summary");
+
+/* Such a run; they ascend. */
+struct pmfs_summary_share {
+	uint64_t block;
+	uint32_t blocks;
+	uint32_t claims; /* extents that have it, at least 2 */
+};
+_Static_assert(sizeof(struct pmfs_summary_share) == 16, "shared blocks in the summary");
 
 #define PMFS_EXTENTS_INLINE 3
 #define PMFS_TARGET_INLINE 48
@@ -81,8 +90,20 @@ _Static_assert(sizeof(struct pmfs_summary) == 64, "summary");
 struct pmfs_extent {
 	uint32_t logical;  /* file block; or the first key of what lies below */
 	uint32_t count;    /* blocks; 0 in index nodes, 1 in a directory's tree */
-	uint64_t physical; /* block on the device */
+	uint64_t physical; /* block on the device; in a file's extent with PMFS_EXTENT_SHARED or without */
 };
+/* Other extents may claim the same blocks; all of them have this bit then. Without it nobody else does. */
+#define PMFS_EXTENT_SHARED (1ull << 63)
+
+static inline uint64_t extent_block(const struct pmfs_extent *extent)
+{
+	return extent->physical & ~PMFS_EXTENT_SHARED;
+}
+
+static inline bool extent_is_shared(const struct pmfs_extent *extent)
+{
+	return extent->physical & PMFS_EXTENT_SHARED;
+}
 
 enum pmfs_type { PMFS_FREE = 0, PMFS_FILE = 1, PMFS_DIRECTORY = 2, PMFS_SYMLINK = 3,
 	PMFS_ATTRIBUTES = 4 /* a file's extended attributes; no name leads to it */ };

@@ -106,7 +106,10 @@ static err_t scan_mark(void *context, const struct pmfs_extent *what, bool leaf)
 	const uint64_t count = leaf ? what->count : 1;
 
 	scan->found_blocks += count;
-	err_t err = scan->fs->scanned ? space_mark(&scan->fs->space, what->physical, count) : OK;
+	if (!scan->fs->scanned)
+		return OK;
+	err_t err = leaf && extent_is_shared(what) ? space_claim(&scan->fs->space, extent_block(what), count)
+			: space_mark(&scan->fs->space, what->physical, count);
 	if (err != ERR_CORRUPT)
 		return err;
 	return scan_refuse(scan, "it claims blocks that belong to somebody else");
@@ -197,6 +200,21 @@ static void slot_mend(struct scan *scan, struct pmfs_inode_slot *slot, uint64_t 
 	scan->mended++;
 }
 
+/* F6: what lies past the size cannot be cleared, and is zero; nothing leaves it otherwise. */
+static err_t tail_check(struct scan *scan, struct inode *inode)
+{
+	const uint64_t size = inode->now.size, into = size % PMFS_BLOCK;
+	uint64_t at, run;
+	bool shared;
+
+	if (into == 0)
+		return OK;
+	err_t err = file_run_to_store(inode, NULL, &inode->now, size, &at, &run, &shared);
+	if (err != OK || at == 0 || !shared || pm_is_zero(scan->fs->pm.base + at, PMFS_BLOCK - into))
+		return err;
+	return scan_refuse(scan, "bytes behind its end lie in a block that is another's too");
+}
+
 /* F1, F3 and F5 of a file, or the end of one that has no name. */
 static err_t inode_mend(struct scan *scan, struct inode *inode)
 {
@@ -212,16 +230,17 @@ static err_t inode_mend(struct scan *scan, struct inode *inode)
 	}
 	if (now->type != PMFS_FILE)
 		return OK;
-	if (now->flags & PMFS_INODE_KEPT)
-		return file_past_clear(inode, &scan->mended);
-	err_t err = tree_drop_from(inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));
+	err_t err = tail_check(scan, inode);
+	if (err != OK || now->flags & PMFS_INODE_KEPT)
+		return err == OK ? file_past_clear(inode, &scan->mended) : err;
+	err = tree_drop_from(inode, (uint32_t)((now->size + PMFS_BLOCK - 1) / PMFS_BLOCK));
 	if (err != OK || into == 0)
 		return err;
 	const uint32_t last = (uint32_t)(now->size / PMFS_BLOCK);
 	err = tree_lookup(fs, NULL, number, now, last, &hit);
 	if (err != OK || !hit.has_at || last - hit.at.logical >= hit.at.count)
 		return err;
-	uint8_t *tail = (uint8_t *)block_at(fs, hit.at.physical + last - hit.at.logical) + into;
+	uint8_t *tail = (uint8_t *)block_at(fs, extent_block(&hit.at) + last - hit.at.logical) + into;
 	pm_write_back(&fs->pm, tail, PMFS_BLOCK - into); /* C7: zeroes, too */
 	for (uint64_t i = 0; i < PMFS_BLOCK - into; i++) {
 		if (tail[i] == 0)
@@ -249,6 +268,7 @@ static err_t mend_all(struct scan *scan)
 	for (uint64_t number = PMFS_INODE_ROOT; number < end; number++) {
 		struct pmfs_inode_slot *slot = inode_slot(fs, number);
 		uint8_t copy;
+		scan->number = number;
 		slot_mend(scan, slot, number);
 		if (inode_slot_pick(number, slot, false, &copy) != OK)
 			return ERR_CORRUPT;
@@ -330,7 +350,7 @@ static err_t mount_checked(struct pmfs *fs, struct scan *scan)
 		err = inode_get(fs, PMFS_INODE_ROOT, &fs->root);
 	if (err == OK && fs->root->type != PMFS_DIRECTORY)
 		err = ERR_CORRUPT;
-	if (err == ERR_CORRUPT)
+	if (err == ERR_CORRUPT && scan->reason[0] == 0)
 		snprintf(scan->reason, PMFS_REASON_BYTES, "there is no root directory");
 	if (fs->unclean)
 		pmfs_log(fs, "the last shutdown was not clean: %u changes completed, %llu places mended", replayed,

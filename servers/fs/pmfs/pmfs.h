@@ -101,9 +101,14 @@ MUST_USE err_t pmfs_sync_all(struct pmfs *fs);
 MUST_USE err_t pmfs_seek(struct pmfs *fs, struct inode *inode, uint64_t offset, uint32_t what, uint64_t *found);
 /* mode: enum fs_allocate. Where there is not enough space, what it could fill stays. */
 MUST_USE err_t pmfs_allocate(struct pmfs *fs, struct inode *inode, uint32_t mode, uint64_t offset, uint64_t bytes);
-/* Less than `bytes` at the source's end, or where there was space for some of it. */
+/* Less than `bytes` at the source's end, or where there was space for some of it. Whole blocks are shared where that
+ * costs less. */
 MUST_USE err_t pmfs_copy(struct pmfs *fs, struct inode *from, uint64_t from_offset, struct inode *to,
 		uint64_t to_offset, uint64_t bytes, uint64_t *done);
+/* All of it at once, by sharing blocks; bytes 0: up to the source's end. ERR_ARGS: not whole blocks (what ends at the
+ * source's end may, if it becomes the target's), behind the source's end, or they overlap. */
+MUST_USE err_t pmfs_clone(struct pmfs *fs, struct inode *from, uint64_t from_offset, struct inode *to,
+		uint64_t to_offset, uint64_t bytes);
 MUST_USE err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *entries, size_t room,
 		uint64_t *bytes, uint64_t *next);
 
@@ -112,10 +117,11 @@ struct pmfs_run {
 	uint64_t offset; /* where it starts in the file */
 	uint64_t device; /* and on the device, in bytes */
 	uint64_t bytes;  /* whole blocks; the last may reach past the file's size */
+	bool read_only;  /* others may have them too: nobody stores there */
 };
 /* Calls `use` with the lease and the run while the inode is locked (for writing if `allocate`): what it is told
- * stays true until it comes back. No run reaches past the size's last block. A hole: device 0 and one page; or, with
- * `allocate`, one zeroed block is made. Past the end: ERR_ARGS. */
+ * stays true until it comes back. No run reaches past the size's last block. A hole: device 0 and one page. With
+ * `allocate` there is one zeroed block then, and a copy of what others have too. Past the end: ERR_ARGS. */
 MUST_USE err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,
 		err_t (*use)(void *context, void *lease, const struct pmfs_run *run), void *context);
 

@@ -49,8 +49,10 @@ err_t space_init(struct space *space, uint64_t first, uint64_t blocks, uint32_t 
 
 void space_destroy(struct space *space)
 {
-	for (uint32_t i = 0; space->group != NULL && i < space->groups; i++)
+	for (uint32_t i = 0; space->group != NULL && i < space->groups; i++) {
 		free(space->group[i].used);
+		free(space->group[i].share);
+	}
 	free(space->group);
 	space->group = NULL;
 }
@@ -106,6 +108,11 @@ static uint32_t bit_find(const struct space_group *group, uint32_t bit, uint32_t
 		bit = (bit / WORD_BITS + 1) * WORD_BITS;
 	}
 	return end;
+}
+
+bool space_range_is(const struct space_group *group, uint32_t bit, uint32_t count, bool used)
+{
+	return group->used == NULL ? !used : bit_find(group, bit, bit + count, !used) == bit + count;
 }
 
 /* How many blocks are free from `bit` on, which is free; more than `want` are not counted. */
@@ -293,6 +300,10 @@ static uint64_t reserve_fill(struct space *space, uint64_t start, uint64_t count
 
 void space_free(struct space *space, uint64_t start, uint64_t count)
 {
+	if (unlikely(start & PMFS_EXTENT_SHARED)) {
+		space_drop(space, start & ~PMFS_EXTENT_SHARED, count);
+		return;
+	}
 	const uint64_t kept = reserve_fill(space, start, count);
 
 	start += kept;
@@ -317,6 +328,7 @@ void space_ready(struct space *space)
 {
 	uint64_t wanted = space->blocks / 64;
 
+	space_shares_ready(space);
 	wanted = wanted > SPACE_RESERVE ? SPACE_RESERVE : wanted;
 	while (space->reserve_count < wanted) {
 		uint64_t start;

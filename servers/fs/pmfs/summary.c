@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* summary.c - see summary.h. Free space goes region by region: a count for each, and a block of bits for
  * those that are neither free nor used altogether. Time and size are proportional to what is in use,
- * but for four bytes a region. */
+ * but for four bytes a region. Runs of blocks that several extents claim follow, each with its count: those are what
+ * no bit can say. */
 #include "summary.h"
 #include "crc32c.h"
 
@@ -36,16 +37,18 @@ struct parts {
 	uint64_t counts; /* offset of */
 	uint64_t bits;
 	uint64_t inodes;
+	uint64_t shares;
 	uint64_t bytes;
 };
 
-static struct parts parts_of(uint32_t regions, uint64_t mixed, uint64_t table_blocks)
+static struct parts parts_of(uint32_t regions, uint64_t mixed, uint64_t table_blocks, uint64_t shares)
 {
 	struct parts p = { .counts = sizeof(struct pmfs_summary) };
 
 	p.bits = p.counts + round_up(regions * sizeof(uint32_t));
 	p.inodes = p.bits + mixed * PMFS_BLOCK;
-	p.bytes = p.inodes + round_up(table_blocks * (PMFS_INODES_PER_BLOCK / 8));
+	p.shares = p.inodes + round_up(table_blocks * (PMFS_INODES_PER_BLOCK / 8));
+	p.bytes = p.shares + round_up(shares * sizeof(struct pmfs_summary_share));
 	return p;
 }
 
@@ -98,6 +101,26 @@ static void put_bits(struct writer *w, uint32_t regions)
 	}
 }
 
+static bool share_next(const struct pmfs *fs, uint64_t *block, struct pmfs_summary_share *out)
+{
+	if (!space_next_share(&fs->space, *block, out))
+		return false;
+	*block = out->block + out->blocks;
+	return true;
+}
+
+static void put_shares(struct writer *w, uint64_t shares)
+{
+	uint64_t block = 0;
+
+	while (shares != 0) {
+		struct pmfs_summary_share line[PMEM_LINE / sizeof(struct pmfs_summary_share)] = { { 0 } };
+		for (uint32_t i = 0; i < sizeof(line) / sizeof(line[0]) && shares != 0; i++, shares--)
+			(void)share_next(w->fs, &block, &line[i]);
+		put(w, line, sizeof(line));
+	}
+}
+
 /* Which inodes are in use: all that no pool has. */
 static uint8_t *inode_bits(const struct pmfs *fs, size_t bytes)
 {
@@ -118,13 +141,16 @@ void summary_write(struct pmfs *fs, uint32_t state)
 {
 	const uint32_t regions = regions_of(fs);
 	const uint64_t table_blocks = atomic_load(&fs->table_blocks);
-	uint64_t mixed = 0, block;
+	struct pmfs_summary_share share;
+	uint64_t mixed = 0, shares = 0, block = 0;
 
 	space_unready(&fs->space);
 	for (uint32_t region = 0; region < regions; region++)
 		mixed += region_is_mixed(region_free(fs, region));
-	const struct parts parts = parts_of(regions, mixed, table_blocks);
-	uint8_t *bits = inode_bits(fs, parts.bytes - parts.inodes);
+	while (share_next(fs, &block, &share))
+		shares++;
+	const struct parts parts = parts_of(regions, mixed, table_blocks, shares);
+	uint8_t *bits = inode_bits(fs, parts.shares - parts.inodes);
 	if (bits == NULL || !space_find_run(&fs->space, (parts.bytes + PMFS_BLOCK - 1) / PMFS_BLOCK, &block)) {
 		free(bits);
 		return;
@@ -135,13 +161,15 @@ void summary_write(struct pmfs *fs, uint32_t state)
 		.mixed = mixed,
 		.table_blocks = table_blocks,
 		.inodes_used = inodes_used(fs),
+		.shares = shares,
 	};
 	struct writer w = { .fs = fs, .at = block_at(fs, block) };
 	put(&w, &head, sizeof(head));
 	put_counts(&w, regions);
 	put_bits(&w, regions);
-	put(&w, bits, parts.bytes - parts.inodes);
+	put(&w, bits, parts.shares - parts.inodes);
 	free(bits);
+	put_shares(&w, shares);
 	struct pmfs_summary_place place = { .state = state, .block = block, .bytes = parts.bytes, .summary_crc = w.crc };
 	place.crc = place_crc(&place);
 	pm_store_nt(&fs->pm, place_at(fs), &place, sizeof(place)); /* the fence is that of the state word (U1) */
@@ -159,8 +187,8 @@ bool summary_good(const struct pmfs *fs, uint32_t state)
 		return false;
 	const struct pmfs_summary *head = block_at(fs, place->block);
 	if (head->magic != PMFS_SUMMARY_MAGIC || head->regions != regions_of(fs) || head->mixed > head->regions ||
-			head->table_blocks > fs->super.blocks ||
-			place->bytes != parts_of(head->regions, head->mixed, head->table_blocks).bytes)
+			head->table_blocks > fs->super.blocks || head->shares > fs->super.blocks ||
+			place->bytes != parts_of(head->regions, head->mixed, head->table_blocks, head->shares).bytes)
 		return false;
 	if (crc32c(0, head, place->bytes) != place->summary_crc)
 		return false;
@@ -190,12 +218,15 @@ static err_t load_space(struct pmfs *fs, const struct pmfs_summary *head, const 
 err_t summary_load(struct pmfs *fs)
 {
 	const struct pmfs_summary *head = block_at(fs, place_at(fs)->block);
-	const struct parts parts = parts_of(head->regions, head->mixed, head->table_blocks);
+	const struct parts parts = parts_of(head->regions, head->mixed, head->table_blocks, head->shares);
+	const struct pmfs_summary_share *share = (const void *)((const uint8_t *)head + parts.shares);
 	const uint8_t *inodes = (const uint8_t *)head + parts.inodes;
 
 	if (head->table_blocks != atomic_load(&fs->table_blocks))
 		return ERR_CORRUPT;
 	err_t err = load_space(fs, head, &parts);
+	for (uint64_t i = 0; i < head->shares && err == OK; i++)
+		err = space_share_set(&fs->space, &share[i]);
 	for (uint64_t number = head->table_blocks * PMFS_INODES_PER_BLOCK; err == OK && number-- > PMFS_INODE_ROOT + 1;)
 		if (!(inodes[number / 8] >> number % 8 & 1))
 			err = inode_number_free(fs, number); /* the lowest comes off the pool first */

@@ -51,9 +51,9 @@ static bool step(struct client *c)
 		return names_open(c, s);
 	if (what == 0)
 		return names_close(c, s);
-	if (what == 1)
+	if (what < 3)
 		return range_copy(c, s, &c->slot[random_below(c, SLOTS)]);
-	return what < 5 ? names_step(c) : data_step(c, s);
+	return what < 6 ? names_step(c) : data_step(c, s);
 }
 
 static bool turn_wait(const struct client *c)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ranges.c - fallocate in its ways, copies, and where data and holes are. */
+/* ranges.c - fallocate in its ways, copies and clones, and where data and holes are. */
 #define _GNU_SOURCE 1 /* fallocate's modes, copy_file_range */
 #include "fsx.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static const struct way {
@@ -128,6 +129,33 @@ static bool copy_locked(struct client *c, const struct slot *s, const struct slo
 		   failure(c, "copy: %lld instead of %lld", got, want);
 }
 
+/* A range, or all of it from some block on: the same blocks in both files. */
+static bool clone_locked(struct client *c, const struct slot *s, const struct slot *t)
+{
+	struct body *from = &state->body[s->body], *to = &state->body[t->body];
+	struct file_clone_range range = { .src_fd = s->fd,
+		.src_offset = random_below(c, 2) * (range_offset(c, from->size + BLOCK) / BLOCK * BLOCK),
+		.dest_offset = range_offset(c, BODY_BYTES / 2) / BLOCK * BLOCK };
+	const uint64_t there = range.src_offset < from->size ? from->size - range.src_offset : 0;
+	const uint64_t most = there < BODY_BYTES - range.dest_offset ? there : BODY_BYTES - range.dest_offset;
+
+	range.src_length = random_below(c, 3) == 0 && most == there ? 0 : range_offset(c, most + 1) / BLOCK * BLOCK;
+	const uint64_t bytes = range.src_length != 0 ? range.src_length : there;
+	if (bytes > most)
+		return true; /* more than the model holds */
+	const bool overlap = from == to && range.src_offset < range.dest_offset + bytes &&
+						 range.dest_offset < range.src_offset + bytes;
+	const bool inside = bytes % BLOCK != 0 && range.dest_offset + bytes < to->size;
+	const bool wrong = range.src_offset > from->size || (bytes != 0 && (overlap || inside));
+	const int want = t->append ? EBADF : wrong ? EINVAL : 0;
+	note(c, "clone from", s->body, range.src_offset, range.src_length);
+	note(c, "clone to", t->body, range.dest_offset, bytes);
+	if (want == 0)
+		model_copy(from, range.src_offset, to, range.dest_offset, bytes);
+	const int got = ioctl(t->fd, FICLONERANGE, &range) == 0 ? 0 : errno;
+	return got == want || failure(c, "clone: error %d instead of %d", got, want);
+}
+
 bool range_copy(struct client *c, const struct slot *s, const struct slot *t)
 {
 	const uint32_t low = s->body < t->body ? s->body : t->body, high = s->body + t->body - low;
@@ -137,7 +165,7 @@ bool range_copy(struct client *c, const struct slot *s, const struct slot *t)
 	lock_take(&state->body[low].lock);
 	if (high != low)
 		lock_take(&state->body[high].lock);
-	const bool good = copy_locked(c, s, t);
+	const bool good = random_below(c, 2) == 0 ? copy_locked(c, s, t) : clone_locked(c, s, t);
 	if (high != low)
 		lock_give(&state->body[high].lock);
 	lock_give(&state->body[low].lock);

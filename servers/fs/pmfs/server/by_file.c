@@ -204,20 +204,49 @@ err_t op_allocate(struct kit_call *call, uint64_t file, uint32_t mode, uint64_t 
 	return err;
 }
 
+/* The two files of a copy; both_put gives them back. */
+static err_t both_take(struct kit_call *call, uint64_t from, uint64_t to, struct open_file **source,
+		struct open_file **target)
+{
+	err_t err = file_take(call, from, FS_OPEN_READ, source);
+
+	if (err != OK)
+		return err;
+	err = file_take(call, to, FS_OPEN_WRITE, target);
+	if (err != OK)
+		kit_file_put(&files, call->badge, from);
+	return err;
+}
+
+static void both_put(struct kit_call *call, uint64_t from, uint64_t to)
+{
+	kit_file_put(&files, call->badge, to);
+	kit_file_put(&files, call->badge, from);
+}
+
 err_t op_copy(struct kit_call *call, uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
 		uint64_t bytes, uint64_t *done)
 {
 	struct open_file *source, *target;
-	err_t err = file_take(call, from, FS_OPEN_READ, &source);
+	err_t err = both_take(call, from, to, &source, &target);
 
 	if (err != OK)
 		return err;
-	err = file_take(call, to, FS_OPEN_WRITE, &target);
-	if (err == OK) {
-		err = pmfs_copy(fs, source->inode, from_offset, target->inode, to_offset, bytes, done);
-		kit_file_put(&files, call->badge, to);
-	}
-	kit_file_put(&files, call->badge, from);
+	err = pmfs_copy(fs, source->inode, from_offset, target->inode, to_offset, bytes, done);
+	both_put(call, from, to);
+	return err;
+}
+
+err_t op_clone(struct kit_call *call, uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
+		uint64_t bytes)
+{
+	struct open_file *source, *target;
+	err_t err = both_take(call, from, to, &source, &target);
+
+	if (err != OK)
+		return err;
+	err = pmfs_clone(fs, source->inode, from_offset, target->inode, to_offset, bytes);
+	both_put(call, from, to);
 	return err;
 }
 

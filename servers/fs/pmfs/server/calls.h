@@ -70,6 +70,8 @@ err_t op_seek(struct kit_call *call, uint64_t file, uint64_t offset, uint32_t wh
 err_t op_allocate(struct kit_call *call, uint64_t file, uint32_t mode, uint64_t offset, uint64_t bytes);
 err_t op_copy(struct kit_call *call, uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
 		uint64_t bytes, uint64_t *done);
+err_t op_clone(struct kit_call *call, uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
+		uint64_t bytes);
 err_t op_link_file(struct kit_call *call, uint64_t file, const char *to);
 
 /* attributes.c */

@@ -337,6 +337,7 @@ static err_t supply_run(struct lease *lease, const struct fault *fault, const st
 {
 	const handle_t vmo = lease->vmo[fault->vmo];
 	const uint64_t room = lease->bytes[fault->vmo] - PAGE_SIZE;
+	const uint32_t rights = run->read_only ? RIGHT_READ : RIGHT_READ | RIGHT_WRITE;
 	uint64_t from = run->offset, end = run->offset + run->bytes;
 
 	if (fault->offset - from > SUPPLY_BYTES_MAX / 2)
@@ -349,12 +350,11 @@ static err_t supply_run(struct lease *lease, const struct fault *fault, const st
 		end = room;
 	if (lease->supplied_end < end)
 		lease->supplied_end = end;
-	err_t err = lintel_vmo_supply(vmo, from, table.zone, run->device + (from - run->offset), end - from,
-			RIGHT_READ | RIGHT_WRITE);
+	err_t err = lintel_vmo_supply(vmo, from, table.zone, run->device + (from - run->offset), end - from, rights);
 	if (err != ERR_EXISTS)
 		return err;
 	return lintel_vmo_supply(vmo, fault->offset, table.zone, run->device + (fault->offset - run->offset), PAGE_SIZE,
-			RIGHT_READ | RIGHT_WRITE);
+			rights);
 }
 
 /* The inode is locked: the run stays what it is, and the lease too if it is still the inode's. */

@@ -81,7 +81,7 @@ static const struct fs_ops ops = {
 	.lock_test = op_lock_test, .attribute_get = op_attribute_get, .attribute_set = op_attribute_set,
 	.attribute_list = op_attribute_list, .attribute_remove = op_attribute_remove, .connect_as = op_connect_as,
 	.identity = op_identity, .access = op_access, .watch = op_watch, .watch_read = op_watch_read,
-	.allocate = op_allocate, .link_file = op_link_file, .copy = op_copy,
+	.allocate = op_allocate, .link_file = op_link_file, .copy = op_copy, .clone = op_clone,
 };
 
 static err_t op_fault(struct kit_call *call, uint64_t key, uint64_t offset, uint32_t access)

@@ -79,7 +79,8 @@ static err_t dump_extent(void *context, const struct pmfs_extent *what, bool lea
 {
 	(void)context;
 	if (leaf)
-		printf("  %u + %u -> block %llu\n", what->logical, what->count, (ull)what->physical);
+		printf("  %u + %u -> block %llu%s\n", what->logical, what->count, (ull)extent_block(what),
+				extent_is_shared(what) ? ", shared" : "");
 	else
 		printf("  node from %u in block %llu\n", what->logical, (ull)what->physical);
 	return OK;
