@@ -198,10 +198,16 @@ static err_t xattr_call(struct pmfs *fs, const struct call *c)
 static err_t attributes(struct pmfs *fs, const struct call *c)
 {
 	const struct fs_setattr attr = { .set = FS_SET_MODE | FS_SET_MTIME, .mode = c->offset, .mtime = c->bytes };
-	err_t err = pmfs_setattr_path(fs, c->a, &attr);
+	struct inode *inode;
 
-	for (uint32_t i = 1; i < c->mode && err == OK; i++)
-		err = pmfs_setattr_path(fs, c->a, &attr);
+	if (c->mode <= 1)
+		return pmfs_setattr_path(fs, c->a, &attr);
+	err_t err = pmfs_open(fs, c->a, FS_OPEN_READ, 0, &inode); /* all of one file, whoever renames others over it */
+	if (err != OK)
+		return err;
+	for (uint32_t i = 0; i < c->mode && err == OK; i++)
+		err = pmfs_setattr(fs, inode, &attr);
+	pmfs_close(fs, inode);
 	return err;
 }
 
