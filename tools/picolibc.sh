@@ -14,7 +14,7 @@ pins="d1fc2a20f217472f8d9da084a519a25678e8d91852a41c7f3f1840d3508f7163"
 upstream=https://github.com/picolibc/picolibc/releases/download/$version/picolibc-$version.tar.xz
 
 cc=${PICOLIBC_CC:-gcc}
-flags="-O2 -g1 -fno-pic -fno-pie -ffunction-sections -fdata-sections -fno-stack-protector
+flags="-O3 -g1 -fno-pic -fno-pie -ffunction-sections -fdata-sections -fno-stack-protector
 	-fno-omit-frame-pointer -fcf-protection=none -DBUFSIZ=4096 -DATEXIT_MAX=64"
 options="-Dmultilib=false -Dpicocrt=false -Dpicocrt-lib=false -Dsemihost=false -Dtests=false
 	-Dthread-local-storage=true -Dtls-model=local-exec -Dtinystdio=true -Dposix-console=true

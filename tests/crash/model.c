@@ -88,8 +88,9 @@ uint64_t model_hash(const struct model *m)
 	}
 	for (uint32_t c = 0; c < CLIENTS; c++) {
 		const struct model_node *n = m->file[c] >= 0 ? &m->node[m->file[c]] : NULL;
-		if (n != NULL && n->linkable)
-			h = mix64(h + c + n->size + (n->blob != NULL ? n->blob->hash : 0));
+		if (n != NULL) /* which file it is: two histories may differ in that alone */
+			h = mix64(h + c + ((uint64_t)m->file[c] << 8) + ((uint64_t)n->size << 32) +
+					(n->blob != NULL ? n->blob->hash : 0));
 	}
 	return h;
 }
