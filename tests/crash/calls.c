@@ -12,25 +12,22 @@
 #define ARENA_BYTES (4u << 20)
 
 static struct inode *open_file[CLIENTS];
+static struct held held[CLIENTS];
 
 void open_files_swap(struct open_files *other)
 {
 	const struct open_files mine = *other;
 
 	memcpy(other->file, open_file, sizeof(open_file));
+	memcpy(other->held, held, sizeof(held));
 	memcpy(open_file, mine.file, sizeof(open_file));
+	memcpy(held, mine.held, sizeof(held));
 }
 
 static uint32_t cpu_of_client(void)
 {
 	return media_client;
 }
-
-/* What clients that have mapped a file hold of it: one run of blocks, until it is taken back. */
-struct held {
-	struct pmfs_run run; /* 0 bytes: nothing */
-};
-static struct held held[CLIENTS];
 
 static void held_revoke(void *context, uint64_t offset, uint64_t bytes)
 {

@@ -44,9 +44,13 @@ struct outcome call_run(struct pmfs *fs, uint32_t client, const struct call *cal
 bool call_is_last(const struct operation *o, uint32_t i);
 /* Tried before, it found no room, or for a part only. */
 bool call_meets_end(const struct call *call, const struct outcome *tried);
-/* The clients' open files, to go on with others; and back. */
+/* The clients' open files, and what they hold of files that they have mapped, to go on with others; and back. */
+struct held {
+	struct pmfs_run run; /* one run of blocks, until it is taken back; 0 bytes: nothing */
+};
 struct open_files {
 	struct inode *file[CLIENTS];
+	struct held held[CLIENTS];
 };
 void open_files_swap(struct open_files *other);
 /* Everything that is there; false: something cannot be read (`why`). */

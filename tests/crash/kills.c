@@ -82,7 +82,7 @@ static void dry_run(void)
 			break;
 	}
 	pmfs_abandon(kill.fs);
-	open_files_swap(&(struct open_files) { { NULL } });
+	open_files_swap(&(struct open_files) { .file = { NULL } });
 	media_undo(mark);
 	media_client = client;
 }
@@ -149,7 +149,7 @@ static void go_on(void)
 /* The buffer holds what is seen, and holds it again afterwards. */
 static void kill_here(struct run *run, const struct recorder *in_flight, const uint16_t *seen)
 {
-	struct open_files files = { { NULL } };
+	struct open_files files = { .file = { NULL } };
 	const uint64_t now = clock_get();
 	const uint32_t client = media_client;
 	const size_t mark = media_mark();
