@@ -193,7 +193,7 @@ def build_mutant(options, name):
         out.write(whole.replace(text, instead))
     engine = os.path.join(folder, "crash")
     objects = [path for path in glob.glob(os.path.join(options.build, "obj/crash/**/*.o"), recursive=True)
-               if not path.endswith(f"/{ROOM}{file}.o") and "/tools/" not in path]
+               if not path.endswith(f"/{ROOM}{file}.o") and "/tools/" not in path and "/server/" not in path]
     flags = [flag for flag in options.command if not flag.startswith("-Wl,") and flag != "-Werror"]
     links = [flag for flag in options.command if flag.startswith("-Wl,")]
     subprocess.run(flags + ["-w", "-I" + ROOM, "-c", mutated, "-o", mutated + ".o"], check=True)
