@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* probe.S - a boot sector that proves that the accelerator runs a guest: real mode, protected mode, paging, long mode
- * (Intel SDM vol. 3A, 10.8.5), then 0x10 to the exit device at port 0xf4: QEMU ends with status 33. Any other end is a
+ * (Intel SDM vol. 3A, 10.8.5), extended state, then 0x10 to the exit device at port 0xf4: QEMU ends with status 33. Any other end is a
  * failure. */
 	.code16
 	.globl _start
@@ -31,7 +31,25 @@ _start:
 	ljmp $8, $long_mode
 	.code64
 long_mode:
-	movb $0x10, %al
+	movl $1, %eax              /* with XSAVE (CPUID.1:ECX bit 26): some nested KVMs cannot load or save state */
+	cpuid
+	btl $26, %ecx
+	jnc 1f
+	movl $0x40620, %eax        /* CR4.OSXSAVE, OSXMMEXCPT, OSFXSR, PAE */
+	movq %rax, %cr4
+	xorl %ecx, %ecx
+	xorl %edx, %edx
+	movl $3, %eax              /* x87, SSE */
+	xsetbv
+	movl $0x5000, %edi         /* an area of zeroes: the initial state */
+	movl $0x400, %ecx
+	xorl %eax, %eax
+	rep stosb
+	movl $0x5000, %edi
+	movl $3, %eax
+	xrstor64 (%rdi)
+	xsave64 (%rdi)
+1:	movb $0x10, %al
 	outb %al, $0xf4
 	hlt
 	.balign 8
