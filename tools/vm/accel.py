@@ -4,6 +4,7 @@ sector that enters long mode, with the very CPU model that would be used. The an
 import json
 import os
 import subprocess
+import zlib
 
 from vm.options import OptionError
 
@@ -57,7 +58,9 @@ def find_kvm(build, seconds):
         return None, "there is no /dev/kvm"
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return None, "/dev/kvm is not open to this user (join the group kvm)"
-    key = machine_key() + [seconds]
+    image = build_probe(build)
+    with open(image, "rb") as file:
+        key = machine_key() + [seconds, zlib.crc32(file.read())]
     kept = os.path.join(build, "kvm.json")
     try:
         with open(kept, encoding="utf-8") as file:
@@ -68,7 +71,7 @@ def find_kvm(build, seconds):
         pass
     model, why = None, ""
     for candidate in KVM_MODELS:
-        why = probe("kvm", candidate, build_probe(build), seconds)
+        why = probe("kvm", candidate, image, seconds)
         if not why:
             model = candidate
             break
