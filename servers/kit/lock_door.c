@@ -74,12 +74,19 @@ err_t kit_lock(struct locks *locks, const struct kit_call *call, uint64_t inode,
 }
 
 err_t kit_lock_test(struct locks *locks, const struct kit_call *call, uint64_t inode, uint64_t number, uint32_t flags,
-		const struct lock_range *range, struct lock_range *found)
+		const struct lock_range *range, uint32_t *type, uint64_t *held_first, uint64_t *held_last, uint32_t *holder)
 {
 	const struct lock_owner owner = owner_of(call, number, flags);
+	struct lock_range found;
 	err_t err = lock_check(flags, FS_OPEN_READ | FS_OPEN_WRITE, range);
 
-	if (err == OK && !locks_test(locks, inode, &owner, range, found))
-		*found = (struct lock_range) { .type = FS_LOCK_UNLOCK };
-	return err;
+	if (err != OK)
+		return err;
+	if (!locks_test(locks, inode, &owner, range, &found))
+		found = (struct lock_range) { .type = FS_LOCK_UNLOCK };
+	*type = found.type;
+	*held_first = found.first;
+	*held_last = found.last;
+	*holder = found.holder;
+	return OK;
 }

@@ -14,4 +14,5 @@ static inline uint32_t kit_lock_type(uint32_t flags)
 MUST_USE err_t kit_lock(struct locks *locks, const struct kit_call *call, uint64_t inode, uint64_t number,
 		uint32_t open_flags, uint32_t flags, const struct lock_range *range, uint64_t *waits, handle_t *granted);
 MUST_USE err_t kit_lock_test(struct locks *locks, const struct kit_call *call, uint64_t inode, uint64_t number,
-		uint32_t flags, const struct lock_range *range, struct lock_range *found);
+		uint32_t flags, const struct lock_range *range, uint32_t *type, uint64_t *held_first, uint64_t *held_last,
+		uint32_t *holder);

@@ -13,45 +13,10 @@
 #include "check.h"
 
 #define FOLDER "/pmem/posix_ranges"
-#define PAGE 4096
-#define WARM 20 /* reads after which a file is leased */
+#define PAGES 16
 #define PUNCH (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 
-static char buffer[16 * PAGE];
-
-/* Page i is filled with the letter i; leased already. */
-static int put(const char *name, int pages)
-{
-	char path[80], byte;
-	snprintf(path, sizeof(path), FOLDER "/%s", name);
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
-
-	for (int i = 0; i < pages; i++) {
-		memset(buffer, 'a' + i, PAGE);
-		if (write(fd, buffer, PAGE) != PAGE)
-			return -1;
-	}
-	for (int i = 0; i < WARM; i++)
-		if (pread(fd, &byte, 1, 0) < 0)
-			return -1;
-	return fd;
-}
-
-/* Are the pages those letters? '-' is zeroes. */
-static int pages_are(int fd, const char *letters)
-{
-	const size_t pages = strlen(letters);
-	struct stat st;
-
-	if (fstat(fd, &st) != 0 || st.st_size != (off_t)(pages * PAGE))
-		return 0;
-	if (pread(fd, buffer, sizeof(buffer), 0) != (ssize_t)(pages * PAGE))
-		return 0;
-	for (size_t i = 0; i < pages * PAGE; i++)
-		if (buffer[i] != (letters[i / PAGE] == '-' ? 0 : letters[i / PAGE]))
-			return 0;
-	return 1;
-}
+#include "pages.h"
 
 static void errors(void)
 {

@@ -3,40 +3,12 @@
  * clients of both are told, full devices, and counts after every kind of mount.
  * link: servers/fs/pmfs/
  * link: servers/kit/fs.c */
-#include "pmfs_host.h"
+#include "pmfs_share_host.h"
 
-#include "fs/pmfs/inode.h"
 #include "fs/pmfs/pmem_host.h"
 
-#define MIB (1ull << 20)
-#define B 4096ull
 #define KEEP FS_ALLOCATE_KEEP_SIZE
 #define FILE_MAX (64 * B)
-#define RW (FS_OPEN_READ | FS_OPEN_WRITE | FS_OPEN_CREATE)
-
-static struct device d;
-static struct inode *a, *b;
-
-static struct inode *open_file(const char *name)
-{
-	struct inode *inode;
-
-	assert_int_equal(pmfs_open(d.fs, name, RW, 0644, &inode), OK);
-	return inode;
-}
-
-static void put(struct inode *inode, uint64_t offset, uint64_t bytes, uint8_t seed)
-{
-	uint8_t *data = malloc(bytes);
-	uint64_t done, after;
-
-	assert_non_null(data);
-	for (uint64_t i = 0; i < bytes; i++)
-		data[i] = (uint8_t)((offset + i) / 3 * 7 + seed) | 1;
-	assert_int_equal(pmfs_write(d.fs, inode, offset, false, data, bytes, &done, &after), OK);
-	assert_int_equal(done, bytes);
-	free(data);
-}
 
 struct contents {
 	uint64_t bytes;
@@ -70,35 +42,6 @@ static struct fs_stat stat_of(struct inode *inode)
 static uint64_t free_blocks(void)
 {
 	return pmfs_blocks_free(d.fs) + d.fs->space.reserve_count;
-}
-
-/* How many blocks have more than one claim, and claims in all. */
-static uint64_t shared_blocks(uint64_t *claims)
-{
-	struct pmfs_summary_share run;
-	uint64_t blocks = 0, at = 0;
-
-	for (*claims = 0; space_next_share(&d.fs->space, at, &run); at = run.block + run.blocks) {
-		blocks += run.blocks;
-		*claims += (uint64_t)run.blocks * run.claims;
-	}
-	return blocks;
-}
-
-static void expect_shared(uint64_t blocks, uint64_t claims)
-{
-	uint64_t have;
-
-	assert_int_equal(shared_blocks(&have), blocks);
-	assert_int_equal(have, claims);
-}
-
-static void begin(uint64_t bytes)
-{
-	device_make(&d, bytes);
-	device_mount(&d);
-	a = open_file("a");
-	b = open_file("b");
 }
 
 /* Everything is sound, also for a mount that looks at all; and nothing is lost. */

@@ -37,7 +37,7 @@ def probe(accelerator, model, image, seconds):
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
                                 timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        return f"a guest that does nothing has not ended after {seconds} s"
+        return f"a tiny guest has not ended after {seconds} s"
     if result.returncode == PROBE_STATUS:
         return ""
     if result.returncode < 0:

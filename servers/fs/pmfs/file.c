@@ -130,10 +130,12 @@ err_t file_stores_write_back(struct inode *inode)
 	struct pmem *pm = &inode->fs->pm;
 	err_t err = OK;
 
-	for (uint64_t offset = 0; err == OK && offset < inode->now.size;) {
+	for (uint64_t offset = 0; offset < inode->now.size;) {
 		uint64_t at, run;
 		err = file_run_at(inode, NULL, &inode->now, offset, &at, &run);
-		if (err == OK && at != 0)
+		if (err != OK)
+			break;
+		if (at != 0)
 			pm_write_back(pm, pm->base + at, min_u64(run, inode->now.size - offset));
 		offset += run;
 	}

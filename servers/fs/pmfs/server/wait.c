@@ -83,19 +83,13 @@ err_t op_lock_test(struct kit_call *call, uint64_t file, uint32_t flags, uint64_
 		uint32_t *type, uint64_t *held_first, uint64_t *held_last, uint32_t *holder)
 {
 	const struct lock_range range = { .first = first, .last = last, .type = kit_lock_type(flags) };
-	struct lock_range found;
 	struct open_file *open;
 	err_t err = file_take(call, file, 0, &open);
 
 	if (err != OK)
 		return err;
-	err = kit_lock_test(&locks, call, pmfs_number(open->inode), file, flags, &range, &found);
+	err = kit_lock_test(&locks, call, pmfs_number(open->inode), file, flags, &range, type, held_first, held_last,
+			holder);
 	kit_file_put(&files, call->badge, file);
-	if (err != OK)
-		return err;
-	*type = found.type;
-	*held_first = found.first;
-	*held_last = found.last;
-	*holder = found.holder;
-	return OK;
+	return err;
 }
