@@ -33,18 +33,10 @@ static int fail_errno(int error)
 	return -1;
 }
 
-/* Memory for a file: what this thread's last file to go has left, if there is room for the path. */
-static struct file *file_memory(size_t path_room)
+static COLD struct file *file_memory_new(size_t path_room)
 {
-	struct pthread *self = thread_self();
-	struct file *file = self->spare;
-
-	if (likely(file != NULL && file->path_room >= path_room)) {
-		self->spare = NULL;
-		return file;
-	}
 	path_room = path_room < PATH_ROOM_MIN ? PATH_ROOM_MIN : path_room;
-	file = early_alloc(sizeof(*file) + path_room);
+	struct file *file = early_alloc(sizeof(*file) + path_room);
 	if (file != NULL)
 		file->path_room = path_room;
 	return file;
@@ -80,10 +72,17 @@ static inline void path_copy(char *to, const char *from, size_t bytes)
 struct file *file_new(enum file_kind kind, int flags, handle_t session, uint64_t number, struct mount *mount,
 					  const char *path, size_t path_bytes)
 {
-	struct file *file = file_memory(path_bytes + 1);
+	struct pthread *self = thread_self();
+	struct file *file = self->spare;
 
-	if (file == NULL)
-		return NULL;
+	/* What this thread's last file to go has left, if there is room for the path. */
+	if (unlikely(file == NULL || file->path_room <= path_bytes)) {
+		file = file_memory_new(path_bytes + 1);
+		if (file == NULL)
+			return NULL;
+	} else {
+		self->spare = NULL;
+	}
 	file->references = 1;
 	file->kind = kind;
 	file->flags = flags;
@@ -91,11 +90,7 @@ struct file *file_new(enum file_kind kind, int flags, handle_t session, uint64_t
 	file->own_session = false;
 	file->number = number;
 	file->mount = mount;
-	file->lock = file->lease_lock = (struct lock){ 0 };
-	file->offset = 0;
-	file->lease = file->write_lease = file->leases = NULL;
-	file->calls = 0;
-	file->lease_refused = false;
+	memset(&file->lock, 0, offsetof(struct file, path_room) - offsetof(struct file, lock));
 	path_copy(file->path, path, path_bytes);
 	return file;
 }
@@ -175,7 +170,19 @@ static void raise_limit(int fd)
 		;
 }
 
-int fd_install(struct file *file, int lowest, bool close_on_exec)
+static ALWAYS_INLINE bool slot_fill(struct fd_slot *slot, struct file *file, bool close_on_exec)
+{
+	const bool free = slot->file == NULL;
+
+	if (likely(free)) {
+		__atomic_store_n(&slot->file, file, __ATOMIC_RELAXED);
+		slot->close_on_exec = close_on_exec;
+	}
+	lock_release(&slot->lock);
+	return free;
+}
+
+static COLD int fd_install_slowly(struct file *file, int lowest, bool close_on_exec)
 {
 	if (lowest < 0 || lowest >= FD_MAX)
 		return fail_errno(EINVAL);
@@ -185,16 +192,22 @@ int fd_install(struct file *file, int lowest, bool close_on_exec)
 			continue;
 		raise_limit(fd);
 		lock_acquire(&slot->lock);
-		bool free = slot->file == NULL;
-		if (free) {
-			__atomic_store_n(&slot->file, file, __ATOMIC_RELAXED);
-			slot->close_on_exec = close_on_exec;
-		}
-		lock_release(&slot->lock);
-		if (free)
+		if (slot_fill(slot, file, close_on_exec))
 			return fd;
 	}
 	return fail_errno(EMFILE);
+}
+
+int fd_install(struct file *file, int lowest, bool close_on_exec)
+{
+	const unsigned end = (unsigned)fd_limit();
+	unsigned fd = (unsigned)lowest;
+
+	while (fd < end && __atomic_load_n(&fd_slots[fd].file, __ATOMIC_RELAXED) != NULL)
+		fd++;
+	if (likely(fd < end && lock_try(&fd_slots[fd].lock)) && likely(slot_fill(&fd_slots[fd], file, close_on_exec)))
+		return (int)fd;
+	return fd_install_slowly(file, lowest, close_on_exec);
 }
 
 int fd_replace(int fd, struct file *file, bool close_on_exec)

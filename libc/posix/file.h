@@ -29,14 +29,14 @@ struct file {
 	bool own_session;    /* [I] the handle goes with the file */
 	uint64_t number;     /* [I] */
 	struct mount *mount; /* [I] a reference, or NULL */
-	struct lock lock;
+	struct lock lock;    /* from here to path_room it begins as zero */
+	struct lock lease_lock;
 	uint64_t offset;     /* under lock */
 	struct lease *lease; /* [a] the one to use, or NULL; see lease.h */
 	struct lease *write_lease; /* [a] the same if writes may use it */
+	struct lease *leases; /* under lease_lock; all, newest first */
 	uint32_t calls;      /* [a] made for want of a lease */
 	bool lease_refused;  /* [a] no use in asking (again) */
-	struct lock lease_lock;
-	struct lease *leases; /* under lease_lock; all, newest first */
 	size_t path_room;    /* [I] bytes */
 	char path[];         /* [I] plain absolute, as opened; "" where there is none */
 };

@@ -16,7 +16,7 @@
 #define GRANTED (1u << SIGNAL_USER_SHIFT)
 #define GIVEN_UP (2u << SIGNAL_USER_SHIFT)
 
-static bool locks_used; /* [a] has this process ever set a lock? */
+bool record_locks_used;
 
 /* The server learns of our end some time later; whoever waits for it must find our locks gone. */
 static void locks_last_act(void)
@@ -31,7 +31,7 @@ static void locks_last_act(void)
 static void locks_begin(void)
 {
 	__atomic_store_n(&process_last_act, locks_last_act, __ATOMIC_RELEASE);
-	__atomic_store_n(&locks_used, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&record_locks_used, true, __ATOMIC_RELAXED);
 }
 
 static err_t event_wait(const struct file *file, handle_t event)
@@ -172,12 +172,12 @@ int record_lock(struct file *file, int command, struct flock *lock)
 	return result == OK ? 0 : lock_fail(result);
 }
 
-void record_locks_end(struct file *file)
+void record_locks_end_all(struct file *file)
 {
 	handle_t event;
 	uint64_t waits;
 
-	if (likely(!__atomic_load_n(&locks_used, __ATOMIC_RELAXED)) || file->kind != FILE_REGULAR)
+	if (file->kind != FILE_REGULAR)
 		return;
 	drop(fs_lock(file->session, file->number, FS_LOCK_UNLOCK, 0, UINT64_MAX, 0, &waits, &event));
 }

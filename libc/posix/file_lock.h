@@ -10,4 +10,11 @@
 int record_lock(struct file *file, int command, struct flock *lock);
 /* A descriptor of the file is about to be closed: this process's record locks on it go, though other descriptors
  * may still lead to it. */
-void record_locks_end(struct file *file);
+void record_locks_end_all(struct file *file);
+extern bool record_locks_used; /* [a] has this process ever set a lock? */
+
+static inline void record_locks_end(struct file *file)
+{
+	if (unlikely(__atomic_load_n(&record_locks_used, __ATOMIC_RELAXED)))
+		record_locks_end_all(file);
+}

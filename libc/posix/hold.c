@@ -12,10 +12,6 @@ static bool is_held(const struct file *file)
 {
 	bool held = false;
 
-	/* Alone: there is no other thread that could start one either. */
-	if (__atomic_load_n(&threads, __ATOMIC_RELAXED) == thread_self() &&
-		__atomic_load_n(&thread_self()->all_next, __ATOMIC_RELAXED) == NULL)
-		return false;
 	lock_acquire(&threads_lock);
 	for (struct pthread *each = threads; each != NULL && !held; each = each->all_next)
 		held = __atomic_load_n(&each->held, __ATOMIC_SEQ_CST) == file;
@@ -24,7 +20,7 @@ static bool is_held(const struct file *file)
 }
 
 /* What a hold is for is a copy, or a look at a page: short, unless a page has to be fetched. */
-void hold_wait(const struct file *file)
+void hold_wait_for_others(const struct file *file)
 {
 	while (is_held(file))
 		drop(lintel_thread_sleep(lintel_clock_ns() + WAIT_NS));

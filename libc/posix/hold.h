@@ -36,4 +36,12 @@ static inline void file_release(void)
 }
 
 /* Nobody holds the file when it returns. The file has no references, and no descriptor leads to it. */
-void hold_wait(const struct file *file);
+void hold_wait_for_others(const struct file *file);
+
+static inline void hold_wait(const struct file *file)
+{
+	/* Alone: there is no other thread that could start one either. */
+	if (unlikely(__atomic_load_n(&threads, __ATOMIC_RELAXED) != thread_self() ||
+				 __atomic_load_n(&thread_self()->all_next, __ATOMIC_RELAXED) != NULL))
+		hold_wait_for_others(file);
+}

@@ -13,13 +13,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <lintel/door_call.h>
 #include <lintel/fs_client.h>
 #include <lintel/init_client.h>
 
 #include "core/early.h"
 #include "core/sys.h"
-#include "thread/thread.h"
 
 #define RENEW_TRIES 100
 #define RENEW_WAIT_NS 20000000u
@@ -47,24 +45,12 @@ static void session_close(struct mount *mount)
 		lintel_handle_close(session);
 }
 
-void mount_drop(struct mount *mount)
+void mount_end(struct mount *mount)
 {
-	if (mount == NULL || __atomic_sub_fetch(&mount->references, 1, __ATOMIC_SEQ_CST) != 0)
-		return;
 	session_close(mount);
 	lintel_handle_close(mount->door);
 	if (!mount->listed)
 		early_free(mount); /* else M2 */
-}
-
-bool mount_try_reference(struct mount *mount)
-{
-	uint32_t references = __atomic_load_n(&mount->references, __ATOMIC_RELAXED);
-
-	while (references != 0 && !__atomic_compare_exchange_n(&mount->references, &references, references + 1, true,
-														   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		;
-	return references != 0;
 }
 
 bool mount_is_over(const struct mount *mount)
@@ -150,12 +136,7 @@ static COLD struct mount *mount_of_locked(const char *path, const char **rest)
 }
 
 /* Does the path go on behind the mount's prefix, which is short? Most do, and the first bytes tell. */
-static ALWAYS_INLINE bool goes_on(const char *path, uint64_t start, const struct mount *mount)
-{
-	return ((start ^ mount->start) & mount->start_mask) == 0 && path[mount->prefix_bytes] == '/';
-}
-
-static COLD struct mount *mount_search(const char *path, uint64_t start, const char **rest)
+COLD struct mount *mount_search(const char *path, uint64_t start, const char **rest)
 {
 	const uint32_t before = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
 	const uint32_t count = __atomic_load_n(&table_count, __ATOMIC_ACQUIRE);
@@ -177,18 +158,6 @@ static COLD struct mount *mount_search(const char *path, uint64_t start, const c
 	if (likely((before & 1) == 0 && __atomic_load_n(&changes, __ATOMIC_RELAXED) == before))
 		return thread_self()->mount = found;
 	return mount_of_locked(path, rest);
-}
-
-struct mount *mount_of(const char *path, const char **rest)
-{
-	const uint64_t start = door_text_word(path);
-	struct mount *last = thread_self()->mount;
-
-	if (likely(last != NULL && __atomic_load_n(&last->only, __ATOMIC_ACQUIRE) && goes_on(path, start, last))) {
-		*rest = path + last->prefix_bytes + 1;
-		return last;
-	}
-	return mount_search(path, start, rest);
 }
 
 static bool seen_before(const char *path, uint32_t index, const char *name, size_t bytes)

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <limits.h>
+#include <lintel/door_call.h>
 #include <lintel/process.h>
 
 #include "core/lock.h"
 #include "posix/path.h"
+#include "thread/thread.h"
 
 #define MOUNTS_MAX 32
 
@@ -55,9 +57,26 @@ static inline bool place_again(struct place *place, bool follow, err_t *error)
 bool places_again(struct place *a, struct place *b, err_t *error); /* for two; last names are not followed */
 
 struct mount *mount_reference(struct mount *mount); /* whoever calls has one, or the table's lock */
-bool mount_try_reference(struct mount *mount);      /* false: it is over */
+
+static inline bool mount_try_reference(struct mount *mount) /* false: it is over */
+{
+	uint32_t references = __atomic_load_n(&mount->references, __ATOMIC_RELAXED);
+
+	while (references != 0 && !__atomic_compare_exchange_n(&mount->references, &references, references + 1, true,
+														   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		;
+	return references != 0;
+}
+
 bool mount_is_over(const struct mount *mount);
-void mount_drop(struct mount *mount); /* NULL is fine */
+void mount_end(struct mount *mount);  /* after its last reference */
+
+static inline void mount_drop(struct mount *mount) /* NULL is fine */
+{
+	if (mount != NULL && __atomic_sub_fetch(&mount->references, 1, __ATOMIC_SEQ_CST) == 0)
+		mount_end(mount);
+}
+
 MUST_USE err_t mount_connect(struct mount *mount, handle_t *out);
 
 /* The session, which is made at the first use. */
@@ -71,8 +90,21 @@ static inline MUST_USE err_t mount_session(struct mount *mount, handle_t *out)
 	return OK;
 }
 
-/* The mount that serves `path`, not referenced; NULL when none does. */
-struct mount *mount_of(const char *path, const char **rest);
+struct mount *mount_search(const char *path, uint64_t start, const char **rest); /* for mount_of */
+
+/* The mount that serves `path`, not referenced; NULL when none does. Most often it is the last one again. */
+static inline struct mount *mount_of(const char *path, const char **rest)
+{
+	const uint64_t start = door_text_word(path);
+	struct mount *last = thread_self()->mount;
+
+	if (likely(last != NULL && __atomic_load_n(&last->only, __ATOMIC_ACQUIRE) && ((start ^ last->start) & last->start_mask) == 0 &&
+			   path[last->prefix_bytes] == '/')) {
+		*rest = path + last->prefix_bytes + 1;
+		return last;
+	}
+	return mount_search(path, start, rest);
+}
 
 /* Init's door by which successors of this process's file systems are to be had, and no more: its children get it with
  * their mounts. HANDLE_NONE: this process has no way to ask init. */

@@ -26,19 +26,18 @@ mode_t mode_masked(mode_t mode)
 	return mode & 07777 & ~__atomic_load_n(&umask_bits, __ATOMIC_RELAXED);
 }
 
-static bool is_nameless(int flags)
+static inline bool is_nameless(int flags)
 {
 	return (flags & O_TMPFILE) == O_TMPFILE;
 }
 
-uint32_t open_flags_to_fs(int flags)
-{
-	int access = flags & O_ACCMODE;
-	uint32_t out = access == O_RDONLY ? FS_OPEN_READ : access == O_WRONLY ? FS_OPEN_WRITE
-																		   : FS_OPEN_READ | FS_OPEN_WRITE;
+_Static_assert(O_RDONLY + 1 == FS_OPEN_READ && O_WRONLY + 1 == FS_OPEN_WRITE &&
+				   O_RDWR + 1 == (FS_OPEN_READ | FS_OPEN_WRITE), "the access modes differ by one");
 
-	if (likely((flags & ~(O_ACCMODE | O_CLOEXEC)) == 0))
-		return out;
+static ALWAYS_INLINE uint32_t flags_to_fs(int flags)
+{
+	uint32_t out = (uint32_t)(flags & O_ACCMODE) + 1;
+
 	out |= flags & O_CREAT ? FS_OPEN_CREATE : 0;
 	out |= flags & O_EXCL ? FS_OPEN_EXCLUSIVE : 0;
 	out |= flags & O_TRUNC ? FS_OPEN_TRUNCATE : 0;
@@ -48,8 +47,13 @@ uint32_t open_flags_to_fs(int flags)
 	return out;
 }
 
+uint32_t open_flags_to_fs(int flags)
+{
+	return flags_to_fs(flags);
+}
+
 /* A new struct file for the opened place, with a reference to its mount. */
-static err_t open_place(struct place *place, int flags, mode_t mode, struct file **out)
+static ALWAYS_INLINE err_t open_place(struct place *place, int flags, mode_t mode, struct file **out)
 {
 	uint64_t number = 0, size, inode;
 	uint32_t type = FS_TYPE_DIRECTORY;
@@ -63,7 +67,7 @@ static err_t open_place(struct place *place, int flags, mode_t mode, struct file
 		if (!mount_try_reference(place->mount))
 			return ERR_PEER_DIED;
 		const uint32_t directory = place->directory && !is_nameless(flags) ? FS_OPEN_DIRECTORY : 0;
-		err_t error = fs_open(place->session, open_flags_to_fs(flags) | directory, mode_masked(mode), place->rest,
+		err_t error = fs_open(place->session, flags_to_fs(flags) | directory, mode_masked(mode), place->rest,
 							  &number, &size, &type, &inode);
 		if (error != OK) {
 			mount_drop(place->mount);
@@ -84,18 +88,11 @@ static err_t open_place(struct place *place, int flags, mode_t mode, struct file
 	return ERR_NO_MEMORY;
 }
 
-int open(const char *path, int flags, ...)
+static ALWAYS_INLINE int open_path(const char *path, int flags, mode_t mode)
 {
 	struct place place;
 	struct file *file = NULL;
-	mode_t mode = 0;
 
-	if (flags & O_CREAT || is_nameless(flags)) {
-		va_list list;
-		va_start(list, flags);
-		mode = va_arg(list, mode_t);
-		va_end(list);
-	}
 	if ((flags & O_ACCMODE) == O_ACCMODE)
 		return fail(ERR_ARGS);
 	err_t error = place_find(path, &place);
@@ -111,6 +108,27 @@ int open(const char *path, int flags, ...)
 	if (fd < 0)
 		file_drop(file);
 	return fd;
+}
+
+static __attribute__((noinline)) int open_specially(const char *path, int flags, mode_t mode)
+{
+	return open_path(path, flags, mode);
+}
+
+__attribute__((flatten)) int open(const char *path, int flags, ...)
+{
+	const int plain = O_ACCMODE | O_CLOEXEC;
+	mode_t mode = 0;
+
+	if (likely((flags & ~plain) == 0)) /* what is tested for the other flags goes away */
+		return open_path(path, flags & plain, 0);
+	if (flags & O_CREAT || is_nameless(flags)) {
+		va_list list;
+		va_start(list, flags);
+		mode = va_arg(list, mode_t);
+		va_end(list);
+	}
+	return open_specially(path, flags, mode);
 }
 
 int creat(const char *path, mode_t mode)

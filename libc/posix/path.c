@@ -2,7 +2,6 @@
 /* path.c - making paths absolute and plain. */
 #include "posix/path.h"
 
-#include <emmintrin.h>
 #include <string.h>
 
 /* Append one component; *at is the length of what is in `out` ("" stands for the root). */
@@ -51,38 +50,6 @@ err_t path_normalise(const char *cwd, const char *path, char *out, bool *directo
 	out[at] = 0;
 	*directory = *last == 0 || strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
 	return OK;
-}
-
-#define LOOK_BYTES 16u
-
-/* Which of the 16 bytes at `at` have that value. */
-static uint32_t bytes_that_are(__m128i bytes, char value)
-{
-	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(value)));
-}
-
-/* Looks at 16 bytes at a time, which are there as long as they lie in one page. */
-__attribute__((no_sanitize("address"))) size_t path_plain_bytes(const char *path)
-{
-	uint32_t after_slash = 0; /* bit i: byte i follows a slash */
-
-	if (path[0] != '/')
-		return 0;
-	for (const char *at = path; at - path <= NAME_BYTES_MAX && ((uintptr_t)at & PAGE_MASK) <= PAGE_SIZE - LOOK_BYTES;
-		 at += LOOK_BYTES) {
-		const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-		const uint32_t end = bytes_that_are(bytes, 0), slash = bytes_that_are(bytes, '/');
-		after_slash |= slash << 1;
-		const uint32_t in_path = end ^ (end - 1); /* all, if it does not end here */
-		if (after_slash & in_path & (end | slash | bytes_that_are(bytes, '.')))
-			return 0;
-		if (end != 0) {
-			const size_t length = (size_t)(at - path) + (size_t)__builtin_ctz(end);
-			return length <= NAME_BYTES_MAX ? length : 0;
-		}
-		after_slash >>= LOOK_BYTES;
-	}
-	return 0;
 }
 
 bool path_below(const char *path, const char *prefix, size_t prefix_bytes, const char **rest)

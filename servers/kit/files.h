@@ -26,7 +26,7 @@
 #define KIT_FILE_CHUNKS 14u        /* slots 0 to 7, 8 to 15, 16 to 31, ... */
 
 struct kit_file_slot {
-	_Atomic uint64_t state;     /* [a] generation << 32 | LIVE | NEW | users: S1 */
+	_Atomic uint64_t state;     /* [a] generation << 32 | LIVE | users: S1 */
 	_Atomic uint64_t badge;     /* [a] S2 */
 	_Atomic uint32_t next_free; /* [a] */
 	uint32_t index;             /* [I] */
@@ -34,7 +34,8 @@ struct kit_file_slot {
 };
 
 struct kit_free_slots {
-	_Atomic uint64_t head; /* [a] the first one's index; above it, how often the list has changed */
+	_Atomic uint64_t head;  /* [a] the first one's index; above it, how often the list has changed */
+	_Atomic uint32_t apart; /* [a] 1 + the index of one more, which comes and goes without the list; 0: none */
 } ALIGNED(64);
 
 struct kit_session {
@@ -69,12 +70,22 @@ void kit_session_end(struct kit_files *files, uint64_t badge);
 uint32_t kit_files_close_all(struct kit_files *files);
 bool kit_files_any_open(struct kit_files *files);
 
-/* Room for an open file, and its number. Nobody finds it until kit_file_ready, which must follow.
+/* Room for an open file, and its number. */
+struct kit_new_file {
+	void *file;
+	uint64_t number;
+	struct kit_session *session;
+	struct kit_file_slot *slot;
+};
+/* Nobody finds it until kit_file_ready, which must follow; where its session has
+ * ended meanwhile, that closes it.
  * ERR_TOO_MANY, ERR_NO_MEMORY, ERR_BAD_HANDLE (no such session). */
-MUST_USE err_t kit_file_add(struct kit_files *files, uint64_t badge, void **file, uint64_t *number);
-void kit_file_ready(struct kit_files *files, uint64_t badge, uint64_t number);
+static inline MUST_USE err_t kit_file_add(struct kit_files *files, uint64_t badge, struct kit_new_file *out);
+static inline void kit_file_ready(struct kit_files *files, uint64_t badge, const struct kit_new_file *new);
 /* The file stays until kit_file_put. ERR_BAD_HANDLE. */
-MUST_USE err_t kit_file_get(struct kit_files *files, uint64_t badge, uint64_t number, void **file);
-void kit_file_put(struct kit_files *files, uint64_t badge, uint64_t number);
+static inline MUST_USE err_t kit_file_get(struct kit_files *files, uint64_t badge, uint64_t number, void **file);
+static inline void kit_file_put(struct kit_files *files, uint64_t badge, uint64_t number);
 /* ERR_BAD_HANDLE. The number is dead afterwards; the file is closed now or by its last user. */
 MUST_USE err_t kit_file_close(struct kit_files *files, uint64_t badge, uint64_t number);
+
+#include "kit/files_inline.h"

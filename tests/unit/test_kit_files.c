@@ -62,38 +62,41 @@ static void files_free(struct kit_files *files)
 
 static err_t add(struct kit_files *files, uint64_t badge, uint64_t *number)
 {
-	void *file;
-	err_t err = kit_file_add(files, badge, &file, number);
+	struct kit_new_file new;
+	err_t err = kit_file_add(files, badge, &new);
 
 	if (err != OK)
 		return err;
-	*(struct open *)file = (struct open) { .badge = badge, .number = *number };
-	kit_file_ready(files, badge, *number);
+	*number = new.number;
+	*(struct open *)new.file = (struct open) { .badge = badge, .number = *number };
+	kit_file_ready(files, badge, &new);
 	return OK;
 }
 
 static void test_numbers(void **state)
 {
 	struct kit_files *files = files_new();
+	struct kit_new_file new;
 	uint64_t a, b, number, again;
-	void *file, *place;
+	void *file;
 
 	(void)state;
 	assert_int_equal(kit_session_add(files, &a), OK);
 	assert_int_equal(kit_session_add(files, &b), OK);
 	assert_true(a != b && a != 0 && b != 0);
-	assert_int_equal(kit_file_add(files, a, &place, &number), OK);
+	assert_int_equal(kit_file_add(files, a, &new), OK);
+	number = new.number;
 	assert_int_equal(kit_file_get(files, a, number, &file), ERR_BAD_HANDLE); /* not ready */
 	assert_int_equal(kit_file_close(files, a, number), ERR_BAD_HANDLE);
-	*(struct open *)place = (struct open) { .badge = a, .number = number };
-	kit_file_ready(files, a, number);
+	*(struct open *)new.file = (struct open) { .badge = a, .number = number };
+	kit_file_ready(files, a, &new);
 	assert_int_equal(kit_file_get(files, b, number, &file), ERR_BAD_HANDLE);
 	assert_int_equal(kit_file_close(files, b, number), ERR_BAD_HANDLE);
 	assert_int_equal(kit_file_get(files, a, number ^ 1ull << 32, &file), ERR_BAD_HANDLE);
 	assert_int_equal(kit_file_get(files, a, number | 0xffffffff, &file), ERR_BAD_HANDLE);
 	assert_int_equal(kit_file_get(files, a | 0xffff, number, &file), ERR_BAD_HANDLE);
 	assert_int_equal(kit_file_get(files, a, number, &file), OK);
-	assert_ptr_equal(file, place);
+	assert_ptr_equal(file, new.file);
 	assert_int_equal(kit_file_close(files, a, number), OK);
 	assert_int_equal(closed, 0); /* somebody uses it */
 	assert_int_equal(kit_file_get(files, a, number, &file), ERR_BAD_HANDLE);
@@ -140,29 +143,40 @@ static void test_end_while_used(void **state)
 	files_free(files);
 }
 
-/* A session ends between kit_file_add and kit_file_ready: the file is closed all the same. */
-static void test_end_before_ready(void **state)
+/* A session ends between kit_file_add and kit_file_ready, also when its place is another's meanwhile: the file is closed
+ * all the same. */
+static void end_before_ready(bool taken)
 {
 	struct kit_files *files = files_new();
-	uint64_t a, b, number, again;
+	struct kit_new_file new;
+	uint64_t a, b = 0, again;
 	void *file;
 
-	(void)state;
 	assert_int_equal(kit_session_add(files, &a), OK);
-	assert_int_equal(kit_file_add(files, a, &file, &number), OK);
-	*(struct open *)file = (struct open) { .badge = a, .number = number };
+	assert_int_equal(kit_file_add(files, a, &new), OK);
+	*(struct open *)new.file = (struct open) { .badge = a, .number = new.number };
 	kit_session_end(files, a);
 	assert_int_equal(closed, 0);
-	kit_file_ready(files, a, number);
+	if (taken)
+		assert_int_equal(kit_session_add(files, &b), OK);
+	kit_file_ready(files, a, &new);
 	assert_int_equal(closed, 1);
-	assert_int_equal(kit_file_get(files, a, number, &file), ERR_BAD_HANDLE);
-	assert_int_equal(kit_session_add(files, &b), OK);
+	assert_int_equal(kit_file_get(files, a, new.number, &file), ERR_BAD_HANDLE);
+	if (!taken)
+		assert_int_equal(kit_session_add(files, &b), OK);
 	assert_int_equal(b & 0xffff, a & 0xffff); /* the place is free */
 	assert_int_equal(add(files, b, &again), OK);
 	assert_int_equal(kit_file_get(files, a, again, &file), ERR_BAD_HANDLE); /* another session's file */
 	assert_int_equal(kit_file_close(files, a, again), ERR_BAD_HANDLE);
 	assert_int_equal(kit_file_close(files, b, again), OK);
 	files_free(files);
+}
+
+static void test_end_before_ready(void **state)
+{
+	(void)state;
+	end_before_ready(false);
+	end_before_ready(true);
 }
 
 static void test_many(void **state)

@@ -73,7 +73,7 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 		uint64_t *size, uint32_t *type, uint64_t *inode)
 {
 	uint32_t found;
-	void *file;
+	struct kit_new_file new;
 	err_t err = find(name, !(flags & FS_OPEN_NO_FOLLOW), &found);
 
 	(void)mode;
@@ -93,11 +93,12 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 	*size = entry->bytes;
 	*type = entry->type;
 	*inode = found;
-	err = kit_file_add(&files, call->badge, &file, number);
+	err = kit_file_add(&files, call->badge, &new);
 	if (err != OK)
 		return err;
-	*(struct index_entry **)file = entry;
-	kit_file_ready(&files, call->badge, *number);
+	*(struct index_entry **)new.file = entry;
+	*number = new.number;
+	kit_file_ready(&files, call->badge, &new);
 	return OK;
 }
 

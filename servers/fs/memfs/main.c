@@ -60,21 +60,22 @@ static err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const
 		uint64_t *size, uint32_t *type, uint64_t *inode)
 {
 	struct node *node;
-	void *file;
+	struct kit_new_file new;
 	err_t err = tree_open(&tree, name, flags, mode, &node);
 
 	if (err != OK)
 		return err;
-	err = kit_file_add(&files, call->badge, &file, number);
+	err = kit_file_add(&files, call->badge, &new);
 	if (err != OK) {
 		tree_close(&tree, node);
 		return err;
 	}
-	*(struct open_file *)file = (struct open_file) { .node = node, .flags = flags };
+	*(struct open_file *)new.file = (struct open_file) { .node = node, .flags = flags };
+	*number = new.number;
 	*size = node_size(node);
 	*type = node->type;
 	*inode = node->number;
-	kit_file_ready(&files, call->badge, *number);
+	kit_file_ready(&files, call->badge, &new);
 	return OK;
 }
 

@@ -71,11 +71,6 @@ const char *inode_wrong(const struct pmfs *fs, const struct pmfs_inode *inode)
 
 /* --- in use --- */
 
-static struct inode_bucket *inode_bucket(struct pmfs *fs, uint64_t number)
-{
-	return &fs->bucket[number % INODE_BUCKETS];
-}
-
 /* Zeroed. *locked: it is memory of an inode that was; somebody may be looking whose it is, until it is unlocked. The
  * bucket is locked. */
 static struct inode *inode_memory(struct inode_bucket *bucket, bool *locked)
@@ -98,13 +93,15 @@ static struct inode *inode_memory(struct inode_bucket *bucket, bool *locked)
 
 static struct inode *inode_new(struct pmfs *fs, uint64_t number, struct pmfs_inode_slot *slot, uint8_t copy)
 {
+	struct inode_bucket *bucket = inode_bucket(fs, number);
 	bool locked;
-	struct inode *inode = inode_memory(inode_bucket(fs, number), &locked);
+	struct inode *inode = inode_memory(bucket, &locked);
 
 	if (inode == NULL)
 		return NULL;
 	inode->number = number;
 	inode->fs = fs;
+	inode->bucket = bucket;
 	inode->slot = slot;
 	inode->now = slot->copy[copy];
 	inode->type = inode->now.type;
@@ -205,16 +202,6 @@ err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t owner, str
 	return err;
 }
 
-void inode_hold(struct inode *inode)
-{
-	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
-
-	pthread_mutex_lock(&bucket->lock);
-	if (inode_refs_add(inode, 1) == 1)
-		bucket->idle--;
-	pthread_mutex_unlock(&bucket->lock);
-}
-
 bool inode_is_alone(struct inode *inode)
 {
 	return atomic_load(&inode->refs) == 1;
@@ -270,7 +257,7 @@ static bool spare_put(struct inode *inode)
  * inode is free and its number can be given out. */
 static bool inode_drop(struct inode *inode, bool *freed)
 {
-	struct inode_bucket *bucket = inode_bucket(inode->fs, inode->number);
+	struct inode_bucket *bucket = inode->bucket;
 	bool done = true;
 
 	pthread_mutex_lock(&bucket->lock);
@@ -302,7 +289,7 @@ static void inode_finish(struct inode *inode)
 	inode_unlock(inode);
 }
 
-void inode_put(struct inode *inode)
+COLD void inode_put_slowly(struct inode *inode)
 {
 	struct pmfs *fs = inode->fs;
 	const uint64_t number = inode->number;

@@ -33,6 +33,7 @@ struct leaf_place {
 struct inode {
 	uint64_t number;             /* [i] stays while anybody has a reference; INODE_SPARE: it is nobody's */
 	struct pmfs *fs;             /* [I] */
+	struct inode_bucket *bucket; /* [I] in which it is, whatever its number */
 	struct pmfs_inode_slot *slot; /* [I] its place on media */
 	uint8_t type;                /* [I] enum pmfs_type, once a name can lead to it */
 	pthread_rwlock_t lock;
@@ -44,7 +45,7 @@ struct inode {
 	bool linkable;               /* [i] it has never had a name, and may get one */
 	_Atomic uint32_t refs;       /* [a] changes under [b] */
 	struct inode *next;          /* [b] */
-	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_count_open */
+	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_open_counted */
 	void *_Atomic lease;         /* [a] the server's; see pmfs_lease_set. Changes under [i] */
 	bool stores;                 /* [i] see pmfs_lease_stores */
 	bool left_in_caches;         /* [i] there may be such stores from before an unclean end; until the first sync */
@@ -160,8 +161,31 @@ static inline void inode_reshape(struct inode *dir)
 MUST_USE err_t inode_get(struct pmfs *fs, uint64_t number, struct inode **out);
 /* The same for the attribute inode of `owner` (xattr.h), which nothing else may lead to. */
 MUST_USE err_t inode_get_attributes(struct pmfs *fs, uint64_t number, uint64_t owner, struct inode **out);
+
+static inline struct inode_bucket *inode_bucket(struct pmfs *fs, uint64_t number)
+{
+	return &fs->bucket[number % INODE_BUCKETS];
+}
+
+/* One reference more, or fewer: the bucket is locked. */
+static inline uint32_t inode_refs_add(struct inode *inode, uint32_t n)
+{
+	const uint32_t refs = atomic_load_explicit(&inode->refs, memory_order_relaxed) + n;
+
+	atomic_store_explicit(&inode->refs, refs, memory_order_relaxed);
+	return refs;
+}
+
 /* The caller has a reference, or the lock, and knows that a name leads to it. */
-void inode_hold(struct inode *inode);
+static inline void inode_hold(struct inode *inode)
+{
+	struct inode_bucket *bucket = inode->bucket;
+
+	pthread_mutex_lock(&bucket->lock);
+	if (inode_refs_add(inode, 1) == 1)
+		bucket->idle--;
+	pthread_mutex_unlock(&bucket->lock);
+}
 
 /* The inode of that number, if it is in DRAM and has not been forgotten, without a reference: it may have become
  * another one's memory, so it is locked, and then its number looked at (none has 0). The memory stays an inode's until
@@ -178,8 +202,28 @@ static inline void inode_lately_put(struct inode *inode)
 }
 
 /* The last one out writes late times; without links the inode and its blocks are freed. The inode
- * stays in DRAM until others want its place, also when it is free. No inode lock held. */
-void inode_put(struct inode *inode);
+ * stays in DRAM until others want its place, also when it is free. No inode lock held. Most references go without any
+ * of that: others stay, or it has a name, all of it on media, and room to be idle. */
+void inode_put_slowly(struct inode *inode);
+static inline void inode_put(struct inode *inode)
+{
+	struct inode_bucket *bucket = inode->bucket;
+	bool done = true;
+
+	pthread_mutex_lock(&bucket->lock);
+	if (inode->refs > 1) {
+		inode_refs_add(inode, -1u);
+	} else if (likely(inode->type != PMFS_FREE && inode->now.links != 0 && !inode->times_dirty &&
+			bucket->idle < INODE_IDLE_MAX)) {
+		inode_refs_add(inode, -1u);
+		bucket->idle++;
+	} else {
+		done = false;
+	}
+	pthread_mutex_unlock(&bucket->lock);
+	if (unlikely(!done))
+		inode_put_slowly(inode);
+}
 /* Is anything but the mount's own inodes in use? */
 bool inode_any_open(struct pmfs *fs);
 void inode_forget_all(struct pmfs *fs); /* at unmount: frees the memory, whatever the count */
@@ -196,14 +240,6 @@ void inode_spares_end(struct pmfs *fs);
 /* Mounting: the table's blocks, as its tree lists them. */
 MUST_USE err_t inode_table_learn(struct pmfs *fs);
 MUST_USE err_t inode_table_grow(struct pmfs *fs);
-/* One reference more, or fewer: the bucket is locked. */
-static inline uint32_t inode_refs_add(struct inode *inode, uint32_t n)
-{
-	const uint32_t refs = atomic_load_explicit(&inode->refs, memory_order_relaxed) + n;
-
-	atomic_store_explicit(&inode->refs, refs, memory_order_relaxed);
-	return refs;
-}
 
 /* No reference but the caller's. While the directories that name the inode, and the inode, are locked for writing it
  * stays so. */

@@ -523,9 +523,17 @@ bool pmfs_is_unlinked(struct inode *inode)
 	return unlinked;
 }
 
-uint32_t pmfs_count_open(struct inode *inode, int32_t change)
+uint32_t pmfs_opens(struct inode *inode)
 {
-	return atomic_fetch_add(&inode->opens, (uint32_t)change) + (uint32_t)change;
+	return atomic_load(&inode->opens);
+}
+
+bool pmfs_close_counted(struct inode *inode)
+{
+	if (unlikely(atomic_fetch_sub(&inode->opens, 1) == 1 && atomic_load(&inode->lease) != NULL))
+		return false;
+	inode_put(inode);
+	return true;
 }
 
 void *pmfs_lease_get(struct inode *inode)

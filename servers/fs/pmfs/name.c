@@ -255,11 +255,12 @@ static err_t nameless_make(struct walk *at, uint32_t flags, uint32_t mode, struc
 }
 
 /* What is there, when nothing is to be made or changed. False: it takes a walk. */
-static inline bool open_quickly(struct pmfs *fs, const char *path, uint32_t flags, struct inode **out, err_t *err)
+static ALWAYS_INLINE bool open_quickly(struct pmfs *fs, const char *path, uint32_t flags, struct pmfs_opened *out,
+		err_t *err)
 {
 	struct inode *inode = NULL;
 
-	if (likely(!(flags & (FS_OPEN_NAMELESS | FS_OPEN_CREATE | FS_OPEN_TRUNCATE))))
+	if (likely(!(flags & (FS_OPEN_NAME_ONLY | FS_OPEN_NAMELESS | FS_OPEN_CREATE | FS_OPEN_TRUNCATE))))
 		inode = trail_lock(fs, path, !(flags & FS_OPEN_NO_FOLLOW));
 	if (unlikely(inode == NULL))
 		return false;
@@ -268,7 +269,10 @@ static inline bool open_quickly(struct pmfs *fs, const char *path, uint32_t flag
 		*err = access_check(inode, access_for_open(flags));
 	if (likely(*err == OK)) {
 		inode_hold(inode);
-		*out = inode;
+		out->inode = inode;
+		out->number = inode->number;
+		out->size = inode->now.size;
+		out->type = inode->type;
 	}
 	inode_unlock(inode);
 	return true;
@@ -303,17 +307,47 @@ static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32
 	return err;
 }
 
-err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out)
+static __attribute__((noinline)) err_t open_slowly(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode,
+		struct pmfs_opened *out)
 {
+	struct inode *inode;
 	err_t err = ERR_AGAIN;
 
-	if (unlikely(flags & FS_OPEN_NAME_ONLY))
-		return flags & ~(uint32_t)(FS_OPEN_NAME_ONLY | FS_OPEN_NO_FOLLOW) ? ERR_ARGS
-				: pmfs_find(fs, path, !(flags & FS_OPEN_NO_FOLLOW), out);
-	if (likely(open_quickly(fs, path, flags, out, &err)))
-		return err;
-	for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
-		err = open_once(fs, path, flags, mode, out);
+	if (flags & FS_OPEN_NAME_ONLY)
+		err = flags & ~(uint32_t)(FS_OPEN_NAME_ONLY | FS_OPEN_NO_FOLLOW) ? ERR_ARGS
+				: pmfs_find(fs, path, !(flags & FS_OPEN_NO_FOLLOW), &inode);
+	else
+		for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
+			err = open_once(fs, path, flags, mode, &inode);
+	if (err == OK)
+		*out = (struct pmfs_opened) { inode, inode->number, pmfs_size(inode), inode->type };
+	return err;
+}
+
+static ALWAYS_INLINE err_t open_path(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode,
+		struct pmfs_opened *out)
+{
+	err_t err;
+
+	return likely(open_quickly(fs, path, flags, out, &err)) ? err : open_slowly(fs, path, flags, mode, out);
+}
+
+err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out)
+{
+	struct pmfs_opened opened;
+	err_t err = open_path(fs, path, flags, mode, &opened);
+
+	if (err == OK)
+		*out = opened.inode;
+	return err;
+}
+
+err_t pmfs_open_counted(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct pmfs_opened *out)
+{
+	err_t err = open_path(fs, path, flags, mode, out);
+
+	if (likely(err == OK))
+		atomic_fetch_add(&out->inode->opens, 1);
 	return err;
 }
 

@@ -70,7 +70,8 @@ void name_cache_put(const struct inode *dir, const struct dir_name *name, const 
 	atomic_store_explicit(&entry->value, what->inode << 32 | (uint32_t)what->slot << 8 | what->type,
 			memory_order_relaxed);
 	atomic_store_explicit(&entry->hash, name->hash | (uint64_t)dir->shape << 32, memory_order_relaxed);
-	for (uint32_t i = 0; i * 8 < name->bytes; i++)
+	atomic_store_explicit(&entry->word[0], name->word[0], memory_order_relaxed);
+	for (uint32_t i = 1; i * 8 < name->bytes; i++)
 		atomic_store_explicit(&entry->word[i], name->word[i], memory_order_relaxed);
 	entry_end(entry, before);
 }

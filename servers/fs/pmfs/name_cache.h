@@ -109,7 +109,9 @@ static inline bool name_cache_is(struct cached_name *entry, uint64_t dir, const 
 {
 	if (atomic_load_explicit(&entry->key, memory_order_relaxed) != name_cache_key(dir, name))
 		return false;
-	for (uint32_t i = 0; i * 8 < name->bytes; i++)
+	if (atomic_load_explicit(&entry->word[0], memory_order_relaxed) != name->word[0])
+		return false;
+	for (uint32_t i = 1; i * 8 < name->bytes; i++)
 		if (atomic_load_explicit(&entry->word[i], memory_order_relaxed) != name->word[i])
 			return false;
 	return true;

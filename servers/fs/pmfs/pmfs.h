@@ -70,11 +70,24 @@ static inline void pmfs_act_as(const struct pmfs_user *user)
 /* Opening takes a reference that pmfs_close gives back. */
 MUST_USE err_t pmfs_open(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out);
 void pmfs_close(struct pmfs *fs, struct inode *inode);
+
+/* The same for a client, which is counted, and what the client is told. */
+struct pmfs_opened {
+	struct inode *inode;
+	uint64_t number;
+	uint64_t size; /* bytes */
+	uint32_t type; /* enum fs_type */
+};
+MUST_USE err_t pmfs_open_counted(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode,
+		struct pmfs_opened *out);
+/* False: it was the last client, and the file has a lease. Then the reference is still there, for pmfs_close. */
+MUST_USE bool pmfs_close_counted(struct inode *inode);
+uint32_t pmfs_opens(struct inode *inode); /* how many clients there are now */
+
 void pmfs_hold(struct pmfs *fs, struct inode *inode); /* one reference more */
 uint64_t pmfs_number(const struct inode *inode);
 uint32_t pmfs_type_of(const struct inode *inode); /* enum fs_type */
 uint64_t pmfs_size(struct inode *inode);
-uint32_t pmfs_count_open(struct inode *inode, int32_t change); /* a counter for the server: its new value */
 bool pmfs_is_unlinked(struct inode *inode);
 /* A word for the server's mapping state, handed to revoke() and publish() when it is not NULL; the first publish()
  * comes with the setting. The inode is locked for it. */

@@ -4,10 +4,11 @@
 #include "fs/pmfs/server/calls.h"
 #include "fs/pmfs/server/lease.h"
 
-static void inode_close(struct inode *inode)
+static inline void inode_close(struct inode *inode)
 {
-	if (pmfs_count_open(inode, -1) == 0)
-		lease_maybe_drop(inode);
+	if (likely(pmfs_close_counted(inode)))
+		return;
+	lease_maybe_drop(inode);
 	pmfs_close(fs, inode);
 }
 
@@ -15,9 +16,9 @@ void file_close(void *file, uint64_t badge, uint64_t number)
 {
 	struct open_file *open = file;
 
-	locks_close(&locks, pmfs_number(open->inode), badge, number);
-	if (open->watched)
-		notify_close(pmfs_number(open->inode), badge, number);
+	locks_close(&locks, open->inode_number, badge, number);
+	if (unlikely(atomic_load_explicit(&open->watched, memory_order_relaxed)))
+		notify_close(open->inode_number, badge, number);
 	inode_close(open->inode);
 }
 
@@ -38,23 +39,24 @@ err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct o
 err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
 		uint64_t *size, uint32_t *type, uint64_t *inode)
 {
-	struct inode *opened;
-	void *file;
-	err_t err = pmfs_open(fs, name, flags, mode, &opened);
+	struct pmfs_opened opened;
+	struct kit_new_file new;
+	err_t err = pmfs_open_counted(fs, name, flags, mode, &opened);
 
-	if (err != OK)
+	if (unlikely(err != OK))
 		return err;
-	pmfs_count_open(opened, 1);
-	err = kit_file_add(&files, call->badge, &file, number);
-	if (err != OK) {
-		inode_close(opened);
+	err = kit_file_add(&files, call->badge, &new);
+	if (unlikely(err != OK)) {
+		inode_close(opened.inode);
 		return err;
 	}
-	*(struct open_file *)file = (struct open_file) { .inode = opened, .flags = flags };
-	*size = pmfs_size(opened);
-	*type = pmfs_type_of(opened);
-	*inode = pmfs_number(opened);
-	kit_file_ready(&files, call->badge, *number);
+	*(struct open_file *)new.file =
+			(struct open_file) { .inode = opened.inode, .inode_number = opened.number, .flags = flags };
+	*number = new.number;
+	*size = opened.size;
+	*type = opened.type;
+	*inode = opened.number;
+	kit_file_ready(&files, call->badge, &new);
 	return OK;
 }
 

@@ -13,6 +13,7 @@
 
 struct open_file {
 	struct inode *inode;
+	uint64_t inode_number;
 	uint32_t flags;
 	_Atomic bool watched;
 };

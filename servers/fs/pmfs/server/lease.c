@@ -159,20 +159,14 @@ static void lease_destroy(struct lease *lease)
 }
 
 /* Its file is in use by the caller. */
-static void drop_if_idle(struct inode *inode)
+void lease_maybe_drop(struct inode *inode)
 {
 	pthread_mutex_lock(turn_of(inode));
 	struct lease *lease = pmfs_lease_get(inode);
-	if (lease != NULL && pmfs_count_open(inode, 0) == 0 &&
+	if (lease != NULL && pmfs_opens(inode) == 0 &&
 			(!atomic_load(&lease->stores) || pmfs_is_unlinked(inode)))
 		lease_destroy(lease);
 	pthread_mutex_unlock(turn_of(inode));
-}
-
-void lease_maybe_drop(struct inode *inode)
-{
-	if (pmfs_lease_get(inode) != NULL)
-		drop_if_idle(inode);
 }
 
 /* The inode of the lease in that slot, with a reference; NULL if there is none. generation 0: whichever. */
@@ -200,7 +194,7 @@ void lease_sweep(void)
 		struct inode *inode = slot_inode(slot, 0, &lease);
 		if (inode == NULL)
 			continue;
-		drop_if_idle(inode);
+		lease_maybe_drop(inode);
 		pmfs_close(table.fs, inode);
 	}
 }

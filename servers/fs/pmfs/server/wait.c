@@ -32,7 +32,7 @@ static err_t watch_open(struct kit_call *call, struct open_file *open, uint64_t 
 	err = lintel_handle_duplicate(event, RIGHT_WAIT | RIGHT_TRANSFER, happened);
 	if (err == OK) {
 		open->watched = true;
-		err = notify_watch(pmfs_number(open->inode), call->badge, file, events, event);
+		err = notify_watch(open->inode_number, call->badge, file, events, event);
 		if (err != OK)
 			lintel_handle_close(*happened);
 	}
@@ -60,7 +60,7 @@ err_t op_watch_read(struct kit_call *call, uint64_t file, void *records, size_t 
 
 	if (err != OK)
 		return err;
-	err = notify_read(pmfs_number(open->inode), call->badge, file, records, room, bytes);
+	err = notify_read(open->inode_number, call->badge, file, records, room, bytes);
 	kit_file_put(&files, call->badge, file);
 	return err;
 }
@@ -74,7 +74,7 @@ err_t op_lock(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t fir
 
 	if (err != OK)
 		return err;
-	err = kit_lock(&locks, call, pmfs_number(open->inode), file, open->flags, flags, &range, waits, granted);
+	err = kit_lock(&locks, call, open->inode_number, file, open->flags, flags, &range, waits, granted);
 	kit_file_put(&files, call->badge, file);
 	return err;
 }
@@ -88,7 +88,7 @@ err_t op_lock_test(struct kit_call *call, uint64_t file, uint32_t flags, uint64_
 
 	if (err != OK)
 		return err;
-	err = kit_lock_test(&locks, call, pmfs_number(open->inode), file, flags, &range, type, held_first, held_last,
+	err = kit_lock_test(&locks, call, open->inode_number, file, flags, &range, type, held_first, held_last,
 			holder);
 	kit_file_put(&files, call->badge, file);
 	return err;
