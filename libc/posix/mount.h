@@ -98,7 +98,8 @@ static inline struct mount *mount_of(const char *path, const char **rest)
 	const uint64_t start = door_text_word(path);
 	struct mount *last = thread_self()->mount;
 
-	if (likely(last != NULL && __atomic_load_n(&last->only, __ATOMIC_ACQUIRE) && ((start ^ last->start) & last->start_mask) == 0 &&
+	if (likely(last != NULL && __atomic_load_n(&last->only, __ATOMIC_ACQUIRE) &&
+			   ((start ^ last->start) & last->start_mask) == 0 &&
 			   path[last->prefix_bytes] == '/')) {
 		*rest = path + last->prefix_bytes + 1;
 		return last;

@@ -25,15 +25,16 @@ static inline uint32_t path_bytes_that_are(__m128i bytes, char value)
 
 /* The length of `path` if path_normalise would give it back as it is: absolute, no "//", no slash at the end. 0 if that
  * takes a closer look, as it does where a name starts with a dot, where the path is longer than any name may be, and
- * where its bytes end close before the end of a page. Looks at 16 bytes at a time, which are there as long as they lie in
- * one page. */
+ * where its bytes end close before the end of a page. Looks at 16 bytes at a time, which are there as long as they
+ * lie in one page. */
 __attribute__((no_sanitize("address"))) static inline size_t path_plain_bytes(const char *path)
 {
 	uint32_t after_slash = 0; /* bit i: byte i follows a slash */
 
 	if (path[0] != '/')
 		return 0;
-	for (const char *at = path; at - path <= NAME_BYTES_MAX && ((uintptr_t)at & PAGE_MASK) <= PAGE_SIZE - PATH_LOOK_BYTES;
+	for (const char *at = path;
+		 at - path <= NAME_BYTES_MAX && ((uintptr_t)at & PAGE_MASK) <= PAGE_SIZE - PATH_LOOK_BYTES;
 		 at += PATH_LOOK_BYTES) {
 		const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
 		const uint32_t end = path_bytes_that_are(bytes, 0), slash = path_bytes_that_are(bytes, '/');

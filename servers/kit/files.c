@@ -7,6 +7,9 @@
 
 #define SESSION_UNUSED UINT64_MAX
 #define NO_SLOT UINT32_MAX
+#define LIVE KIT_SLOT_LIVE
+#define USERS KIT_SLOT_USERS
+#define GENERATION KIT_SLOT_GENERATION
 
 _Thread_local uint32_t kit_shard;
 
@@ -124,7 +127,7 @@ static err_t session_grow(struct kit_files *files, struct kit_session *session, 
 	memset(chunk, 0, more * files->slot_bytes);
 	for (uint32_t i = 0; i < more; i++) {
 		struct kit_file_slot *slot = (struct kit_file_slot *)(void *)(chunk + i * files->slot_bytes);
-		atomic_store_explicit(&slot->state, KIT_SLOT_GENERATION, memory_order_relaxed);
+		atomic_store_explicit(&slot->state, GENERATION, memory_order_relaxed);
 		atomic_store_explicit(&slot->next_free, old + i + 1, memory_order_relaxed);
 		slot->index = old + i;
 	}
@@ -172,7 +175,7 @@ static COLD void session_recycle(struct kit_files *files, struct kit_session *se
 {
 	pthread_mutex_lock(&files->lock);
 	const uint64_t badge = atomic_load(&session->badge);
-	if (badge != SESSION_UNUSED && atomic_load(&session->ended) && !slots_in_use(files, session, KIT_SLOT_LIVE | KIT_SLOT_USERS)) {
+	if (badge != SESSION_UNUSED && atomic_load(&session->ended) && !slots_in_use(files, session, LIVE | USERS)) {
 		atomic_store(&session->badge, SESSION_UNUSED);
 		session->next_free = files->first_free;
 		files->first_free = (uint32_t)(badge & ((1u << KIT_SESSION_INDEX_BITS) - 1));
@@ -180,7 +183,7 @@ static COLD void session_recycle(struct kit_files *files, struct kit_session *se
 	pthread_mutex_unlock(&files->lock);
 }
 
-/* Neither users nor KIT_SLOT_LIVE: the caller is the one who finishes it. */
+/* Neither users nor LIVE: the caller is the one who finishes it. */
 static ALWAYS_INLINE void slot_finish(struct kit_files *files, struct kit_session *session, struct kit_file_slot *slot)
 {
 	const uint64_t generation = (atomic_load_explicit(&slot->state, memory_order_relaxed) >> 32) - 1;
@@ -202,10 +205,10 @@ bool kit_slot_end(struct kit_files *files, struct kit_session *session, struct k
 {
 	uint64_t state = atomic_load(&slot->state);
 
-	while ((state & KIT_SLOT_LIVE) && atomic_load(&slot->badge) == badge) {
-		if (!atomic_compare_exchange_weak(&slot->state, &state, state + KIT_SLOT_GENERATION - KIT_SLOT_LIVE))
+	while ((state & LIVE) && atomic_load(&slot->badge) == badge) {
+		if (!atomic_compare_exchange_weak(&slot->state, &state, state + GENERATION - LIVE))
 			continue;
-		if ((state & KIT_SLOT_USERS) == 0)
+		if ((state & USERS) == 0)
 			kit_slot_finish(files, session, slot);
 		return true;
 	}
@@ -249,7 +252,7 @@ bool kit_files_any_open(struct kit_files *files)
 {
 	for (uint32_t i = 0; i < KIT_SESSIONS_MAX; i++) {
 		struct kit_session *session = atomic_load(&files->sessions[i]);
-		if (session != NULL && slots_in_use(files, session, KIT_SLOT_LIVE | KIT_SLOT_USERS))
+		if (session != NULL && slots_in_use(files, session, LIVE | USERS))
 			return true;
 	}
 	return false;
@@ -277,9 +280,9 @@ err_t kit_file_close(struct kit_files *files, uint64_t badge, uint64_t number)
 	do {
 		if (!kit_slot_fits(slot, state, badge, number))
 			return ERR_BAD_HANDLE;
-	} while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + KIT_SLOT_GENERATION - KIT_SLOT_LIVE,
+	} while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + GENERATION - LIVE,
 			memory_order_acq_rel, memory_order_acquire));
-	if (likely((state & KIT_SLOT_USERS) == 0))
+	if (likely((state & USERS) == 0))
 		slot_finish(files, kit_session_at(files, badge), slot);
 	return OK;
 }

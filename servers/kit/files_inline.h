@@ -36,7 +36,8 @@ static inline uint32_t kit_chunk_of(uint32_t index)
 }
 
 /* The index is one that there is. */
-static inline struct kit_file_slot *kit_slot_at(const struct kit_files *files, struct kit_session *session, uint32_t index)
+static inline struct kit_file_slot *kit_slot_at(const struct kit_files *files, struct kit_session *session,
+		uint32_t index)
 {
 	const uintptr_t start = atomic_load_explicit(&session->chunk[kit_chunk_of(index)], memory_order_acquire);
 
@@ -96,7 +97,8 @@ static inline void kit_file_ready(struct kit_files *files, uint64_t badge, const
 }
 
 /* The slot of that number, and its state, if the file can be used. */
-static inline struct kit_file_slot *kit_slot_find(struct kit_files *files, uint64_t badge, uint64_t number, uint64_t *state)
+static inline struct kit_file_slot *kit_slot_find(struct kit_files *files, uint64_t badge, uint64_t number,
+		uint64_t *state)
 {
 	struct kit_session *session = kit_session_at(files, badge);
 	const uint32_t index = (uint32_t)number;

@@ -269,7 +269,9 @@ bool call_meets_end(const struct call *call, const struct outcome *tried)
 	const bool writes = call->kind == CALL_WRITE || call->kind == CALL_APPEND || call->kind == CALL_FILE_WRITE ||
 			call->kind == CALL_COPY;
 
-	return tried->err == ERR_NO_SPACE || (writes && tried->err == OK && tried->done < call->bytes);
+	/* A copy of nothing has met its source's end. */
+	return tried->err == ERR_NO_SPACE ||
+			(writes && tried->err == OK && tried->done != 0 && tried->done < call->bytes);
 }
 
 /* --- reading back --- */

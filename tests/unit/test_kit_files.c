@@ -143,8 +143,8 @@ static void test_end_while_used(void **state)
 	files_free(files);
 }
 
-/* A session ends between kit_file_add and kit_file_ready, also when its place is another's meanwhile: the file is closed
- * all the same. */
+/* A session ends between kit_file_add and kit_file_ready, also when its place is another's meanwhile: the file is
+ * closed all the same. */
 static void end_before_ready(bool taken)
 {
 	struct kit_files *files = files_new();
