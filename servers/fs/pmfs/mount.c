@@ -309,8 +309,9 @@ static err_t table_open(struct pmfs *fs, struct scan *scan)
 	inode->type = inode->now.type;
 	inode->copy = copy;
 	inode->refs = 1;
-	inode->next = fs->bucket[PMFS_INODE_TABLE].first;
-	fs->bucket[PMFS_INODE_TABLE].first = inode;
+	inode->bucket = inode_bucket(fs, PMFS_INODE_TABLE);
+	inode->next = inode->bucket->first;
+	inode->bucket->first = inode;
 	fs->table_inode = inode;
 	err_t err = scan_inode(scan, &inode->now);
 	if (err == OK)
