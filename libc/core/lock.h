@@ -25,8 +25,14 @@ static inline void lock_acquire(struct lock *lock) TA_ACQUIRE(*lock) TA_NONE
 		lock_wait(lock);
 }
 
+/* True: somebody waits, and lock_wake is to follow. */
+static inline MUST_USE bool lock_release_quietly(struct lock *lock) TA_RELEASE(*lock) TA_NONE
+{
+	return __atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2;
+}
+
 static inline void lock_release(struct lock *lock) TA_RELEASE(*lock) TA_NONE
 {
-	if (unlikely(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2))
+	if (unlikely(lock_release_quietly(lock)))
 		lock_wake(lock);
 }

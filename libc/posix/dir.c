@@ -13,14 +13,14 @@
 #include "core/sys.h"
 #include "posix/file.h"
 
-#define DIR_BUFFER_BYTES 8192
+#define DIR_BUFFER_BYTES 16384
 
 struct lintel_dir {
 	int fd;
 	struct file *file; /* a reference */
 	struct lock lock;
 	uint64_t position; /* under lock: of the next entry */
-	size_t at, end;    /* under lock: in the buffer */
+	size_t at, end;    /* under lock: in the buffer, entries that may be handed out as they are */
 	char buffer[DIR_BUFFER_BYTES + sizeof(struct dirent)] ALIGNED(8); /* room behind, for who copies whole entries */
 };
 
@@ -89,6 +89,61 @@ static ALWAYS_INLINE unsigned char entry_type(uint32_t type)
 	return type < sizeof(types) ? types[type] : DT_UNKNOWN; /* 0 is DT_UNKNOWN, too */
 }
 
+/* Which of the 16 bytes at `text` no name can have: a NUL, or a slash. */
+static ALWAYS_INLINE uint32_t ends_of_name(const char *text)
+{
+	const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)text);
+	const __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('/'));
+
+	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(slash, _mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
+}
+
+/* There is room behind the buffer, also to look at what is too short to be a record. */
+static bool name_is_good(const char *name, size_t bytes)
+{
+	for (; bytes > 16; name += 16, bytes -= 16)
+		if (ends_of_name(name) != 0)
+			return false;
+	return (ends_of_name(name) & ((1u << bytes) - 1)) == 0;
+}
+
+static COLD bool record_is_good(const struct fs_dirent *record, size_t left)
+{
+	const size_t bytes = record->record_bytes, name_bytes = record->name_bytes;
+
+	return bytes % 8 == 0 && bytes <= left && sizeof(*record) + name_bytes < bytes && name_bytes - 1 < NAME_BYTES_MAX &&
+		   name_is_good((const char *)(record + 1), name_bytes);
+}
+
+/* A record as most are, so that it takes one look: no longer than it has to be, a name of at most 16 bytes, and its NUL. */
+static ALWAYS_INLINE bool record_is_plain(const struct fs_dirent *record, size_t left)
+{
+	const size_t bytes = record->record_bytes, name_bytes = record->name_bytes;
+	const uint32_t ends = ends_of_name((const char *)(record + 1));
+
+	return bytes == ((sizeof(*record) + name_bytes + 8) & ~(size_t)7) && bytes <= left && name_bytes != 0 &&
+		   (size_t)__builtin_ctz(ends | 1u << 16) == name_bytes;
+}
+
+/* The records at [at, end) of the buffer become the entries that they are, but for the type, up to the first that is not
+ * well-formed: where that is. */
+static size_t take_records(DIR *dir, size_t at, size_t end)
+{
+	while (at < end) {
+		struct dirent *entry = (struct dirent *)(void *)(dir->buffer + at);
+		const struct fs_dirent *record = (const struct fs_dirent *)(const void *)entry;
+		if (unlikely(!record_is_plain(record, end - at))) {
+			if (!record_is_good(record, end - at))
+				break;
+		}
+		entry->d_name[record->name_bytes] = 0;
+		entry->d_type = entry_type(record->type);
+		at += record->record_bytes;
+	}
+	return at;
+}
+
+/* ERR_IO: what the server has sent begins with no entry. */
 static err_t fill(DIR *dir)
 {
 	uint64_t bytes = 0, next = 0;
@@ -100,41 +155,16 @@ static err_t fill(DIR *dir)
 	if (bytes > DIR_BUFFER_BYTES)
 		return ERR_IO;
 	dir->at = 0;
-	dir->end = bytes;
-	return OK;
+	dir->end = take_records(dir, 0, bytes);
+	return dir->end == 0 && bytes != 0 ? ERR_IO : OK;
 }
 
-/* Is there neither a NUL nor a slash in the name? Looks at 16 bytes at a time: there is room behind the buffer. */
-static ALWAYS_INLINE bool name_is_good(const char *name, size_t bytes)
-{
-	for (;;) {
-		const __m128i text = _mm_loadu_si128((const __m128i *)(const void *)name);
-		const __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('/')),
-										 _mm_cmpeq_epi8(text, _mm_setzero_si128()));
-		const uint32_t where = (uint32_t)_mm_movemask_epi8(bad);
-		if (likely(bytes <= 16))
-			return (where & ((1u << bytes) - 1)) == 0;
-		if (where != 0)
-			return false;
-		name += 16;
-		bytes -= 16;
-	}
-}
-
-/* The next record of the buffer, as the entry that it is, but for the type; NULL if it is not well-formed. */
-static ALWAYS_INLINE struct dirent *take_record(DIR *dir)
+/* The next entry of the buffer, in which there is one. */
+static ALWAYS_INLINE struct dirent *take_entry(DIR *dir)
 {
 	struct dirent *entry = (struct dirent *)(void *)(dir->buffer + dir->at);
-	const struct fs_dirent *record = (const struct fs_dirent *)(const void *)entry;
-	const size_t left = dir->end - dir->at, record_bytes = record->record_bytes, name_bytes = record->name_bytes;
 
-	if (left < sizeof(*record) || record_bytes % 8 != 0 || record_bytes > left ||
-		name_bytes - 1 >= NAME_BYTES_MAX || sizeof(*record) + name_bytes >= record_bytes ||
-		!name_is_good(entry->d_name, name_bytes))
-		return NULL;
-	entry->d_name[name_bytes] = 0;
-	entry->d_type = entry_type(record->type);
-	dir->at += record_bytes;
+	dir->at += entry->d_reclen;
 	dir->position = (uint64_t)entry->d_off;
 	return entry;
 }
@@ -152,36 +182,48 @@ static struct dirent *read_namespace(DIR *dir)
 	return entry;
 }
 
-static struct dirent *read_server(DIR *dir)
+/* The buffer is empty. NULL at the end, or with errno. */
+static struct dirent *read_more(DIR *dir)
 {
+	if (dir->file->kind == FILE_NAMESPACE)
+		return read_namespace(dir);
 	err_t error = fill(dir);
-
-	if (error != OK) {
+	if (error != OK)
 		fail(error);
-		return NULL;
-	}
-	if (dir->at == dir->end)
-		return NULL;
-	struct dirent *entry = take_record(dir);
-	if (entry == NULL)
-		fail(ERR_IO);
+	return dir->at != dir->end ? take_entry(dir) : NULL;
+}
+
+/* The lock is held, and let go. */
+static __attribute__((noinline)) struct dirent *readdir_locked(DIR *dir)
+{
+	struct dirent *entry = dir->at != dir->end ? take_entry(dir) : read_more(dir);
+
+	lock_release(&dir->lock);
 	return entry;
 }
 
-/* The buffer is empty. NULL at the end, or with errno. */
-static COLD struct dirent *read_more(DIR *dir)
-{
-	return dir->file->kind == FILE_NAMESPACE ? read_namespace(dir) : read_server(dir);
-}
-
-struct dirent *readdir(DIR *dir)
+static COLD struct dirent *readdir_waiting(DIR *dir)
 {
 	lock_acquire(&dir->lock);
-	const bool buffered = likely(dir->at != dir->end);
-	struct dirent *entry = buffered ? take_record(dir) : read_more(dir);
-	lock_release(&dir->lock);
-	if (unlikely(entry == NULL && buffered))
-		fail(ERR_IO);
+	return readdir_locked(dir);
+}
+
+static COLD struct dirent *wake_with(DIR *dir, struct dirent *entry)
+{
+	lock_wake(&dir->lock);
+	return entry;
+}
+
+/* Most calls find an entry and nobody who waits: those need no frame. */
+struct dirent *readdir(DIR *dir)
+{
+	if (unlikely(!lock_try(&dir->lock)))
+		return readdir_waiting(dir);
+	if (unlikely(dir->at == dir->end))
+		return readdir_locked(dir);
+	struct dirent *entry = take_entry(dir);
+	if (unlikely(lock_release_quietly(&dir->lock)))
+		return wake_with(dir, entry);
 	return entry;
 }
 

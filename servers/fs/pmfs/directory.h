@@ -50,4 +50,14 @@ struct dir_visitor {
 MUST_USE err_t dir_walk(const struct pmfs *fs, uint64_t number, const struct pmfs_inode *dir, uint64_t cookie,
 		const struct dir_visitor *visitor);
 
+/* The same, as the protocol's records (struct fs_dirent), as many as there is room for. */
+struct dir_list {
+	uint8_t *to;        /* the next one */
+	const uint8_t *end; /* of the room */
+	uint64_t next;      /* cookie of the last one */
+	bool full;          /* there is more */
+};
+MUST_USE err_t dir_list(struct pmfs *fs, uint64_t number, const struct pmfs_inode *dir, uint64_t cookie,
+		struct dir_list *list);
+
 uint32_t dir_hash(const struct pmfs *fs, const char *name, size_t bytes);

@@ -30,6 +30,13 @@ struct leaf_place {
 	uint64_t high; /* of the next leaf; past all if there is none */
 };
 
+/* In which order a leaf's entries were, when somebody sorted it: their slots, and in the last byte how many. A hint,
+ * which may be another leaf's, old, or half of each: whoever uses it looks whether it is right (directory.c). */
+#define LEAF_ORDERS 1024u /* a power of two */
+struct leaf_order {
+	_Atomic uint64_t word[8]; /* [a] */
+} ALIGNED(64);
+
 struct inode {
 	uint64_t number;             /* [i] stays while anybody has a reference; INODE_SPARE: it is nobody's */
 	struct pmfs *fs;             /* [I] */
@@ -107,6 +114,7 @@ struct pmfs {
 	struct inode *table_inode;    /* [I] PMFS_INODE_TABLE */
 	struct inode *root;           /* [I] PMFS_INODE_ROOT */
 	struct cached_name *names;    /* [I] name_cache.h */
+	struct leaf_order order[LEAF_ORDERS]; /* by block number */
 	uint32_t names_mask;          /* [I] */
 	struct inode *_Atomic lately[INODES_LATELY]; /* [a] by number, the one that was read or looked for last */
 	_Atomic uint32_t watched;     /* [a] see pmfs_watched */

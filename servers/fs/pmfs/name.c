@@ -528,53 +528,22 @@ err_t pmfs_link(struct pmfs *fs, const char *from, const char *to)
 
 /* --- readdir, and what goes by name --- */
 
-struct packer {
-	void *entries;
-	size_t room;
-	size_t used;
-	uint64_t next;
-	bool full;
-};
-
-static bool pack_entry(void *context, const struct pmfs_dirent *entry, uint64_t cookie)
-{
-	struct packer *p = context;
-	const size_t name_bytes = entry->name_bytes, bytes = (sizeof(struct fs_dirent) + name_bytes + 8) & ~(size_t)7;
-	uint8_t *out = (uint8_t *)p->entries + p->used;
-
-	if (p->room - p->used < bytes) {
-		p->full = true;
-		return false;
-	}
-	const struct fs_dirent record = { entry->inode, cookie, (uint16_t)bytes, (uint16_t)name_bytes, entry->type };
-	memcpy(out, &record, sizeof(record));
-	out += sizeof(record);
-	for (size_t at = 0; at <= name_bytes; at += 8, out += 8) { /* the last word has a NUL at least */
-		const uint64_t word = text_word(entry->name + at, name_bytes - at);
-		memcpy(out, &word, sizeof(word));
-	}
-	p->used += bytes;
-	p->next = cookie;
-	return true;
-}
-
 err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *entries, size_t room,
 		uint64_t *bytes, uint64_t *next)
 {
-	struct packer p = { .entries = entries, .room = room, .next = cookie };
-	const struct dir_visitor visitor = { .visit = pack_entry, .context = &p };
+	struct dir_list list = { .to = entries, .end = (uint8_t *)entries + room, .next = cookie };
 
 	if (inode->type != PMFS_DIRECTORY)
 		return ERR_NOT_DIR;
 	inode_lock_read(inode);
-	err_t err = inode->now.links == 0 ? OK : dir_walk(fs, inode->number, &inode->now, cookie, &visitor);
+	err_t err = inode->now.links == 0 ? OK : dir_list(fs, inode->number, &inode->now, cookie, &list);
 	inode_unlock(inode);
 	if (err != OK)
 		return err;
-	if (p.full && p.used == 0)
+	*bytes = (size_t)(list.to - (uint8_t *)entries);
+	if (list.full && *bytes == 0)
 		return ERR_ARGS;
-	*bytes = p.used;
-	*next = p.next;
+	*next = list.next;
 	return OK;
 }
 
