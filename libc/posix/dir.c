@@ -13,13 +13,14 @@
 #include "core/sys.h"
 #include "posix/file.h"
 
-#define DIR_BUFFER_BYTES 16384
+#define DIR_BUFFER_BYTES 24576
 
 struct lintel_dir {
 	int fd;
-	struct file *file; /* a reference */
 	struct lock lock;
+	bool complete;     /* under lock: nothing follows what is in the buffer */
 	uint64_t position; /* under lock: of the next entry */
+	struct file *file; /* a reference */
 	size_t at, end;    /* under lock: in the buffer, entries that may be handed out as they are */
 	char buffer[DIR_BUFFER_BYTES + sizeof(struct dirent)] ALIGNED(8); /* room behind, for who copies whole entries */
 };
@@ -51,6 +52,7 @@ DIR *fdopendir(int fd)
 	dir->file = file;
 	dir->lock = (struct lock){ 0 };
 	dir->position = dir->at = dir->end = 0;
+	dir->complete = false;
 	return dir;
 }
 
@@ -107,22 +109,22 @@ static bool name_is_good(const char *name, size_t bytes)
 	return (ends_of_name(name) & ((1u << bytes) - 1)) == 0;
 }
 
-static COLD bool record_is_good(const struct fs_dirent *record, size_t left)
+static COLD bool record_is_good(const struct fs_dirent *record)
 {
 	const size_t bytes = record->record_bytes, name_bytes = record->name_bytes;
 
-	return bytes % 8 == 0 && bytes <= left && sizeof(*record) + name_bytes < bytes && name_bytes - 1 < NAME_BYTES_MAX &&
+	return bytes % 8 == 0 && sizeof(*record) + name_bytes < bytes && name_bytes - 1 < NAME_BYTES_MAX &&
 		   name_is_good((const char *)(record + 1), name_bytes);
 }
 
 /* A record as most are, so that it takes one look: no longer than it has to be, a name of at most 16 bytes, and its NUL. */
-static ALWAYS_INLINE bool record_is_plain(const struct fs_dirent *record, size_t left)
+static ALWAYS_INLINE bool record_is_plain(const struct fs_dirent *record)
 {
 	const size_t bytes = record->record_bytes, name_bytes = record->name_bytes;
 	const uint32_t ends = ends_of_name((const char *)(record + 1));
 
-	return bytes == ((sizeof(*record) + name_bytes + 8) & ~(size_t)7) && bytes <= left && name_bytes != 0 &&
-		   (size_t)__builtin_ctz(ends | 1u << 16) == name_bytes;
+	return bytes == ((sizeof(*record) + name_bytes + 8) & ~(size_t)7) && name_bytes != 0 &&
+		   (uint32_t)__builtin_ctz(ends | 1u << 16) == (uint32_t)name_bytes;
 }
 
 /* The records at [at, end) of the buffer become the entries that they are, but for the type, up to the first that is not
@@ -132,13 +134,12 @@ static size_t take_records(DIR *dir, size_t at, size_t end)
 	while (at < end) {
 		struct dirent *entry = (struct dirent *)(void *)(dir->buffer + at);
 		const struct fs_dirent *record = (const struct fs_dirent *)(const void *)entry;
-		if (unlikely(!record_is_plain(record, end - at))) {
-			if (!record_is_good(record, end - at))
-				break;
-		}
+		const size_t next = at + record->record_bytes;
+		if (unlikely(next > end || !(likely(record_is_plain(record)) || record_is_good(record))))
+			break;
 		entry->d_name[record->name_bytes] = 0;
 		entry->d_type = entry_type(record->type);
-		at += record->record_bytes;
+		at = next;
 	}
 	return at;
 }
@@ -147,6 +148,9 @@ static size_t take_records(DIR *dir, size_t at, size_t end)
 static err_t fill(DIR *dir)
 {
 	uint64_t bytes = 0, next = 0;
+
+	if (dir->complete)
+		return OK;
 	err_t error = fs_readdir(dir->file->session, dir->file->number, dir->position, dir->buffer,
 							 DIR_BUFFER_BYTES, &bytes, &next);
 
@@ -156,6 +160,7 @@ static err_t fill(DIR *dir)
 		return ERR_IO;
 	dir->at = 0;
 	dir->end = take_records(dir, 0, bytes);
+	dir->complete = next == 0 && dir->end == bytes;
 	return dir->end == 0 && bytes != 0 ? ERR_IO : OK;
 }
 
@@ -232,6 +237,7 @@ void seekdir(DIR *dir, long position)
 	lock_acquire(&dir->lock);
 	dir->position = (uint64_t)position;
 	dir->at = dir->end = 0;
+	dir->complete = false;
 	lock_release(&dir->lock);
 }
 

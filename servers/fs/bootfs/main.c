@@ -192,6 +192,7 @@ static err_t op_readdir(struct kit_call *call, uint64_t file, uint64_t cookie, v
 			break;
 		*next = at + 1ull;
 	}
+	*next = at == end ? 0 : *next;
 	*bytes = used;
 	return at < end && used == 0 ? ERR_ARGS : OK;
 }

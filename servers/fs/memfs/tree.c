@@ -492,6 +492,7 @@ err_t tree_readdir(struct tree *tree, struct node *dir, uint64_t cookie, void *e
 	}
 	pthread_rwlock_unlock(&tree->lock);
 	*bytes = used;
+	*next = full ? *next : 0;
 	return full && used == 0 ? ERR_ARGS : OK;
 }
 

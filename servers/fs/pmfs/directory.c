@@ -408,20 +408,11 @@ static err_t leaf_sort(const struct leaf_place *at, uint64_t used, struct sorted
 	return bad ? ERR_CORRUPT : OK;
 }
 
-#define ORDER_COUNT (PMFS_LEAF_SLOTS) /* byte of a struct leaf_order */
-_Static_assert(ORDER_COUNT < sizeof(struct leaf_order), "a byte for each slot and one more");
-
 static void order_put(struct leaf_order *order, const struct sorted *s)
 {
-	uint64_t word[8];
-	uint8_t *byte = (uint8_t *)word;
-
-	memset(word, 0, sizeof(word));
 	for (uint32_t i = 0; i < s->count; i++)
-		byte[i] = s->key[i] & 63;
-	byte[ORDER_COUNT] = (uint8_t)s->count;
-	for (uint32_t i = 0; i < 8; i++)
-		atomic_store_explicit(&order->word[i], word[i], memory_order_relaxed);
+		atomic_store_explicit(&order->slot[i], s->key[i] & 63, memory_order_relaxed);
+	atomic_store_explicit(&order->count, (uint8_t)s->count, memory_order_relaxed);
 }
 
 /* Where to cut: an index near the middle whose hash differs from the one before. 0: all have the
@@ -648,17 +639,17 @@ _Static_assert(PMFS_DIRENT_BYTES + NAME_SHORT_MAX < PMFS_SLOT_BYTES, "they are")
 /* A record of the entry at *to, which moves behind it; false: there is no room before `end`. */
 static ALWAYS_INLINE bool record_put(uint8_t **to, const uint8_t *end, const struct pmfs_dirent *entry, uint64_t cookie)
 {
-	const uint64_t name_bytes = entry->name_bytes, bytes = (sizeof(struct fs_dirent) + name_bytes + 8) & ~7ull;
+	const uint32_t name_bytes = entry->name_bytes, bytes = ((uint32_t)sizeof(struct fs_dirent) + name_bytes + 8) & ~7u;
 	const uint16_t sizes[2] = { (uint16_t)bytes, (uint16_t)name_bytes };
 	const uint32_t type = entry->type;
 	uint8_t *out = *to;
 
-	if (unlikely((size_t)(end - out) < bytes))
-		return false;
-	if (likely(name_bytes <= NAME_SHORT_MAX && (size_t)(end - out) >= sizeof(struct fs_dirent) + 16))
+	if (likely((size_t)(end - out) >= sizeof(struct fs_dirent) + 16 && name_bytes - 1 < NAME_SHORT_MAX))
 		memcpy(out + sizeof(struct fs_dirent), entry->name, 16); /* the next record lies over what is too much */
-	else
+	else if (likely((size_t)(end - out) >= bytes))
 		name_put(out + sizeof(struct fs_dirent), entry->name, name_bytes);
+	else
+		return false;
 	memcpy(out, &entry->inode, 8);
 	memcpy(out + 8, &cookie, 8);
 	memcpy(out + 16, &sizes[0], 2);
@@ -681,14 +672,11 @@ static bool list_entry(void *context, const struct pmfs_dirent *entry, uint64_t 
 }
 
 /* Does the checksum hold? `owner` is ~owner_crc; the CPU has the instruction. */
-static ALWAYS_INLINE bool dirent_holds(const struct pmfs_dirent *entry, uint32_t owner)
+static ALWAYS_INLINE bool dirent_holds(const struct pmfs_dirent *entry, uint32_t slots, uint32_t owner)
 {
-	const size_t rest = PMFS_SLOT_BYTES - sizeof(entry->crc);
-	const uint8_t *from = (const uint8_t *)&entry->hash;
+	const size_t bytes = slots * PMFS_SLOT_BYTES - sizeof(entry->crc);
 
-	if (likely(entry->slots == 1))
-		return entry->crc == ~crc32c_steps(owner, from, rest);
-	return entry->crc == ~crc32c_steps(owner, from, rest + (entry->slots - 1u) * PMFS_SLOT_BYTES);
+	return entry->crc == ~crc32c_steps(owner, (const uint8_t *)&entry->hash, bytes);
 }
 
 /* The leaf's entries in that order, if it is the leaf's. Whatever the order says, entries that together fill the used
@@ -697,32 +685,34 @@ static ALWAYS_INLINE bool dirent_holds(const struct pmfs_dirent *entry, uint32_t
 static bool list_in_order(const struct leaf_order *order, const struct leaf_place *at, uint32_t owner, uint64_t cookie,
 		struct dir_list *list)
 {
-	uint64_t word[8], last = (uint64_t)at->low << 8, rest = leaf_used(NULL, at->leaf), next = list->next;
-	const uint8_t *slot = (const uint8_t *)word;
+	uint64_t last = (uint64_t)at->low << 8, rest = leaf_used(NULL, at->leaf), next = list->next;
+	const uint32_t count = atomic_load_explicit(&order->count, memory_order_relaxed);
+	const struct pmfs_leaf *leaf = at->leaf;
+	const uint8_t *end = list->end;
 	uint8_t *to = list->to;
 
-	for (uint32_t i = 0; i < 8; i++)
-		word[i] = atomic_load_explicit(&order->word[i], memory_order_relaxed);
-	const uint32_t count = slot[ORDER_COUNT];
-	for (const uint8_t *end = slot + (count < PMFS_LEAF_SLOTS ? count : PMFS_LEAF_SLOTS); slot < end; slot++) {
-		const uint32_t first = *slot & 63;
+	for (uint32_t i = 0; i < count; i++) {
+		const size_t first = atomic_load_explicit(&order->slot[i], memory_order_relaxed) & 63;
 		uint64_t mine = 1ull << first;
 		if (unlikely((rest & mine) == 0))
 			return false;
-		const struct pmfs_dirent *entry = (const struct pmfs_dirent *)(const void *)at->leaf->slot[first];
-		if (unlikely(entry->slots != 1 || entry->name_bytes - 1u >= PMFS_SLOT_BYTES - PMFS_DIRENT_BYTES)) {
-			mine = entry_slots(entry, first);
-			if (mine == 0 || (rest & mine) != mine)
+		const struct pmfs_dirent *entry = (const struct pmfs_dirent *)(const void *)leaf->slot[first];
+		if (likely(entry->slots == 1)) {
+			if (unlikely(!dirent_holds(entry, 1, owner)))
+				return false;
+		} else {
+			mine = entry_slots(entry, (uint32_t)first);
+			if (mine == 0 || (rest & mine) != mine || !dirent_holds(entry, entry->slots, owner))
 				return false;
 		}
+		rest ^= mine;
 		const uint64_t its = dirent_cookie(entry);
 		if (unlikely(its <= last))
 			return false;
-		rest ^= mine;
 		if (likely(its > cookie)) {
-			if (unlikely(entry->inode == 0 || !dirent_holds(entry, owner)))
+			if (unlikely(entry->inode == 0 || (entry->name_bytes - 1u >= NAME_SHORT_MAX && entry_slots(entry, (uint32_t)first) == 0)))
 				return false;
-			if (unlikely(!record_put(&to, list->end, entry, its))) {
+			if (unlikely(!record_put(&to, end, entry, its))) {
 				next = to != list->to ? last : next;
 				cookie = UINT64_MAX; /* no more; but is the rest of the leaf in order? */
 			}

@@ -543,7 +543,7 @@ err_t pmfs_readdir(struct pmfs *fs, struct inode *inode, uint64_t cookie, void *
 	*bytes = (size_t)(list.to - (uint8_t *)entries);
 	if (list.full && *bytes == 0)
 		return ERR_ARGS;
-	*next = list.next;
+	*next = list.full ? list.next : 0;
 	return OK;
 }
 
