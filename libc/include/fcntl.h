@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fcntl.h - picolibc's, plus files without a name and blocks without data. */
+/* fcntl.h - picolibc's, plus files without a name, locks from the start, and blocks without data. */
 #ifndef LINTEL_FCNTL_H
 #define LINTEL_FCNTL_H
 #include_next <fcntl.h>
@@ -7,6 +7,11 @@
 
 #ifndef O_TMPFILE
 #define O_TMPFILE (0x1000000 | O_DIRECTORY)
+#endif
+
+#if __MISC_VISIBLE || __BSD_VISIBLE || __GNU_VISIBLE
+#define O_SHLOCK _FSHLOCK /* open, and flock(LOCK_SH) before the descriptor is there; with O_NONBLOCK not waiting */
+#define O_EXLOCK _FEXLOCK /* the same with LOCK_EX; and while that lasts, others use the file by calls only */
 #endif
 
 #ifdef __cplusplus

@@ -182,6 +182,21 @@ void record_locks_end_all(struct file *file)
 	drop(fs_lock(file->session, file->number, FS_LOCK_UNLOCK, 0, UINT64_MAX, 0, &waits, &event));
 }
 
+err_t file_lock_opening(struct file *file, int flags)
+{
+	const uint32_t whole = FS_LOCK_WHOLE | (flags & O_EXLOCK ? FS_LOCK_EXCLUSIVE : FS_LOCK_SHARED);
+	const uint32_t opening = whole | (flags & O_EXLOCK ? FS_LOCK_OPENING : 0);
+
+	if (file->kind != FILE_REGULAR && file->kind != FILE_DIRECTORY)
+		return ERR_UNSUPPORTED;
+	locks_begin();
+	err_t error = lock_set(file, opening, 0, UINT64_MAX);
+	if (error != ERR_AGAIN || flags & O_NONBLOCK)
+		return error;
+	error = lock_set(file, whole | FS_LOCK_WAIT, 0, UINT64_MAX);
+	return error == OK && opening != whole ? lock_set(file, opening, 0, UINT64_MAX) : error;
+}
+
 int flock(int fd, int operation)
 {
 	const int wanted = operation & ~LOCK_NB;

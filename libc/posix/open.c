@@ -11,8 +11,11 @@
 
 #include "core/sys.h"
 #include "posix/file.h"
+#include "posix/file_lock.h"
 #include "posix/hold.h"
 #include "posix/stat.h"
+
+#define OPEN_LOCKS (O_SHLOCK | O_EXLOCK)
 
 static mode_t umask_bits = 022; /* [a] */
 
@@ -67,7 +70,8 @@ static ALWAYS_INLINE err_t open_place(struct place *place, int flags, mode_t mod
 		if (!mount_try_reference(place->mount))
 			return ERR_PEER_DIED;
 		const uint32_t directory = place->directory && !is_nameless(flags) ? FS_OPEN_DIRECTORY : 0;
-		err_t error = fs_open(place->session, flags_to_fs(flags) | directory, mode_masked(mode), place->rest,
+		const int now = flags & OPEN_LOCKS ? flags & ~O_TRUNC : flags;
+		err_t error = fs_open(place->session, flags_to_fs(now) | directory, mode_masked(mode), place->rest,
 							  &number, &size, &type, &inode);
 		if (error != OK) {
 			mount_drop(place->mount);
@@ -77,7 +81,7 @@ static ALWAYS_INLINE err_t open_place(struct place *place, int flags, mode_t mod
 	enum file_kind kind = place->mount == NULL        ? FILE_NAMESPACE
 						  : type == FS_TYPE_DIRECTORY ? FILE_DIRECTORY
 													  : FILE_REGULAR;
-	flags &= ~(O_CREAT | O_EXCL | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
+	flags &= ~(OPEN_LOCKS | O_CREAT | O_EXCL | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
 	const size_t path_bytes = place->path_bytes != 0 ? place->path_bytes : strlen(place->path);
 	*out = file_new(kind, flags, place->session, number, place->mount, place->path, path_bytes);
 	if (*out != NULL)
@@ -88,12 +92,26 @@ static ALWAYS_INLINE err_t open_place(struct place *place, int flags, mode_t mod
 	return ERR_NO_MEMORY;
 }
 
+/* O_SHLOCK, O_EXLOCK: there is no descriptor before the lock, and nothing is truncated. The file goes if it fails. */
+static COLD int lock_and_truncate(struct file *file, int flags)
+{
+	err_t error = file_lock_opening(file, flags);
+
+	if (error == OK && flags & O_TRUNC && file->kind == FILE_REGULAR && file_writable(file))
+		error = fs_setattr(file->session, file->number, &(struct fs_setattr){ .set = FS_SET_SIZE });
+	if (error == OK)
+		return 0;
+	file_drop(file);
+	errno = error == ERR_LIMIT ? ENOLCK : error == ERR_UNSUPPORTED ? EOPNOTSUPP : lintel_errno(error);
+	return -1;
+}
+
 static ALWAYS_INLINE int open_path(const char *path, int flags, mode_t mode)
 {
 	struct place place;
 	struct file *file = NULL;
 
-	if ((flags & O_ACCMODE) == O_ACCMODE)
+	if ((flags & O_ACCMODE) == O_ACCMODE || (flags & OPEN_LOCKS) == OPEN_LOCKS)
 		return fail(ERR_ARGS);
 	err_t error = place_find(path, &place);
 	if (error != OK)
@@ -104,6 +122,8 @@ static ALWAYS_INLINE int open_path(const char *path, int flags, mode_t mode)
 	while (place_again(&place, follow, &error));
 	if (error != OK)
 		return fail(error);
+	if (unlikely(flags & OPEN_LOCKS) && lock_and_truncate(file, flags) != 0)
+		return -1;
 	int fd = fd_install(file, 0, (flags & O_CLOEXEC) != 0);
 	if (fd < 0)
 		file_drop(file);

@@ -28,10 +28,13 @@ static err_t event_make(handle_t *ours, handle_t *theirs)
 
 static err_t lock_check(uint32_t flags, uint32_t open_flags, const struct lock_range *range)
 {
-	const uint32_t known = FS_LOCK_SHARED | FS_LOCK_EXCLUSIVE | FS_LOCK_UNLOCK | FS_LOCK_WAIT | FS_LOCK_WHOLE;
+	const uint32_t known = FS_LOCK_SHARED | FS_LOCK_EXCLUSIVE | FS_LOCK_UNLOCK | FS_LOCK_WAIT | FS_LOCK_WHOLE |
+			FS_LOCK_OPENING;
 	const bool record = !(flags & FS_LOCK_WHOLE);
 
 	if (flags & ~known || range->first > range->last)
+		return ERR_ARGS;
+	if (flags & FS_LOCK_OPENING && (record || range->type != FS_LOCK_EXCLUSIVE))
 		return ERR_ARGS;
 	if (range->type != FS_LOCK_SHARED && range->type != FS_LOCK_EXCLUSIVE && range->type != FS_LOCK_UNLOCK)
 		return ERR_ARGS;

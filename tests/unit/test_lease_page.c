@@ -56,6 +56,14 @@ static void epochs_and_sequences_are_even_in_between(void **state)
 	lease_page_publish(&page, &st, 0, 0);
 	assert_int_equal(page.epoch, 2);
 	assert_int_equal(page.sequence, 4);
+	for (int i = 0; i < 3; i++) { /* somebody has it exclusively open, whatever changes */
+		lease_page_publish(&page, &st, FS_LEASE_SHUT, 0);
+		assert_int_equal(page.epoch, 3);
+		lease_page_close(&page);
+		assert_int_equal(page.epoch, 3);
+	}
+	lease_page_publish(&page, &st, 0, 0);
+	assert_int_equal(page.epoch, 4);
 }
 
 static void a_grain_ends_where_the_clock_says(void **state)

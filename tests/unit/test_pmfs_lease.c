@@ -111,6 +111,15 @@ static void every_change_is_published(void **state)
 	pmfs_lease_stores(keeper.inode);
 	assert_true(news());
 	assert_int_equal(keeper.flags & FS_LEASE_STORES, FS_LEASE_STORES);
+	pmfs_lease_shut(keeper.inode, true);
+	assert_true(news());
+	assert_int_equal(keeper.flags & FS_LEASE_SHUT, FS_LEASE_SHUT);
+	assert_int_equal(pmfs_setattr(d.fs, keeper.inode, &(struct fs_setattr) { .set = FS_SET_MODE, .mode = 0640 }), OK);
+	assert_true(news());
+	assert_int_equal(keeper.flags & FS_LEASE_SHUT, FS_LEASE_SHUT);
+	pmfs_lease_shut(keeper.inode, false);
+	assert_true(news());
+	assert_int_equal(keeper.flags & FS_LEASE_SHUT, 0);
 	assert_int_equal(pmfs_unlink(d.fs, "f"), OK);
 	assert_true(news());
 	assert_int_equal(keeper.st.links, 0);

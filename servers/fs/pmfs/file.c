@@ -151,6 +151,16 @@ void pmfs_lease_stores(struct inode *inode)
 	inode_unlock(inode);
 }
 
+void pmfs_lease_shut(struct inode *inode, bool shut)
+{
+	inode_lock_write(inode);
+	inode->shut = shut;
+	if (shut)
+		file_revoke(inode, 0, FILE_BYTES_MAX);
+	inode_publish(inode);
+	inode_unlock(inode);
+}
+
 err_t pmfs_lease_end(struct inode *inode)
 {
 	err_t err = OK;
@@ -550,7 +560,8 @@ void inode_publish(struct inode *inode)
 	stat_fill(inode, &st);
 	inode->fs->options.publish(inode->lease, &st,
 			(inode->times_dirty ? FS_LEASE_TIMES_LATE : 0u) |
-			(inode->stores || inode->left_in_caches ? FS_LEASE_STORES : 0u));
+			(inode->stores || inode->left_in_caches ? FS_LEASE_STORES : 0u) |
+			(inode->shut ? FS_LEASE_SHUT : 0u));
 }
 
 /* Writes are fenced when they are made, leased ones by the client; what can be late are the times. */

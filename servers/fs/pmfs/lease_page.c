@@ -85,6 +85,8 @@ void lease_page_publish(struct fs_lease_page *page, const struct fs_stat *st, ui
 	__atomic_store_n(&page->write_until, write_until, __ATOMIC_RELAXED);
 	__atomic_store_n(&page->flags, flags, __ATOMIC_RELAXED);
 	word_put(&page->sequence, page->sequence + 1);
-	if (page->epoch & 1)
+	if (unlikely(flags & FS_LEASE_SHUT))
+		lease_page_close(page);
+	else if (page->epoch & 1)
 		word_put(&page->epoch, page->epoch + 1);
 }

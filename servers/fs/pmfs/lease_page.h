@@ -28,5 +28,5 @@ uint64_t lease_grain_end(const struct lease_clock *clock, uint64_t time_ns, uint
 void lease_page_clear(struct fs_lease_page *page);
 /* Blocks are about to be taken back. */
 void lease_page_close(struct fs_lease_page *page);
-/* The attributes, and the end of what lease_page_close began. */
+/* The attributes, and the end of what lease_page_close began, unless `flags` (enum fs_lease_flag) has FS_LEASE_SHUT. */
 void lease_page_publish(struct fs_lease_page *page, const struct fs_stat *st, uint32_t flags, uint64_t write_until);

@@ -95,6 +95,9 @@ void *pmfs_lease_get(struct inode *inode);
 void pmfs_lease_set(struct inode *inode, void *lease);
 /* Some client may store through a mapping, by way of the cache: from now on every sync writes all of the file back. */
 void pmfs_lease_stores(struct inode *inode);
+/* While `shut`, what clients do with the file comes to the server: pages that they have are taken back, and publish()
+ * says FS_LEASE_SHUT. Mappings get theirs again when they are used. */
+void pmfs_lease_shut(struct inode *inode, bool shut);
 /* No client maps the file any more: forgets the word, makes stores durable and clears what lies past the file's end. */
 MUST_USE err_t pmfs_lease_end(struct inode *inode);
 

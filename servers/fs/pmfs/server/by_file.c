@@ -16,6 +16,8 @@ void file_close(void *file, uint64_t badge, uint64_t number)
 {
 	struct open_file *open = file;
 
+	if (unlikely(atomic_load_explicit(&open->exclusive, memory_order_relaxed)))
+		exclusive_end(open);
 	locks_close(&locks, open->inode_number, badge, number);
 	if (unlikely(atomic_load_explicit(&open->watched, memory_order_relaxed)))
 		notify_close(open->inode_number, badge, number);

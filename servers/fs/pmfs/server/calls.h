@@ -16,6 +16,7 @@ struct open_file {
 	uint64_t inode_number;
 	uint32_t flags;
 	_Atomic bool watched;
+	_Atomic bool exclusive; /* it has its inode's leases shut: wait.c */
 };
 
 /* main.c: set before the first call. */
@@ -95,7 +96,8 @@ err_t op_link(struct kit_call *call, const char *from, const char *to);
 err_t op_symlink(struct kit_call *call, const char *target, const char *name);
 err_t op_readlink(struct kit_call *call, const char *name, void *target, size_t room, uint64_t *bytes);
 
-/* wait.c */
+/* wait.c. exclusive_end: while the file still has its lock, or the next one's claim would be lost. */
+void exclusive_end(struct open_file *open);
 extern const struct notify_ops notify_ops;
 err_t op_lock(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t first, uint64_t last, uint32_t holder,
 		uint64_t *waits, handle_t *granted);

@@ -13,6 +13,7 @@
  * L2  A page once taken back is given again only by lease_fault, under the inode's lock: what is there then is the
  *     file's, or nothing is and the fault is refused.
  * L3  `size` never promises what is not there yet: it grows after the data is, and shrinks in an odd epoch.
+ *     While somebody has the file exclusively open, it is odd all the time.
  * L4  The attributes were all true at one time if `sequence` is the same even number before and after. */
 #pragma once
 

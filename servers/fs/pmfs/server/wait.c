@@ -5,6 +5,7 @@
 #include "kit/lock_door.h"
 
 #include <lintel/syscalls.h>
+#include <pthread.h>
 
 #define HAPPENED (1u << SIGNAL_USER_SHIFT)
 
@@ -65,6 +66,28 @@ err_t op_watch_read(struct kit_call *call, uint64_t file, void *records, size_t 
 	return err;
 }
 
+/* [whole] One at a time sets a whole file's lock, and what follows from it. */
+static pthread_mutex_t whole = PTHREAD_MUTEX_INITIALIZER;
+
+void exclusive_end(struct open_file *open)
+{
+	if (atomic_exchange(&open->exclusive, false))
+		pmfs_lease_shut(open->inode, false);
+}
+
+static err_t lock_whole(struct kit_call *call, struct open_file *open, uint64_t file, uint32_t flags,
+		const struct lock_range *range, uint64_t *waits, handle_t *granted)
+{
+	pthread_mutex_lock(&whole);
+	if (range->type != FS_LOCK_EXCLUSIVE)
+		exclusive_end(open);
+	err_t err = kit_lock(&locks, call, open->inode_number, file, open->flags, flags, range, waits, granted);
+	if (err == OK && *waits == 0 && flags & FS_LOCK_OPENING && !atomic_exchange(&open->exclusive, true))
+		pmfs_lease_shut(open->inode, true);
+	pthread_mutex_unlock(&whole);
+	return err;
+}
+
 err_t op_lock(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t first, uint64_t last,
 		uint32_t holder, uint64_t *waits, handle_t *granted)
 {
@@ -74,7 +97,10 @@ err_t op_lock(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t fir
 
 	if (err != OK)
 		return err;
-	err = kit_lock(&locks, call, open->inode_number, file, open->flags, flags, &range, waits, granted);
+	if (flags & FS_LOCK_WHOLE)
+		err = lock_whole(call, open, file, flags, &range, waits, granted);
+	else
+		err = kit_lock(&locks, call, open->inode_number, file, open->flags, flags, &range, waits, granted);
 	kit_file_put(&files, call->badge, file);
 	return err;
 }
