@@ -117,7 +117,7 @@ static COLD bool record_is_good(const struct fs_dirent *record)
 		   name_is_good((const char *)(record + 1), name_bytes);
 }
 
-/* A record as most are, so that it takes one look: no longer than it has to be, a name of at most 16 bytes, and its NUL. */
+/* A record as most are, so that it takes one look: no longer than it has to be, a name of at most 16 bytes. */
 static ALWAYS_INLINE bool record_is_plain(const struct fs_dirent *record)
 {
 	const size_t bytes = record->record_bytes, name_bytes = record->name_bytes;
@@ -127,8 +127,8 @@ static ALWAYS_INLINE bool record_is_plain(const struct fs_dirent *record)
 		   (uint32_t)__builtin_ctz(ends | 1u << 16) == (uint32_t)name_bytes;
 }
 
-/* The records at [at, end) of the buffer become the entries that they are, but for the type, up to the first that is not
- * well-formed: where that is. */
+/* The records at [at, end) of the buffer become the entries that they are, but for the type, up to the first that is
+ * not well-formed: where that is. */
 static size_t take_records(DIR *dir, size_t at, size_t end)
 {
 	while (at < end) {

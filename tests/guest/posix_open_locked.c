@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* posix_open_locked.c - O_SHLOCK and O_EXLOCK: files that are locked before there is a descriptor; and what exclusively
- * open means for others that use the file without calls. Children are this program again, told by argv[1] what to do. */
+/* posix_open_locked.c - O_SHLOCK and O_EXLOCK: files that are locked before there is a descriptor; and what
+ * exclusively open means for others that use the file without calls. Children are this program again, told by argv[1]
+ * what to do. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -30,8 +30,8 @@ struct leaf_place {
 	uint64_t high; /* of the next leaf; past all if there is none */
 };
 
-/* In which order a leaf's entries were, when somebody sorted it: their slots. A hint, which may be another leaf's, old, or
- * half of each: whoever uses it looks whether it is right (directory.c). */
+/* In which order a leaf's entries were, when somebody sorted it: their slots. A hint, which may be another leaf's, old,
+ * or half of each: whoever uses it looks whether it is right (directory_list.c). */
 #define LEAF_ORDERS 1024u /* a power of two */
 struct leaf_order {
 	_Atomic uint8_t slot[PMFS_LEAF_SLOTS]; /* [a] */
