@@ -122,9 +122,52 @@ static void test_limit(void **state)
 	assert_int_equal(atomic_load(&tree.used), 0);
 }
 
+/* What is found at once, and goes at once: an entry knows its place, and holes are not much more than entries. */
+static void order_check(const struct node *dir)
+{
+	uint32_t live = 0;
+
+	for (uint32_t i = 0; i < dir->order_count; i++) {
+		assert_true(i == 0 || dir->order[i - 1].cookie < dir->order[i].cookie);
+		if (dir->order[i].entry != NULL) {
+			assert_int_equal(dir->order[i].entry->place, i);
+			live++;
+		}
+	}
+	assert_int_equal(live, dir->live);
+	assert_true(dir->order_count <= 2 * live + 8);
+}
+
+static void test_removing_in_any_order(void **state)
+{
+	enum { NAMES = 1000 };
+	struct tree tree;
+	char name[32];
+
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		assert_int_equal(tree_init(&tree, 8 << 20), OK);
+		assert_int_equal(tree_mkdir(&tree, "d", 0755), OK);
+		struct node *dir = file_open(&tree, "d", FS_OPEN_DIRECTORY);
+		for (int i = 0; i < NAMES; i++) {
+			snprintf(name, sizeof(name), "d/%d", i);
+			tree_close(&tree, file_open(&tree, name, FS_OPEN_CREATE));
+		}
+		for (int i = 0; i < NAMES; i++) {
+			snprintf(name, sizeof(name), "d/%d", how == 0 ? i : how == 1 ? NAMES - 1 - i : i * 7 % NAMES);
+			assert_int_equal(tree_remove(&tree, name, false), OK);
+			order_check(dir);
+		}
+		assert_true(dir->order_count <= 8);
+		tree_close(&tree, dir);
+		tree_destroy(&tree);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names), cmocka_unit_test(test_readdir_while_removing),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_removing_in_any_order),
+		cmocka_unit_test(test_names), cmocka_unit_test(test_readdir_while_removing),
 		cmocka_unit_test(test_limit) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

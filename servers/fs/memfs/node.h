@@ -17,9 +17,14 @@ struct node;
 struct entry {
 	struct entry *chain;  /* next of the same hash */
 	struct node *node;
-	uint64_t cookie;      /* never used again in this directory */
+	uint32_t place;       /* in its directory's order */
 	uint8_t name_bytes;
 	char name[];
+};
+
+struct ordered {
+	uint64_t cookie;      /* rising; never used again in this directory */
+	struct entry *entry;  /* NULL: it was removed */
 };
 
 struct node {
@@ -36,7 +41,7 @@ struct node {
 	char *target;                   /* [I] symbolic links */
 	struct entry **bucket;          /* [t] directories: a hash table, */
 	uint32_t buckets;
-	struct entry **order;           /* [t] and all entries by cookie; NULL where one was removed */
+	struct ordered *order;          /* [t] and all entries; never many more holes than entries */
 	uint32_t order_count, order_room, live;
 	uint64_t last_cookie;
 };

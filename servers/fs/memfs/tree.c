@@ -81,7 +81,7 @@ static err_t dir_grow(struct node *dir)
 	if (bucket == NULL)
 		return ERR_NO_SPACE;
 	for (uint32_t i = 0; i < dir->order_count; i++) {
-		struct entry *entry = dir->order[i];
+		struct entry *entry = dir->order[i].entry;
 		if (entry == NULL)
 			continue;
 		struct entry **head = &bucket[name_hash(entry->name, entry->name_bytes) % buckets];
@@ -94,18 +94,26 @@ static err_t dir_grow(struct node *dir)
 	return OK;
 }
 
-static err_t order_grow(struct node *dir)
+static void order_pack(struct node *dir)
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < dir->order_count; i++)
-		if (dir->order[i] != NULL)
-			dir->order[kept++] = dir->order[i];
+	for (uint32_t i = 0; i < dir->order_count; i++) {
+		if (dir->order[i].entry == NULL)
+			continue;
+		dir->order[i].entry->place = kept;
+		dir->order[kept++] = dir->order[i];
+	}
 	dir->order_count = kept;
-	if (kept * 2 <= dir->order_room && dir->order_room != 0)
+}
+
+static err_t order_grow(struct node *dir)
+{
+	order_pack(dir);
+	if (dir->order_count * 2 <= dir->order_room && dir->order_room != 0)
 		return OK;
 	const uint32_t room = dir->order_room * 2 + 8;
-	struct entry **order = realloc(dir->order, room * sizeof(struct entry *));
+	struct ordered *order = realloc(dir->order, room * sizeof(*order));
 	if (order == NULL)
 		return ERR_NO_SPACE;
 	dir->order = order;
@@ -123,27 +131,23 @@ static err_t entry_add(struct node *dir, const char *name, size_t bytes, struct 
 	if (entry == NULL)
 		return ERR_NO_SPACE;
 	struct entry **head = &dir->bucket[name_hash(name, bytes) % dir->buckets];
-	*entry = (struct entry) { .chain = *head, .node = node, .cookie = ++dir->last_cookie,
-		.name_bytes = (uint8_t)bytes };
+	*entry = (struct entry) { .chain = *head, .node = node, .place = dir->order_count, .name_bytes = (uint8_t)bytes };
 	memcpy(entry->name, name, bytes);
 	*head = entry;
-	dir->order[dir->order_count++] = entry;
+	dir->order[dir->order_count++] = (struct ordered) { .cookie = ++dir->last_cookie, .entry = entry };
 	dir->live++;
 	return OK;
 }
 
-/* The first place in dir->order with a cookie > `cookie`, holes counted as smaller than what follows them. */
+/* The first place in dir->order with a cookie > `cookie`. */
 static uint32_t order_after(const struct node *dir, uint64_t cookie)
 {
 	uint32_t low = 0, high = dir->order_count;
 
 	while (low < high) {
 		const uint32_t middle = (low + high) / 2;
-		uint32_t at = middle;
-		while (at < high && dir->order[at] == NULL)
-			at++;
-		if (at < high && dir->order[at]->cookie <= cookie)
-			low = at + 1;
+		if (dir->order[middle].cookie <= cookie)
+			low = middle + 1;
 		else
 			high = middle;
 	}
@@ -155,14 +159,11 @@ static void entry_remove(struct node *dir, struct entry **link)
 	struct entry *entry = *link;
 
 	*link = entry->chain;
-	for (uint32_t at = order_after(dir, entry->cookie - 1); at < dir->order_count; at++) {
-		if (dir->order[at] == entry) {
-			dir->order[at] = NULL;
-			break;
-		}
-	}
+	dir->order[entry->place].entry = NULL;
 	dir->live--;
 	free(entry);
+	if (dir->order_count > 2 * dir->live + 8) /* no more holes than names, so that both are passed in no time */
+		order_pack(dir);
 }
 
 /* --- walking --- */
@@ -482,13 +483,14 @@ err_t tree_readdir(struct tree *tree, struct node *dir, uint64_t cookie, void *e
 	*next = cookie;
 	pthread_rwlock_rdlock(&tree->lock);
 	for (uint32_t at = order_after(dir, cookie); at < dir->order_count && !full; at++) {
-		const struct entry *entry = dir->order[at];
+		const uint64_t its = dir->order[at].cookie;
+		const struct entry *entry = dir->order[at].entry;
 		if (entry == NULL)
 			continue;
-		full = !kit_dirent_put(entries, room, &used, entry->node->number, entry->cookie, entry->node->type,
-				entry->name, entry->name_bytes);
+		full = !kit_dirent_put(entries, room, &used, entry->node->number, its, entry->node->type, entry->name,
+				entry->name_bytes);
 		if (!full)
-			*next = entry->cookie;
+			*next = its;
 	}
 	pthread_rwlock_unlock(&tree->lock);
 	*bytes = used;
@@ -511,7 +513,7 @@ err_t tree_init(struct tree *tree, uint64_t limit_bytes)
 static void destroy_below(struct tree *tree, struct node *dir)
 {
 	for (uint32_t i = 0; i < dir->order_count; i++) {
-		struct entry *entry = dir->order[i];
+		struct entry *entry = dir->order[i].entry;
 		if (entry == NULL)
 			continue;
 		if (entry->node->type == FS_TYPE_DIRECTORY)
