@@ -111,10 +111,8 @@ struct file *file_get(int fd)
 	return file;
 }
 
-void file_drop(struct file *file)
+void file_end(struct file *file)
 {
-	if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) != 0)
-		return;
 	hold_wait(file);
 	leases_unmap(file->leases);
 	/* A file that came from the parent ends with its session: other processes may hold copies of that. */
@@ -126,17 +124,7 @@ void file_drop(struct file *file)
 	file_memory_free(file);
 }
 
-bool file_readable(const struct file *file)
-{
-	return (file->flags & O_ACCMODE) != O_WRONLY;
-}
-
-bool file_writable(const struct file *file)
-{
-	return (file->flags & O_ACCMODE) != O_RDONLY;
-}
-
-struct file *file_get_regular(int fd, int access)
+COLD struct file *file_get_checked(int fd, int access)
 {
 	struct file *file = file_get(fd);
 

@@ -4,6 +4,7 @@
  * cache line of its own, so threads with different descriptors never meet. */
 #pragma once
 
+#include <fcntl.h>
 #include <sys/types.h>
 #include <lintel/fs_proto.h>
 #include <lintel/startup.h>
@@ -51,19 +52,52 @@ extern struct fd_slot fd_slots[FD_MAX];
 
 /* The file behind a descriptor, referenced; NULL and errno = EBADF when there is none. */
 struct file *file_get(int fd);
-void file_drop(struct file *file); /* closes it with the last reference */
+void file_end(struct file *file); /* after its last reference */
 
+static inline void file_drop(struct file *file) /* closes it with the last reference */
+{
+	if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) == 0)
+		file_end(file);
+}
+
+/* After a call that did what a lease would have done, and moved `bytes`: is it time for one? */
 static inline void lease_consider(struct file *file, size_t bytes)
 {
-	if (file->kind == FILE_REGULAR && !__atomic_load_n(&file->lease_refused, __ATOMIC_RELAXED))
-		lease_reconsider(file, bytes);
+	const uint32_t weight = 1 + (uint32_t)(bytes >> CALL_BYTES_SHIFT);
+
+	if (file->kind != FILE_REGULAR || __atomic_load_n(&file->lease_refused, __ATOMIC_RELAXED))
+		return;
+	if (__atomic_load_n(&file->lease, __ATOMIC_RELAXED) != NULL ||
+		__atomic_add_fetch(&file->calls, weight, __ATOMIC_RELAXED) >= LEASE_AFTER_CALLS)
+		lease_reconsider(file);
 }
+
+static inline bool file_readable(const struct file *file)
+{
+	return (file->flags & O_ACCMODE) != O_WRONLY;
+}
+
+static inline bool file_writable(const struct file *file)
+{
+	return (file->flags & O_ACCMODE) != O_RDONLY;
+}
+
+struct file *file_get_checked(int fd, int access); /* for file_get_regular */
 
 /* As file_get, but it must be of kind FILE_REGULAR (EISDIR, ESPIPE, EBADF otherwise) and open for `access`
  * (O_RDONLY or O_WRONLY, or -1 for either). */
-struct file *file_get_regular(int fd, int access);
-bool file_readable(const struct file *file);
-bool file_writable(const struct file *file);
+static ALWAYS_INLINE struct file *file_get_regular(int fd, int access)
+{
+	if (unlikely((unsigned)fd >= FD_MAX || !lock_try(&fd_slots[fd].lock)))
+		return file_get_checked(fd, access);
+	struct file *file = fd_slots[fd].file;
+	const bool fits = file != NULL && file->kind == FILE_REGULAR &&
+					  (access == O_RDONLY ? file_readable(file) : access != O_WRONLY || file_writable(file));
+	if (likely(fits))
+		__atomic_add_fetch(&file->references, 1, __ATOMIC_RELAXED);
+	lock_release(&fd_slots[fd].lock);
+	return likely(fits) ? file : file_get_checked(fd, access);
+}
 
 /* `path` has path_bytes without its NUL. NULL: no memory. */
 struct file *file_new(enum file_kind kind, int flags, handle_t session, uint64_t number, struct mount *mount,

@@ -26,15 +26,14 @@ static size_t piece(size_t left)
 	return left < WINDOW_BYTES_MAX ? left : WINDOW_BYTES_MAX;
 }
 
-static err_t read_at(struct file *file, uint64_t offset, char *buffer, size_t bytes, size_t *total)
+static __attribute__((noinline)) err_t read_long(struct file *file, uint64_t offset, char *buffer, size_t bytes,
+												 size_t *total)
 {
 	size_t at = 0;
 
 	do {
 		uint64_t done = 0;
-		size_t wanted = piece(bytes - at);
-		if (at == 0 && wanted > FIRST_READ_BYTES)
-			wanted = FIRST_READ_BYTES;
+		size_t wanted = at == 0 ? FIRST_READ_BYTES : piece(bytes - at);
 		err_t error = fs_read(file->session, file->number, offset + at, buffer + at, wanted, &done);
 		error = checked(error, done, wanted);
 		if (error != OK && at == 0)
@@ -45,6 +44,14 @@ static err_t read_at(struct file *file, uint64_t offset, char *buffer, size_t by
 	} while (at < bytes);
 	*total = at;
 	return OK;
+}
+
+static ALWAYS_INLINE err_t read_at(struct file *file, uint64_t offset, char *buffer, size_t bytes, size_t *total)
+{
+	if (unlikely(bytes > FIRST_READ_BYTES))
+		return read_long(file, offset, buffer, bytes, total);
+	err_t error = fs_read(file->session, file->number, offset, buffer, bytes, total);
+	return checked(error, *total, bytes);
 }
 
 /* *end is the file offset after the last byte. */

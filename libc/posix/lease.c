@@ -12,8 +12,6 @@
 #include "core/sys.h"
 #include "posix/file.h"
 
-#define LEASE_AFTER_CALLS 6 /* a lease costs about as much as so many calls */
-#define CALL_BYTES_SHIFT 16 /* moving so many bytes weighs as much as the call */
 #define LEASE_BYTES_MAX (1ull << 46)
 
 #define AT(structure, member, offset) _Static_assert(offsetof(struct structure, member) == (offset), "lease_code.S")
@@ -157,14 +155,11 @@ static void lease_renew(struct file *file)
 	lease_use(file, lease);
 }
 
-void lease_reconsider(struct file *file, size_t bytes)
+void lease_reconsider(struct file *file)
 {
 	struct lease *lease = __atomic_load_n(&file->lease, __ATOMIC_RELAXED);
-	uint32_t weight = 1 + (uint32_t)(bytes >> CALL_BYTES_SHIFT);
 
 	if (lease != NULL && (uint64_t)lease_size(lease) <= lease->room)
-		return;
-	if (lease == NULL && __atomic_add_fetch(&file->calls, weight, __ATOMIC_RELAXED) < LEASE_AFTER_CALLS)
 		return;
 	if (!file_readable(file) || !code_ready() || !lock_try(&file->lease_lock))
 		return;

@@ -39,9 +39,11 @@ int64_t lease_flags(const struct lease *lease); /* enum fs_lease_flag */
  * has become shorter) are left out. False: it cannot be done from here. */
 bool lease_write_back(const void *from, size_t bytes);
 
-/* After a call that did what a lease would have done, and moved `bytes`: time to ask for one, or for a larger one?
- * lease_consider in file.h asks only where there may be one. */
-void lease_reconsider(struct file *file, size_t bytes);
+#define LEASE_AFTER_CALLS 6 /* a lease costs about as much as so many calls */
+#define CALL_BYTES_SHIFT 16 /* moving so many bytes weighs as much as the call */
+
+/* There may be reason to ask for a lease, or for a larger one: lease_consider in file.h, which is asked. */
+void lease_reconsider(struct file *file);
 /* O_APPEND has come or gone: such writes are the server's. */
 void lease_flags_changed(struct file *file);
 /* The file goes: nobody uses its leases any more. */

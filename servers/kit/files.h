@@ -84,7 +84,7 @@ static inline MUST_USE err_t kit_file_add(struct kit_files *files, uint64_t badg
 static inline void kit_file_ready(struct kit_files *files, uint64_t badge, const struct kit_new_file *new);
 /* The file stays until kit_file_put. ERR_BAD_HANDLE. */
 static inline MUST_USE err_t kit_file_get(struct kit_files *files, uint64_t badge, uint64_t number, void **file);
-static inline void kit_file_put(struct kit_files *files, uint64_t badge, uint64_t number);
+static inline void kit_file_put(struct kit_files *files, uint64_t badge, void *file);
 /* ERR_BAD_HANDLE. The number is dead afterwards; the file is closed now or by its last user. */
 MUST_USE err_t kit_file_close(struct kit_files *files, uint64_t badge, uint64_t number);
 

@@ -132,12 +132,16 @@ static inline err_t kit_file_get(struct kit_files *files, uint64_t badge, uint64
 	return OK;
 }
 
-static inline void kit_file_put(struct kit_files *files, uint64_t badge, uint64_t number)
+static inline struct kit_file_slot *kit_slot_of(void *file)
 {
-	struct kit_session *session = kit_session_at(files, badge);
-	struct kit_file_slot *slot = kit_slot_at(files, session, (uint32_t)number);
+	return (struct kit_file_slot *)((char *)file - offsetof(struct kit_file_slot, file));
+}
+
+static inline void kit_file_put(struct kit_files *files, uint64_t badge, void *file)
+{
+	struct kit_file_slot *slot = kit_slot_of(file);
 	const uint64_t before = atomic_fetch_sub_explicit(&slot->state, 1, memory_order_acq_rel);
 
 	if (unlikely((before & (KIT_SLOT_LIVE | KIT_SLOT_USERS)) == 1))
-		kit_slot_finish(files, session, slot);
+		kit_slot_finish(files, kit_session_at(files, badge), slot);
 }

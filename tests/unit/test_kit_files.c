@@ -100,7 +100,7 @@ static void test_numbers(void **state)
 	assert_int_equal(kit_file_close(files, a, number), OK);
 	assert_int_equal(closed, 0); /* somebody uses it */
 	assert_int_equal(kit_file_get(files, a, number, &file), ERR_BAD_HANDLE);
-	kit_file_put(files, a, number);
+	kit_file_put(files, a, new.file);
 	assert_int_equal(closed, 1);
 	assert_int_equal(kit_file_close(files, a, number), ERR_BAD_HANDLE);
 	assert_int_equal(add(files, a, &again), OK);
@@ -134,7 +134,7 @@ static void test_end_while_used(void **state)
 	assert_int_equal(add(files, a, &other), ERR_BAD_HANDLE); /* it has ended */
 	assert_int_equal(kit_session_add(files, &other), OK); /* its place is not free yet */
 	assert_true((other & 0xffff) != (a & 0xffff));
-	kit_file_put(files, a, number);
+	kit_file_put(files, a, file);
 	assert_int_equal(closed, 1);
 	for (uint32_t i = 0; i < KIT_SESSIONS_MAX + 10; i++) {
 		err_t err = kit_session_add(files, &other);
@@ -193,7 +193,7 @@ static void test_many(void **state)
 	for (uint32_t i = 0; i < KIT_OPEN_FILES_MAX; i++) {
 		assert_int_equal(kit_file_get(files, 0, number[i], &file), OK);
 		assert_int_equal(((struct open *)file)->number, number[i]);
-		kit_file_put(files, 0, number[i]);
+		kit_file_put(files, 0, file);
 	}
 	assert_int_equal(kit_file_close(files, 0, number[77]), OK);
 	assert_int_equal(add(files, 0, &number[77]), OK);
@@ -236,7 +236,7 @@ static void *crowd_work(void *argument)
 			if (next_random(&seed) % 2 == 0 && kit_file_close(crowd.files, badge, number) == OK &&
 					kit_file_close(crowd.files, badge, number) == OK)
 				atomic_store(&wrong, true);
-			kit_file_put(crowd.files, badge, number);
+			kit_file_put(crowd.files, badge, file);
 		}
 		if (add(crowd.files, badge, &number) != OK)
 			continue;

@@ -51,7 +51,7 @@ static err_t entry_of(struct kit_call *call, uint64_t number, struct index_entry
 	if (err != OK)
 		return err;
 	*out = *(struct index_entry **)file;
-	kit_file_put(&files, call->badge, number); /* entries outlive their numbers */
+	kit_file_put(&files, call->badge, file); /* entries outlive their numbers */
 	return OK;
 }
 

@@ -38,7 +38,7 @@ static err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, s
 	*out = file;
 	if (flags == 0 || ((*out)->flags & flags))
 		return OK;
-	kit_file_put(&files, call->badge, number);
+	kit_file_put(&files, call->badge, file);
 	return ERR_DENIED;
 }
 
@@ -92,7 +92,7 @@ static err_t op_read(struct kit_call *call, uint64_t file, uint64_t offset, void
 	if (err != OK)
 		return err;
 	err = node_read(open->node, offset, data, bytes, done);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -106,7 +106,7 @@ static err_t op_write(struct kit_call *call, uint64_t file, uint64_t offset, uin
 		return err;
 	const bool append = flags & FS_OPEN_APPEND; /* fcntl can take back what open said */
 	err = node_write(&tree, open->node, offset, append, data, bytes, done, end);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -124,7 +124,7 @@ static err_t op_fstat(struct kit_call *call, uint64_t file, struct fs_stat *st)
 	if (err != OK)
 		return err;
 	node_stat(&tree, open->node, st);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return OK;
 }
 
@@ -136,7 +136,7 @@ static err_t op_setattr(struct kit_call *call, uint64_t file, const struct fs_se
 	if (err != OK)
 		return err;
 	err = node_setattr(&tree, open->node, attr);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -165,7 +165,7 @@ static err_t op_sync(struct kit_call *call, uint64_t file, uint32_t flags)
 		return err;
 	if (stored)
 		node_stored(open->node);
-	kit_file_put(&files, call->badge, file); /* and memory is as durable as it gets */
+	kit_file_put(&files, call->badge, open); /* and memory is as durable as it gets */
 	return OK;
 }
 
@@ -209,7 +209,7 @@ static err_t op_readdir(struct kit_call *call, uint64_t file, uint64_t cookie, v
 	if (err != OK)
 		return err;
 	err = tree_readdir(&tree, open->node, cookie, entries, room, bytes, next);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -231,11 +231,11 @@ static err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handl
 	if (err != OK)
 		return err;
 	if (rights & RIGHT_EXECUTE) {
-		kit_file_put(&files, call->badge, file);
+		kit_file_put(&files, call->badge, open);
 		return ERR_DENIED; /* it may change or go while it runs: fs.proto */
 	}
 	err = node_share(open->node, rights, vmo, size);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -249,7 +249,7 @@ static err_t op_lock(struct kit_call *call, uint64_t file, uint32_t flags, uint6
 	if (err != OK)
 		return err;
 	err = kit_lock(&locks, call, open->node->number, file, open->flags, flags, &range, waits, granted);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -263,7 +263,7 @@ static err_t op_lock_test(struct kit_call *call, uint64_t file, uint32_t flags, 
 	if (err != OK)
 		return err;
 	err = kit_lock_test(&locks, call, open->node->number, file, flags, &range, type, held_first, held_last, holder);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 

@@ -11,7 +11,7 @@ err_t op_attribute_get(struct kit_call *call, uint64_t file, const char *name, v
 	if (err != OK)
 		return err;
 	err = pmfs_xattr_get(fs, open->inode, name, value, room, bytes);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -27,7 +27,7 @@ err_t op_attribute_set(struct kit_call *call, uint64_t file, uint32_t flags, con
 		err = ERR_ARGS;
 	else
 		err = pmfs_xattr_set(fs, open->inode, name, value, bytes, flags);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -39,7 +39,7 @@ err_t op_attribute_list(struct kit_call *call, uint64_t file, void *names, size_
 	if (err != OK)
 		return err;
 	err = pmfs_xattr_list(fs, open->inode, names, room, bytes);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -51,6 +51,6 @@ err_t op_attribute_remove(struct kit_call *call, uint64_t file, const char *name
 	if (err != OK)
 		return err;
 	err = pmfs_xattr_remove(fs, open->inode, name);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }

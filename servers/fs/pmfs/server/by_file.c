@@ -24,20 +24,6 @@ void file_close(void *file, uint64_t badge, uint64_t number)
 	inode_close(open->inode);
 }
 
-err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct open_file **out)
-{
-	void *file;
-	err_t err = kit_file_get(&files, call->badge, number, &file);
-
-	if (err != OK)
-		return err;
-	*out = file;
-	if ((*out)->flags & flags || flags == 0)
-		return OK;
-	kit_file_put(&files, call->badge, number);
-	return ERR_DENIED;
-}
-
 err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
 		uint64_t *size, uint32_t *type, uint64_t *inode)
 {
@@ -75,7 +61,7 @@ err_t op_read(struct kit_call *call, uint64_t file, uint64_t offset, void *data,
 	if (err != OK)
 		return err;
 	err = pmfs_read(fs, open->inode, offset, data, bytes, done);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -89,7 +75,7 @@ err_t op_write(struct kit_call *call, uint64_t file, uint64_t offset, uint32_t f
 		return err;
 	const bool append = flags & FS_OPEN_APPEND; /* fcntl can take back what open said */
 	err = pmfs_write(fs, open->inode, offset, append, data, bytes, done, end);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -101,7 +87,7 @@ err_t op_fstat(struct kit_call *call, uint64_t file, struct fs_stat *st)
 	if (err != OK)
 		return err;
 	err = pmfs_fstat(fs, open->inode, st);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -113,7 +99,7 @@ err_t op_setattr(struct kit_call *call, uint64_t file, const struct fs_setattr *
 	if (err != OK)
 		return err;
 	err = pmfs_setattr(fs, open->inode, attr);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -128,7 +114,7 @@ err_t op_sync(struct kit_call *call, uint64_t file, uint32_t flags)
 	if (err != OK)
 		return err;
 	err = stored ? pmfs_stored(fs, open->inode) : pmfs_sync(fs, open->inode);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -141,7 +127,7 @@ err_t op_readdir(struct kit_call *call, uint64_t file, uint64_t cookie, void *en
 	if (err != OK)
 		return err;
 	err = pmfs_readdir(fs, open->inode, cookie, entries, room, bytes, next);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -153,7 +139,7 @@ err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *vm
 	if (err != OK)
 		return err;
 	if (rights & RIGHT_EXECUTE) {
-		kit_file_put(&files, call->badge, file);
+		kit_file_put(&files, call->badge, open);
 		return ERR_DENIED; /* it may change or go while it runs: fs.proto */
 	}
 	if (pmfs_type_of(open->inode) != FS_TYPE_FILE)
@@ -162,7 +148,7 @@ err_t op_map(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *vm
 		err = ERR_UNSUPPORTED;
 	else
 		err = lease_map(open->inode, rights, vmo, size);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -180,7 +166,7 @@ err_t op_lease(struct kit_call *call, uint64_t file, uint32_t rights, handle_t *
 		err = ERR_DENIED;
 	else
 		err = lease_grant(open->inode, rights | RIGHT_READ, vmo, bytes);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -192,7 +178,7 @@ err_t op_seek(struct kit_call *call, uint64_t file, uint64_t offset, uint32_t wh
 	if (err != OK)
 		return err;
 	err = pmfs_seek(fs, open->inode, offset, what, found);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -204,7 +190,7 @@ err_t op_allocate(struct kit_call *call, uint64_t file, uint32_t mode, uint64_t 
 	if (err != OK)
 		return err;
 	err = pmfs_allocate(fs, open->inode, mode, offset, bytes);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -218,14 +204,14 @@ static err_t both_take(struct kit_call *call, uint64_t from, uint64_t to, struct
 		return err;
 	err = file_take(call, to, FS_OPEN_WRITE, target);
 	if (err != OK)
-		kit_file_put(&files, call->badge, from);
+		kit_file_put(&files, call->badge, *source);
 	return err;
 }
 
-static void both_put(struct kit_call *call, uint64_t from, uint64_t to)
+static void both_put(struct kit_call *call, struct open_file *source, struct open_file *target)
 {
-	kit_file_put(&files, call->badge, to);
-	kit_file_put(&files, call->badge, from);
+	kit_file_put(&files, call->badge, target);
+	kit_file_put(&files, call->badge, source);
 }
 
 err_t op_copy(struct kit_call *call, uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
@@ -237,7 +223,7 @@ err_t op_copy(struct kit_call *call, uint64_t from, uint64_t from_offset, uint64
 	if (err != OK)
 		return err;
 	err = pmfs_copy(fs, source->inode, from_offset, target->inode, to_offset, bytes, done);
-	both_put(call, from, to);
+	both_put(call, source, target);
 	return err;
 }
 
@@ -250,7 +236,7 @@ err_t op_clone(struct kit_call *call, uint64_t from, uint64_t from_offset, uint6
 	if (err != OK)
 		return err;
 	err = pmfs_clone(fs, source->inode, from_offset, target->inode, to_offset, bytes);
-	both_put(call, from, to);
+	both_put(call, source, target);
 	return err;
 }
 
@@ -262,6 +248,6 @@ err_t op_link_file(struct kit_call *call, uint64_t file, const char *to)
 	if (err != OK)
 		return err;
 	err = pmfs_link_file(fs, open->inode, to);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }

@@ -52,8 +52,22 @@ err_t op_connect_as(struct kit_call *call, uint32_t user, uint32_t group, const 
 		handle_t *session);
 err_t op_identity(struct kit_call *call, uint32_t *user, uint32_t *group);
 
-/* by_file.c. file_take: the file, opened with one of these flags (0: any); the caller puts it back (kit_file_put). */
-MUST_USE err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct open_file **out);
+/* The file, opened with one of these flags (0: any); the caller puts it back (kit_file_put). */
+static inline MUST_USE err_t file_take(struct kit_call *call, uint64_t number, uint32_t flags, struct open_file **out)
+{
+	void *file;
+	err_t err = kit_file_get(&files, call->badge, number, &file);
+
+	if (err != OK)
+		return err;
+	*out = file;
+	if ((*out)->flags & flags || flags == 0)
+		return OK;
+	kit_file_put(&files, call->badge, file);
+	return ERR_DENIED;
+}
+
+/* by_file.c */
 void file_close(void *file, uint64_t badge, uint64_t number);
 err_t op_open(struct kit_call *call, uint32_t flags, uint32_t mode, const char *name, uint64_t *number,
 		uint64_t *size, uint32_t *type, uint64_t *inode);

@@ -50,7 +50,7 @@ err_t op_watch(struct kit_call *call, uint64_t file, uint32_t events, handle_t *
 	if (err != OK)
 		return err;
 	err = events == 0 || events >= FS_EVENT_LOST ? ERR_ARGS : watch_open(call, open, file, events, happened);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -62,7 +62,7 @@ err_t op_watch_read(struct kit_call *call, uint64_t file, void *records, size_t 
 	if (err != OK)
 		return err;
 	err = notify_read(open->inode_number, call->badge, file, records, room, bytes);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -101,7 +101,7 @@ err_t op_lock(struct kit_call *call, uint64_t file, uint32_t flags, uint64_t fir
 		err = lock_whole(call, open, file, flags, &range, waits, granted);
 	else
 		err = kit_lock(&locks, call, open->inode_number, file, open->flags, flags, &range, waits, granted);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
 
@@ -116,6 +116,6 @@ err_t op_lock_test(struct kit_call *call, uint64_t file, uint32_t flags, uint64_
 		return err;
 	err = kit_lock_test(&locks, call, open->inode_number, file, flags, &range, type, held_first, held_last,
 			holder);
-	kit_file_put(&files, call->badge, file);
+	kit_file_put(&files, call->badge, open);
 	return err;
 }
