@@ -5,7 +5,7 @@ RUN_WORDS = BUILD=$(BUILD) CPUS=$(CPUS) MEM=$(MEM) PMEM=$(PMEM) PMEM_FILE=$(PMEM
 	CPU=$(CPU) ICOUNT=$(ICOUNT) APPEND='$(subst ','\'',$(APPEND))' EXTRA='$(subst ','\'',$(EXTRA))'
 RUN_SCRIPT = $(if $(SCRIPT),SCRIPT='$(subst ','\'',$(SCRIPT))')
 
-ifneq ($(filter run debug bench-lintel fuzz door-kills trace,$(MAKECMDGOALS)),)
+ifneq ($(filter run debug bench-lintel fuzz door-kills crowded trace,$(MAKECMDGOALS)),)
 ifneq ($(shell command -v python3),)
 REFUSAL := $(shell tools/run --check $(RUN_WORDS) $(RUN_SCRIPT) 2>&1)
 $(if $(REFUSAL),$(error $(REFUSAL)))

@@ -63,6 +63,17 @@ fsx: doctor-run ## SECONDS=60 of random operations on files by several processes
 	$(Q)$(MAKE) all
 	$(Q)tools/run $(RUN_WORDS) SCRIPT='run -c /boot/bin/fsx $(SEED) $(SECONDS)'
 
+NAMES ?= 1000 10000 100000 1000000
+
+# A pmem of its own: a million inodes are 244 MiB.
+crowded: PMEM = 1G
+crowded: PMEM_FILE = $(BUILD)/test/crowded.img
+crowded: doctor-run ## NAMES='1000 1000000' in one directory; with ICOUNT=1 the ticks are instructions
+	$(Q)$(MAKE) all pmfs-tools
+	@mkdir -p $(BUILD)/test
+	$(Q)tools/run $(RUN_WORDS) SCRIPT='run /boot/bin/crowded $(NAMES)'
+	$(Q)$(BUILD)/host/fsck.pmfs $(PMEM_FILE)
+
 -include $(wildcard $(OBJ)/unit/*/*.d $(OBJ)/unit/*/*/*.d $(OBJ)/unit/*/*/*/*.d)
 
-.PHONY: unit-tests fuzz door-kills fsx model test test-unit test-python test-guest test-system test-model
+.PHONY: unit-tests fuzz door-kills fsx crowded model test test-unit test-python test-guest test-system test-model

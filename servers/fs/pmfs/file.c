@@ -86,7 +86,9 @@ static ALWAYS_INLINE bool read_quickly(const struct inode *inode, uint64_t offse
 
 	if (unlikely(now->levels != 0 || now->entries != 1 || into >= run || bytes > run - into))
 		return false;
-	if (unlikely(offset >= now->size || bytes > now->size - offset || !block_range_good(inode->fs, block, extent->count)))
+	if (unlikely(offset >= now->size || bytes > now->size - offset))
+		return false;
+	if (unlikely(!block_range_good(inode->fs, block, extent->count)))
 		return false;
 	memcpy(data, inode->fs->pm.base + (block << PMFS_BLOCK_SHIFT) + into, bytes);
 	return true;
