@@ -54,7 +54,13 @@ static inline bool place_again(struct place *place, bool follow, err_t *error)
 	return unlikely(*error != OK) && place_failed(place, follow, error);
 }
 
-bool places_again(struct place *a, struct place *b, err_t *error); /* for two; last names are not followed */
+bool places_failed(struct place *a, struct place *b, err_t *error); /* places_again, where *error is not OK */
+
+/* The same for two; last names are not followed. */
+static inline bool places_again(struct place *a, struct place *b, err_t *error)
+{
+	return unlikely(*error != OK) && places_failed(a, b, error);
+}
 
 struct mount *mount_reference(struct mount *mount); /* whoever calls has one, or the table's lock */
 

@@ -230,9 +230,9 @@ bool place_failed(struct place *place, bool follow, err_t *error)
 	return *error == OK;
 }
 
-bool places_again(struct place *a, struct place *b, err_t *error)
+bool places_failed(struct place *a, struct place *b, err_t *error)
 {
-	if (likely(*error == OK) || a->mount == NULL || b->mount == NULL)
+	if (a->mount == NULL || b->mount == NULL)
 		return false;
 	if (*error == ERR_CROSS_DEVICE && a->resolved++ == 0) {
 		*error = place_resolve(a, false);

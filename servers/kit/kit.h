@@ -50,7 +50,7 @@ static inline uint32_t kit_cpu(void)
 }
 uint32_t kit_cpu_count(void);
 
-/* Nanoseconds since the epoch. */
+/* Nanoseconds since the epoch; after kit_prepare. */
 uint64_t kit_now_ns(void);
 
 /* One line to the kernel's log, which says what process it is from. */
