@@ -208,6 +208,7 @@ struct counts {
 	uint64_t recoveries; /* cuts in the middle of a recovery */
 	uint64_t kills;
 	uint64_t killed;     /* cuts after one */
+	uint64_t deaths;     /* of the next one, in its recovery */
 	uint64_t failures;
 	uint64_t full_sets;
 };

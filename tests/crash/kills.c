@@ -2,7 +2,8 @@
 /* kills.c - pmfs dies at a moment and the power stays: what it has stored is seen, and what was in flight stays in
  * flight, for as long as nobody writes it back again. Another pmfs mounts what it sees, goes on with an operation,
  * and ends cleanly; at each of its fences, when the mount has come back, after each call and after the end the power
- * may go.
+ * may go. That other one may die, too, anywhere in its recovery; then it is a third that sees what both have left, while
+ * nothing of it need be durable.
  * Nothing is taken for granted of what the dead one had written back without a fence: the new one may run elsewhere. */
 #include "engine.h"
 #include "clients.h"
@@ -14,6 +15,8 @@
 #define KILL_ONE_IN 16     /* moments */
 #define KILLS 2            /* there: with all of its stores seen, and with fewer */
 #define KILLS_ASKED_FOR 4
+#define DEATHS 1           /* more of them, where the next one dies while it mounts */
+#define DEATHS_ASKED_FOR 8
 #define CUTS 6             /* at each fence after it */
 #define CUTS_ASKED_FOR 24
 #define SERIAL 0x400u
@@ -22,6 +25,7 @@ static struct kill {
 	struct run *run;
 	const struct operation *after;
 	struct recorder recorder;
+	struct recorder dying;   /* of one that dies while it mounts */
 	struct promise promise;
 	struct verify verify;
 	struct few few;
@@ -146,8 +150,66 @@ static void go_on(void)
 		end_cleanly();
 }
 
-/* The buffer holds what is seen, and holds it again afterwards. */
-static void kill_here(struct run *run, const struct recorder *in_flight, const uint16_t *seen)
+/* It mounts what is seen, and dies after so many events: what is seen, and in flight, is then the next one's. False: it
+ * does not take so many; *took says how many. */
+static bool die_mounting(const struct recorder *in_flight, const uint16_t *seen, uint64_t events, uint64_t *took)
+{
+	const uint64_t before = media_events();
+	char reason[PMFS_REASON_BYTES];
+	struct pmfs *fs;
+
+	recorder_inherit(&kill.dying, in_flight, seen);
+	media_record(&kill.dying);
+	media_die_after(events);
+	err_t err = fs_mount(kill.verify.base->cpus, &fs, reason);
+	*took = media_events() - before;
+	if (err == OK)
+		pmfs_abandon(fs);
+	const bool dead = media_revive();
+	if (dead) {
+		uint16_t *all = calloc(kill.dying.lines + 1, sizeof(*all));
+		if (all == NULL)
+			abort();
+		for (uint32_t i = 0; i < kill.dying.lines; i++)
+			all[i] = kill.dying.line[i].stores;
+		recorder_inherit(&kill.recorder, &kill.dying, all);
+		free(all);
+	}
+	media_record(NULL);
+	return dead;
+}
+
+static void live(void)
+{
+	media_record(&kill.recorder);
+	kill.where = "mounts";
+	err_t err = fs_mount(kill.verify.base->cpus, &kill.fs, kill.why);
+	if (err != OK && !kill.failed)
+		kill_fail(kill.why);
+	if (err == OK)
+		go_on();
+	if (err == OK && kill.fs != NULL)
+		pmfs_abandon(kill.fs);
+	media_record(NULL);
+}
+
+/* So does the next one, somewhere in its recovery: what it takes whole says where that can be. */
+static bool next_dies(const struct recorder *in_flight, const uint16_t *seen, uint64_t choice)
+{
+	const size_t mark = media_mark();
+	uint64_t took;
+
+	if (die_mounting(in_flight, seen, UINT32_MAX, &took))
+		return false;
+	media_undo(mark);
+	if (took == 0 || !die_mounting(in_flight, seen, choice % took, &took))
+		return false;
+	count(&counts->deaths, 1);
+	return true;
+}
+
+/* The buffer holds what is seen, and holds it again afterwards. `death`: where the next one dies; 0: it lives. */
+static void kill_here(struct run *run, const struct recorder *in_flight, const uint16_t *seen, uint64_t death)
 {
 	struct open_files files = { .file = { NULL } };
 	const uint64_t now = clock_get();
@@ -159,17 +221,10 @@ static void kill_here(struct run *run, const struct recorder *in_flight, const u
 	dry_run();
 	clock_set(now);
 	promise_copy(&kill.promise, &run->promise);
-	recorder_inherit(&kill.recorder, in_flight, seen);
-	media_record(&kill.recorder);
-	kill.where = "mounts";
-	err_t err = fs_mount(kill.verify.base->cpus, &kill.fs, kill.why);
-	if (err != OK && !kill.failed)
-		kill_fail(kill.why);
-	if (err == OK)
-		go_on();
-	if (err == OK && kill.fs != NULL)
-		pmfs_abandon(kill.fs);
-	media_record(NULL);
+	if (death == 0)
+		recorder_inherit(&kill.recorder, in_flight, seen);
+	if (death == 0 || next_dies(in_flight, seen, death))
+		live();
 	open_files_swap(&files);
 	promise_free(&kill.promise);
 	media_undo(mark);
@@ -204,18 +259,22 @@ void kills_try(struct run *run, struct recorder *recorder)
 	kill.verify = (struct verify) { .promise = &kill.promise, .base = s->base };
 	kill.few = (struct few) { .check = few_verify, .verify = &kill.verify, .seed = seed,
 		.count = asked_for ? CUTS_ASKED_FOR : CUTS, .only_state = run->only_state, .counted = &counts->killed };
-	if (kill.recorder.where == NULL)
+	if (kill.recorder.where == NULL) {
 		recorder_make(&kill.recorder);
+		recorder_make(&kill.dying);
+	}
 	kill.recorder.on_fence = kill_cuts;
 	uint16_t *seen = calloc(recorder->lines + 1, sizeof(*seen));
 	if (seen == NULL)
 		abort();
 	states_begin(recorder);
-	for (uint32_t i = 0; i < (asked_for ? KILLS_ASKED_FOR : KILLS) && !kill.failed; i++) {
+	const uint32_t kills = asked_for ? KILLS_ASKED_FOR : KILLS, deaths = asked_for ? DEATHS_ASKED_FOR : DEATHS;
+	for (uint32_t i = 0; i < kills + deaths && !kill.failed; i++) {
 		struct media_hash hash = recorder->durable;
-		seen_make(recorder, i == 0 ? UINT32_MAX : 1 + (uint32_t)(random_next(&seed) % recorder->stores), seen);
+		const uint32_t all = UINT32_MAX, some = 1 + (uint32_t)(random_next(&seed) % recorder->stores);
+		seen_make(recorder, i == 0 || i >= kills ? all : some, seen);
 		state_set(recorder, seen, &hash);
-		kill_here(run, recorder, seen);
+		kill_here(run, recorder, seen, i < kills ? 0 : random_next(&seed) | 1);
 	}
 	states_end(recorder);
 	free(seen);

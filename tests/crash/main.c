@@ -238,13 +238,14 @@ static void tell(const char *what)
 	const double seconds = now_s() - started;
 
 	printf("crash: %s%llu images (%.0f a second, %.0f s), %llu states at %llu moments of %llu sequences, "
-			"%llu mounted, %llu used, %llu cuts in recovery, %llu kills with %llu cuts\n", what,
+			"%llu mounted, %llu used, %llu cuts in recovery, %llu kills and %llu more in recovery with %llu cuts\n",
+			what,
 			(unsigned long long)counts->images,
 			(double)counts->images / seconds, seconds, (unsigned long long)counts->tried,
 			(unsigned long long)counts->points, (unsigned long long)counts->sequences,
 			(unsigned long long)counts->mounts, (unsigned long long)counts->uses,
 			(unsigned long long)counts->recoveries, (unsigned long long)counts->kills,
-			(unsigned long long)counts->killed);
+			(unsigned long long)counts->deaths, (unsigned long long)counts->killed);
 	fflush(stdout);
 }
 

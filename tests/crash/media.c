@@ -31,6 +31,10 @@ static struct {
 	uint64_t journal_from;
 	uint64_t journal_to;
 	struct recorder *recorder;
+	uint64_t events;        /* stores, write-backs and fences */
+	uint64_t dies_at;       /* the event from which on all is in vain; 0: none */
+	size_t dead_mark;       /* in the undo log, when it was reached */
+	bool dead;
 	bool watching;          /* changes */
 	uint32_t *stamp;        /* by line: the epoch in which it was touched */
 	uint32_t epoch;
@@ -196,15 +200,47 @@ static void record_store(struct recorder *r, uint64_t at, const uint8_t *from, s
 	}
 }
 
+/* --- the end of who stores --- */
+
+uint64_t media_events(void)
+{
+	return media.events;
+}
+
+void media_die_after(uint64_t events)
+{
+	media.dies_at = media.events + events + 1;
+}
+
+bool media_revive(void)
+{
+	const bool dead = media.dead;
+
+	if (dead)
+		media_undo(media.dead_mark);
+	media.dead = false;
+	media.dies_at = 0;
+	return dead;
+}
+
+static void event(void)
+{
+	if (++media.events != media.dies_at)
+		return;
+	media.dead = true;
+	media.dead_mark = media.undo_used;
+}
+
 static void on_store(void *context, uint64_t at, const void *from, size_t bytes, bool non_temporal)
 {
 	(void)context;
 	if (at > media_bytes || bytes > media_bytes - at)
 		abort();
+	event();
 	undo_push(at, bytes);
 	if (media.watching)
 		touch(at, bytes);
-	if (media.recorder != NULL)
+	if (media.recorder != NULL && !media.dead)
 		record_store(media.recorder, at, from, bytes, non_temporal);
 }
 
@@ -213,7 +249,8 @@ static void on_write_back(void *context, uint64_t at, size_t bytes)
 	struct recorder *r = media.recorder;
 
 	(void)context;
-	if (r == NULL)
+	event();
+	if (r == NULL || media.dead)
 		return;
 	for (uint64_t index = at / PMEM_LINE; index * PMEM_LINE < at + bytes; index++) {
 		if (r->where[index] == 0)
@@ -280,7 +317,8 @@ static void on_fence(void *context)
 	struct recorder *r = media.recorder;
 
 	(void)context;
-	if (r == NULL)
+	event();
+	if (r == NULL || media.dead)
 		return;
 	if (r->on_fence != NULL)
 		r->on_fence(r->context);

@@ -72,6 +72,12 @@ void recorder_make(struct recorder *r);
 void recorder_free(struct recorder *r);
 struct recorder *media_record(struct recorder *r); /* the one before */
 
+/* Who stores dies after so many more events (stores, write-backs, fences): what he does from then on is not recorded, and
+ * undone when the media is revived. media_revive: did he live to see it? */
+uint64_t media_events(void); /* so far */
+void media_die_after(uint64_t events);
+bool media_revive(void);
+
 /* What is in flight in `from`, of each line the first stores[i] stores, with nothing written back yet. */
 void recorder_inherit(struct recorder *to, const struct recorder *from, const uint16_t *stores);
 
