@@ -19,9 +19,8 @@ CLIENTS = ("journals-shared", "old-words-replayed", "unsettled-on-another-cpu", 
 ROOM = "servers/fs/pmfs/"
 NONE = "no-mistake"  # the engine has to be content with that one
 
-# name: (file, text, what is there instead). Kinds: order and durability first, then logic, then recovery.
-# Not here: inode slots that recovery sees and does not write back, and torn ones of which no record speaks. That takes
-# a kill in the middle of a recovery, which the engine does not do; tests/unit/test_pmfs.c has both.
+# name: (file, text, what is there instead). Kinds: order and durability first, then logic, then recovery; and what only a
+# death in the middle of a recovery, with the power lost after the next one, can show (kills.c).
 MUTANTS = {
     "no-fence-before-commit": ("change.c", "if (unlikely(c->wrote))\n\t\tpm_fence(&c->fs->pm);", ""),
     "no-fence-after-table": ("change.c", "pm_write_back(pm, to, sizeof(*to));\n\tpm_fence(pm);", "pm_write_back(pm, to, sizeof(*to));"),
@@ -157,6 +156,9 @@ MUTANTS = {
                                "8);", "(void)pm;"),
     "seen-places-not-durable": ("journal.c", "if (slot != NULL)\n\t\t\tpm_write_back(pm, slot, sizeof(*slot));", "(void)slot;"),
     "seen-not-fenced": ("journal.c", "pm_fence(&fs->pm);\n\tqsort", "qsort"),
+    "seen-inode-not-durable": ("mount.c", "if (scan->fs->unclean)\n\t\tpm_write_back(&scan->fs->pm, slot, sizeof(*slot));",
+                               "(void)scan, (void)slot;"),
+    "torn-copy-kept": ("mount.c", "pm_store(pm, &slot->copy[!copy], &good, sizeof(good));", "{}"),
     "seen-table-not-durable": ("mount.c", "slot_write_back(scan, slot);\n\tif (inode_slot_pick", "if (inode_slot_pick"),
     "seen-tail-not-durable": ("mount.c", "pm_write_back(&fs->pm, tail, PMFS_BLOCK - into);", "{}"),
     "seen-past-not-durable": ("file.c", "pm_write_back(pm, pm->base + at, n); /* C7 in change.h */", "{}"),

@@ -43,7 +43,7 @@ crash-slice: $(CRASH) ## pmfs: 25 s of crash images, chosen by SEED=number
 	$(Q)$(CRASH) --slice 25 --jobs 1 --seed $(SEED)
 
 crash-mutants: $(CRASH) ## pmfs: seeds one mistake after the other, which the engine has to catch (10 minutes)
-	$(Q)tests/crash/mutants.py --build $(BUILD) -- $(HOST_CC) $(CRASH_FLAGS) $(CRASH_LINK)
+	$(Q)tests/crash/mutants.py --build $(BUILD) $(ONLY:%=--only %) -- $(HOST_CC) $(CRASH_FLAGS) $(CRASH_LINK)
 
 STEPS ?= 400
 
