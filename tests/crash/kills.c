@@ -2,8 +2,8 @@
 /* kills.c - pmfs dies at a moment and the power stays: what it has stored is seen, and what was in flight stays in
  * flight, for as long as nobody writes it back again. Another pmfs mounts what it sees, goes on with an operation,
  * and ends cleanly; at each of its fences, when the mount has come back, after each call and after the end the power
- * may go. That other one may die, too, anywhere in its recovery; then it is a third that sees what both have left, while
- * nothing of it need be durable.
+ * may go. That other one may die, too, anywhere in its recovery; then it is a third that sees what both have left,
+ * while nothing of it need be durable.
  * Nothing is taken for granted of what the dead one had written back without a fence: the new one may run elsewhere. */
 #include "engine.h"
 #include "clients.h"

@@ -72,8 +72,8 @@ void recorder_make(struct recorder *r);
 void recorder_free(struct recorder *r);
 struct recorder *media_record(struct recorder *r); /* the one before */
 
-/* Who stores dies after so many more events (stores, write-backs, fences): what he does from then on is not recorded, and
- * undone when the media is revived. media_revive: did he live to see it? */
+/* Who stores dies after so many more events (stores, write-backs, fences): what he does from then on is not recorded,
+ * and undone when the media is revived. media_revive: was he dead? */
 uint64_t media_events(void); /* so far */
 void media_die_after(uint64_t events);
 bool media_revive(void);

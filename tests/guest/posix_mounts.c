@@ -96,8 +96,10 @@ static void they_come_and_go(void)
 	CHECK_EQUAL(close(fd), 0);
 	for (int i = 0; i < LOOKERS; i++)
 		CHECK_EQUAL(pthread_create(&thread[i], NULL, look_on, NULL), 0);
-	int seen = 0;
-	for (int i = 0; i < ROUNDS && atomic_load(&wrong) == 0; i++) {
+	int seen = 0, rounds = 0;
+	/* Until somebody has met one, too: that is a matter of luck where the CPUs are few. */
+	for (; (rounds < ROUNDS || atomic_load(&found) == 0) && rounds < 1000 * ROUNDS; rounds++) {
+		CHECK_EQUAL(atomic_load(&wrong), 0);
 		const handle_t door = door_of("/tmp");
 		CHECK(door != HANDLE_NONE);
 		CHECK_EQUAL(lintel_mount_add("/again", door), OK);
@@ -108,7 +110,7 @@ static void they_come_and_go(void)
 	for (int i = 0; i < LOOKERS; i++)
 		CHECK_EQUAL(pthread_join(thread[i], NULL), 0);
 	CHECK_EQUAL(atomic_load(&wrong), 0);
-	CHECK_EQUAL(seen, ROUNDS);
+	CHECK_EQUAL(seen, rounds);
 	CHECK(atomic_load(&found) > 0);
 	CHECK_EQUAL(unlink("/tmp/mounts.test"), 0);
 }
