@@ -113,7 +113,7 @@ static void found(void)
 	CHECK(stat(name, &st) == -1 && errno == ENOENT);
 }
 
-/* Each once, and no other, though some get other names, and these back, meanwhile. */
+/* Each once, and no other. */
 static void listed(void)
 {
 	uint8_t *seen = calloc(1, names);
