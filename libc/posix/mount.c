@@ -135,7 +135,7 @@ static COLD struct mount *mount_of_locked(const char *path, const char **rest)
 	return found;
 }
 
-/* Does the path go on behind the mount's prefix, which is short? Most do, and the first bytes tell. */
+/* The first of the table that fits is the longest: most do by their first bytes. */
 COLD struct mount *mount_search(const char *path, uint64_t start, const char **rest)
 {
 	const uint32_t before = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);

@@ -98,7 +98,8 @@ static inline MUST_USE err_t mount_session(struct mount *mount, handle_t *out)
 
 struct mount *mount_search(const char *path, uint64_t start, const char **rest); /* for mount_of */
 
-/* The mount that serves `path`, not referenced; NULL when none does. Most often it is the last one again. */
+/* The mount that serves `path`, not referenced; NULL when none does. Most often it is the last one again: a short
+ * prefix, which the path's first bytes tell, and behind which it goes on. */
 static inline struct mount *mount_of(const char *path, const char **rest)
 {
 	const uint64_t start = door_text_word(path);

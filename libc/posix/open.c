@@ -37,7 +37,7 @@ static inline bool is_nameless(int flags)
 _Static_assert(O_RDONLY + 1 == FS_OPEN_READ && O_WRONLY + 1 == FS_OPEN_WRITE &&
 				   O_RDWR + 1 == (FS_OPEN_READ | FS_OPEN_WRITE), "the access modes differ by one");
 
-static ALWAYS_INLINE uint32_t flags_to_fs(int flags)
+uint32_t open_flags_to_fs(int flags)
 {
 	uint32_t out = (uint32_t)(flags & O_ACCMODE) + 1;
 
@@ -48,11 +48,6 @@ static ALWAYS_INLINE uint32_t flags_to_fs(int flags)
 	out |= is_nameless(flags) ? FS_OPEN_NAMELESS : flags & O_DIRECTORY ? FS_OPEN_DIRECTORY : 0;
 	out |= flags & O_NOFOLLOW ? FS_OPEN_NO_FOLLOW : 0;
 	return out;
-}
-
-uint32_t open_flags_to_fs(int flags)
-{
-	return flags_to_fs(flags);
 }
 
 /* A new struct file for the opened place, with a reference to its mount. */
@@ -71,7 +66,7 @@ static ALWAYS_INLINE err_t open_place(struct place *place, int flags, mode_t mod
 			return ERR_PEER_DIED;
 		const uint32_t directory = place->directory && !is_nameless(flags) ? FS_OPEN_DIRECTORY : 0;
 		const int now = flags & OPEN_LOCKS ? flags & ~O_TRUNC : flags;
-		err_t error = fs_open(place->session, flags_to_fs(now) | directory, mode_masked(mode), place->rest,
+		err_t error = fs_open(place->session, open_flags_to_fs(now) | directory, mode_masked(mode), place->rest,
 							  &number, &size, &type, &inode);
 		if (error != OK) {
 			mount_drop(place->mount);

@@ -272,17 +272,12 @@ err_t kit_file_add_slowly(struct kit_files *files, uint64_t badge, struct kit_ne
 
 err_t kit_file_close(struct kit_files *files, uint64_t badge, uint64_t number)
 {
-	uint64_t state;
-	struct kit_file_slot *slot = kit_slot_find(files, badge, number, &state);
+	uint64_t before;
+	struct kit_file_slot *slot = kit_slot_change(files, badge, number, GENERATION - LIVE, &before);
 
 	if (unlikely(slot == NULL))
 		return ERR_BAD_HANDLE;
-	do {
-		if (!kit_slot_fits(slot, state, badge, number))
-			return ERR_BAD_HANDLE;
-	} while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + GENERATION - LIVE,
-			memory_order_acq_rel, memory_order_acquire));
-	if (likely((state & USERS) == 0))
+	if (likely((before & USERS) == 0))
 		slot_finish(files, kit_session_at(files, badge), slot);
 	return OK;
 }

@@ -96,9 +96,10 @@ static inline void kit_file_ready(struct kit_files *files, uint64_t badge, const
 		kit_slot_end(files, session, new->slot, badge);
 }
 
-/* The slot of that number, and its state, if the file can be used. */
-static inline struct kit_file_slot *kit_slot_find(struct kit_files *files, uint64_t badge, uint64_t number,
-		uint64_t *state)
+/* The slot of that number, if the file can be used: its state, which was *before, is changed by `plus`; NULL if it
+ * cannot. */
+static ALWAYS_INLINE struct kit_file_slot *kit_slot_change(struct kit_files *files, uint64_t badge, uint64_t number,
+		uint64_t plus, uint64_t *before)
 {
 	struct kit_session *session = kit_session_at(files, badge);
 	const uint32_t index = (uint32_t)number;
@@ -106,28 +107,24 @@ static inline struct kit_file_slot *kit_slot_find(struct kit_files *files, uint6
 	if (unlikely(session == NULL || index >= atomic_load_explicit(&session->slot_count, memory_order_acquire)))
 		return NULL;
 	struct kit_file_slot *slot = kit_slot_at(files, session, index);
-	*state = atomic_load_explicit(&slot->state, memory_order_acquire);
+	uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
+	do {
+		if (unlikely(state >> 32 != number >> 32 || !(state & KIT_SLOT_LIVE) ||
+				atomic_load_explicit(&slot->badge, memory_order_relaxed) != badge))
+			return NULL;
+	} while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + plus, memory_order_acq_rel,
+			memory_order_acquire));
+	*before = state;
 	return slot;
-}
-
-static inline bool kit_slot_fits(struct kit_file_slot *slot, uint64_t state, uint64_t badge, uint64_t number)
-{
-	return likely(state >> 32 == number >> 32 && (state & KIT_SLOT_LIVE) &&
-			atomic_load_explicit(&slot->badge, memory_order_relaxed) == badge);
 }
 
 static inline err_t kit_file_get(struct kit_files *files, uint64_t badge, uint64_t number, void **file)
 {
-	uint64_t state;
-	struct kit_file_slot *slot = kit_slot_find(files, badge, number, &state);
+	uint64_t before;
+	struct kit_file_slot *slot = kit_slot_change(files, badge, number, 1, &before);
 
 	if (unlikely(slot == NULL))
 		return ERR_BAD_HANDLE;
-	do {
-		if (!kit_slot_fits(slot, state, badge, number))
-			return ERR_BAD_HANDLE;
-	} while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + 1, memory_order_acquire,
-			memory_order_acquire));
 	*file = slot->file;
 	return OK;
 }

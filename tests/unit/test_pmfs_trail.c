@@ -5,6 +5,8 @@
  * link: servers/kit/fs.c */
 #include "pmfs_host.h"
 
+#include "fs/pmfs/name_cache.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -238,10 +240,40 @@ static void test_come_and_go(void **state)
 	device_end(&d);
 }
 
+/* Names that differ in their last bytes alone have places of their own in the cache, as far as there are places. */
+static void test_names_are_spread(void **state)
+{
+	static const char *const stems[] = { "name-%u", "f%u", "%u", "file%05u", "bench-file-%u", "IMG_%u.jpeg" };
+	const uint32_t names = 1000;
+
+	(void)state;
+	device_make(&d, 256ull << 20);
+	device_mount(&d);
+	for (size_t stem = 0; stem < sizeof(stems) / sizeof(*stems); stem++) {
+		const uint32_t places = d.fs->names_mask + 1;
+		uint8_t *used = calloc(1, places);
+		uint32_t distinct = 0;
+		assert_non_null(used);
+		assert_true(places >= 2 * names);
+		for (uint32_t i = 0; i < names; i++) {
+			char text[40];
+			struct dir_name name;
+			snprintf(text, sizeof(text), stems[stem], i);
+			name_cache_prepare(&name, text, strlen(text));
+			const size_t at = (size_t)(name_cache_place(d.fs, 7, &name) - d.fs->names);
+			distinct += !used[at];
+			used[at] = 1;
+		}
+		free(used);
+		assert_true(distinct >= names * 3 / 4); /* by chance it would be 0.79 of them in 2,000 places, more in more */
+	}
+	device_end(&d);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_more_than_stay), cmocka_unit_test(test_odd_paths),
-		cmocka_unit_test(test_permissions), cmocka_unit_test(test_come_and_go) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_more_than_stay), cmocka_unit_test(test_names_are_spread),
+		cmocka_unit_test(test_odd_paths), cmocka_unit_test(test_permissions), cmocka_unit_test(test_come_and_go) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ struct leaf_place {
 
 /* In which order a leaf's entries were, when somebody sorted it: their slots. A hint, which may be another leaf's, old,
  * or half of each: whoever uses it looks whether it is right (directory_list.c). */
-#define LEAF_ORDERS 1024u /* a power of two */
+#define LEAF_ORDERS 8192u /* a power of two */
 struct leaf_order {
 	_Atomic uint8_t slot[PMFS_LEAF_SLOTS]; /* [a] */
 	_Atomic uint8_t count;                 /* [a] used */

@@ -35,10 +35,12 @@ struct cached_look {
 MUST_USE err_t name_cache_init(struct pmfs *fs);
 void name_cache_destroy(struct pmfs *fs);
 
+/* The low bits are the place: the product's highest go there, as they alone depend on all bytes of the word. Names that
+ * differ in their last bytes only are what most directories have. */
 static inline uint64_t name_cache_mix(uint64_t mix, uint64_t word)
 {
 	mix = (mix ^ word) * 0x9e3779b97f4a7c15ull;
-	return mix ^ mix >> 32;
+	return mix ^ mix >> 51;
 }
 
 /* Fills `name`, which then can be looked for in any directory. */
