@@ -13,13 +13,7 @@
 
 #include <string.h>
 
-#define OPEN_TRIES 8 /* a name that comes and goes under us */
-
-/* A directory that was removed while we held it takes no names. Locked. */
-static err_t name_check_parent(const struct inode *dir)
-{
-	return dir->type != PMFS_DIRECTORY ? ERR_NOT_DIR : dir->now.links == 0 ? ERR_NOT_FOUND : OK;
-}
+#define OPEN_TRIES 8u /* a name that comes and goes under us */
 
 void name_touch(struct pmfs_inode *next, uint64_t now)
 {
@@ -71,33 +65,14 @@ static err_t inode_begin(struct change *c, struct inode *inode, struct inode *pa
 	return tree_map(c, inode, 0, block, 1);
 }
 
-/* What the walk saw counts as long as the directory is of the same version. */
-err_t name_still_leads(struct walk *at)
-{
-	const struct inode *dir = at->parent;
-	struct dir_hit hit = { .inode = 0 };
-	err_t err = name_check_parent(dir);
-
-	if (err != OK || likely(dir->now.version == at->version))
-		return err;
-	err = dir_find(dir, &at->name, &hit);
-	if (err != OK && err != ERR_NOT_FOUND)
-		return err;
-	if (hit.inode == (at->inode != NULL ? at->inode->number : 0))
-		return OK;
-	return hit.inode == 0 ? ERR_NOT_FOUND : at->inode == NULL ? ERR_EXISTS : ERR_AGAIN;
-}
-
 /* Locked: the directory, and the new inode is ours alone. */
 static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct inode *inode)
 {
 	struct inode *dir = at->parent;
 	const uint64_t now = pmfs_now_ns(dir->fs);
 	struct change c;
-	err_t err = name_still_leads(at);
+	err_t err = access_check(dir, ACCESS_WRITE | ACCESS_SEARCH);
 
-	if (err == OK)
-		err = access_check(dir, ACCESS_WRITE | ACCESS_SEARCH);
 	if (err != OK)
 		return err;
 	change_begin(&c, dir->fs, false);
@@ -117,17 +92,15 @@ static err_t make_locked(struct walk *at, const struct fresh_inode *what, struct
 	return OK;
 }
 
-/* A new inode under a name that must be free. On success *out has a reference. */
+/* A new inode under a name that is free; the directory is locked. On success *out has a reference. */
 static err_t name_make(struct walk *at, const struct fresh_inode *what, struct inode **out)
 {
-	struct inode *dir = at->parent, *inode;
-	err_t err = inode_take_free(dir->fs, &inode);
+	struct inode *inode;
+	err_t err = inode_take_free(at->fs, &inode);
 
 	if (err != OK)
 		return err;
-	inode_lock_write(dir);
 	err = make_locked(at, what, inode);
-	inode_unlock(dir);
 	if (err != OK) {
 		inode_put(inode);
 		return err;
@@ -138,12 +111,10 @@ static err_t name_make(struct walk *at, const struct fresh_inode *what, struct i
 
 static err_t make_at_path(struct pmfs *fs, const char *path, const struct fresh_inode *what)
 {
-	struct inode *inode;
+	struct inode *inode = NULL;
 	struct walk at;
-	err_t err = walk_path(fs, path, false, &at);
+	err_t err = walk_to_change(fs, path, &at);
 
-	if (err == ERR_NOT_DIR && what->type == PMFS_DIRECTORY)
-		return ERR_NOT_DIR;
 	if (err != OK)
 		return err;
 	if (at.inode != NULL)
@@ -152,9 +123,9 @@ static err_t make_at_path(struct pmfs *fs, const char *path, const struct fresh_
 		err = ERR_NOT_FOUND;
 	else
 		err = name_make(&at, what, &inode);
+	walk_end(&at);
 	if (err == OK)
 		inode_put(inode);
-	walk_end(&at);
 	return err;
 }
 
@@ -254,13 +225,13 @@ static err_t nameless_make(struct walk *at, uint32_t flags, uint32_t mode, struc
 	return OK;
 }
 
-/* What is there, when nothing is to be made or changed. False: it takes a walk. */
+/* What is there, and is not to be changed. False: it takes a walk. */
 static ALWAYS_INLINE bool open_quickly(struct pmfs *fs, const char *path, uint32_t flags, struct pmfs_opened *out,
 		err_t *err)
 {
 	struct inode *inode = NULL;
 
-	if (likely(!(flags & (FS_OPEN_NAME_ONLY | FS_OPEN_NAMELESS | FS_OPEN_CREATE | FS_OPEN_TRUNCATE))))
+	if (likely(!(flags & (FS_OPEN_NAME_ONLY | FS_OPEN_NAMELESS | FS_OPEN_EXCLUSIVE | FS_OPEN_TRUNCATE))))
 		inode = trail_lock(fs, path, !(flags & FS_OPEN_NO_FOLLOW));
 	if (unlikely(inode == NULL))
 		return false;
@@ -278,11 +249,33 @@ static ALWAYS_INLINE bool open_quickly(struct pmfs *fs, const char *path, uint32
 	return true;
 }
 
+/* The directory is locked. */
+static err_t open_new(struct walk *at, uint32_t flags, uint32_t mode, struct inode **out)
+{
+	if (at->wants_directory || (flags & FS_OPEN_DIRECTORY))
+		return ERR_IS_DIR;
+	return name_make(at, &(struct fresh_inode) { .type = PMFS_FILE, .mode = mode }, out);
+}
+
+/* With FS_OPEN_CREATE. False: there is one, and it is to be opened. */
+static bool open_makes(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out, err_t *err)
+{
+	struct walk at;
+
+	*err = walk_to_change(fs, path, &at);
+	if (*err != OK)
+		return true;
+	const bool is_there = at.inode != NULL;
+	*err = is_there ? ERR_EXISTS : open_new(&at, flags, mode, out);
+	walk_end(&at);
+	return !is_there || (flags & FS_OPEN_EXCLUSIVE);
+}
+
+/* ERR_AGAIN: what a symbolic link leads to was not there, and came before it was made. */
 static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode, struct inode **out)
 {
-	const bool exclusive = (flags & FS_OPEN_CREATE) && (flags & FS_OPEN_EXCLUSIVE);
 	struct walk at;
-	err_t err = walk_path(fs, path, !(flags & FS_OPEN_NO_FOLLOW) && !exclusive, &at);
+	err_t err = walk_path(fs, path, !(flags & FS_OPEN_NO_FOLLOW), &at);
 
 	if (err != OK)
 		return err;
@@ -296,12 +289,10 @@ static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32
 		}
 	} else if (!(flags & FS_OPEN_CREATE)) {
 		err = ERR_NOT_FOUND;
-	} else if (at.wants_directory || (flags & FS_OPEN_DIRECTORY)) {
-		err = ERR_IS_DIR;
 	} else {
-		err = name_make(&at, &(struct fresh_inode) { .type = PMFS_FILE, .mode = mode }, out);
-		if (err == ERR_EXISTS && !exclusive)
-			err = ERR_AGAIN;
+		err = walk_lock(&at);
+		if (err == OK)
+			err = at.inode != NULL ? ERR_AGAIN : open_new(&at, flags, mode, out);
 	}
 	walk_end(&at);
 	return err;
@@ -311,13 +302,15 @@ static __attribute__((noinline)) err_t open_slowly(struct pmfs *fs, const char *
 		struct pmfs_opened *out)
 {
 	struct inode *inode;
-	err_t err = ERR_AGAIN;
+	uint32_t tries = OPEN_TRIES;
+	err_t err;
 
 	if (flags & FS_OPEN_NAME_ONLY)
 		err = flags & ~(uint32_t)(FS_OPEN_NAME_ONLY | FS_OPEN_NO_FOLLOW) ? ERR_ARGS
 				: pmfs_find(fs, path, !(flags & FS_OPEN_NO_FOLLOW), &inode);
-	else
-		for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
+	else if ((flags & (FS_OPEN_CREATE | FS_OPEN_NAMELESS)) != FS_OPEN_CREATE ||
+			!open_makes(fs, path, flags, mode, &inode, &err))
+		for (err = ERR_AGAIN; tries != 0 && err == ERR_AGAIN; tries--)
 			err = open_once(fs, path, flags, mode, &inode);
 	if (err == OK)
 		*out = (struct pmfs_opened) { inode, inode->number, pmfs_size(inode), inode->type };
@@ -363,10 +356,8 @@ static err_t remove_locked(struct walk *at)
 	struct pmfs_inode last;
 	bool empty = true;
 	struct change c;
-	err_t err = name_still_leads(at);
+	err_t err = access_remove(dir, inode);
 
-	if (err == OK)
-		err = access_remove(dir, inode);
 	if (err == OK && is_dir)
 		err = dir_empty(inode, &empty);
 	if (err != OK || !empty)
@@ -400,10 +391,10 @@ static err_t remove_locked(struct walk *at)
 	return OK;
 }
 
-static err_t remove_once(struct pmfs *fs, const char *path, bool directory)
+static err_t remove_path(struct pmfs *fs, const char *path, bool directory)
 {
 	struct walk at;
-	err_t err = walk_path(fs, path, false, &at);
+	err_t err = walk_to_change(fs, path, &at);
 
 	if (err != OK)
 		return err;
@@ -416,22 +407,11 @@ static err_t remove_once(struct pmfs *fs, const char *path, bool directory)
 	else if (!directory && at.inode->type == PMFS_DIRECTORY)
 		err = ERR_IS_DIR;
 	if (err == OK) {
-		inode_lock_write(at.parent);
 		inode_lock_write(at.inode);
 		err = remove_locked(&at);
 		inode_unlock(at.inode);
-		inode_unlock(at.parent);
 	}
 	walk_end(&at);
-	return err;
-}
-
-static err_t remove_path(struct pmfs *fs, const char *path, bool directory)
-{
-	err_t err = ERR_AGAIN;
-
-	for (int i = 0; i < OPEN_TRIES && err == ERR_AGAIN; i++)
-		err = remove_once(fs, path, directory);
 	return err;
 }
 
@@ -451,10 +431,8 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 {
 	struct inode *dir = to->parent;
 	struct change c;
-	err_t err = name_still_leads(to);
+	err_t err = access_check(dir, ACCESS_WRITE | ACCESS_SEARCH);
 
-	if (err == OK)
-		err = access_check(dir, ACCESS_WRITE | ACCESS_SEARCH);
 	if (err == OK && inode->now.links == 0 && !inode->linkable)
 		err = ERR_NOT_FOUND;
 	if (err == OK && inode->now.links == UINT32_MAX)
@@ -480,49 +458,37 @@ static err_t link_locked(struct walk *to, struct inode *inode)
 	return err;
 }
 
-static err_t link_inode(struct inode *inode, struct walk *to)
-{
-	if (inode->type == PMFS_DIRECTORY)
-		return ERR_DENIED;
-	if (to->inode != NULL)
-		return ERR_EXISTS;
-	if (to->wants_directory)
-		return ERR_NOT_FOUND;
-	inode_lock_write(to->parent);
-	inode_lock_write(inode);
-	err_t err = link_locked(to, inode);
-	inode_unlock(inode);
-	inode_unlock(to->parent);
-	return err;
-}
-
 err_t pmfs_link_file(struct pmfs *fs, struct inode *inode, const char *to)
 {
 	struct walk at;
-	err_t err = walk_path(fs, to, false, &at);
+	err_t err = walk_to_change(fs, to, &at);
 
 	if (err != OK)
 		return err;
-	err = link_inode(inode, &at);
+	if (inode->type == PMFS_DIRECTORY) {
+		err = ERR_DENIED;
+	} else if (at.inode != NULL) {
+		err = ERR_EXISTS;
+	} else if (at.wants_directory) {
+		err = ERR_NOT_FOUND;
+	} else {
+		inode_lock_write(inode);
+		err = link_locked(&at, inode);
+		inode_unlock(inode);
+	}
 	walk_end(&at);
 	return err;
 }
 
 err_t pmfs_link(struct pmfs *fs, const char *from, const char *to)
 {
-	struct walk source, at;
-	err_t err = walk_path(fs, from, false, &source);
+	struct inode *inode;
+	err_t err = pmfs_find(fs, from, false, &inode);
 
 	if (err != OK)
 		return err;
-	err = walk_path(fs, to, false, &at);
-	if (err != OK) {
-		walk_end(&source);
-		return err;
-	}
-	err = source.inode == NULL ? ERR_NOT_FOUND : link_inode(source.inode, &at);
-	walk_end(&at);
-	walk_end(&source);
+	err = pmfs_link_file(fs, inode, to);
+	inode_put(inode);
 	return err;
 }
 

@@ -63,15 +63,18 @@ static inline void name_cache_prepare(struct dir_name *name, const char *text, s
 	name->mix = mix;
 }
 
-/* The same for the name that starts at `text` and ends before a slash or a NUL. Of 1 to 15 bytes all is done at once,
- * if they lie in one page with the 16 that are read. */
+/* The same for the name that starts at `text`, is not empty, and ends before a slash or a NUL. Of up to 15 bytes all is
+ * done at once, if they lie in one page with the 16 that are read. */
 __attribute__((no_sanitize("address"))) static inline void name_cache_take(struct dir_name *name, const char *text)
 {
-	const bool near = likely(((uintptr_t)text & PAGE_MASK) <= PAGE_SIZE - 16);
-	const __m128i raw = near ? _mm_loadu_si128((const __m128i *)(const void *)text) : _mm_setzero_si128();
-	const uint32_t ends = kit_name_ends(raw);
+	__m128i raw = _mm_setzero_si128();
+	uint32_t ends = 0;
 
-	if (unlikely(ends == 0 || (ends & 1))) {
+	if (likely(((uintptr_t)text & PAGE_MASK) <= PAGE_SIZE - 16)) {
+		raw = _mm_loadu_si128((const __m128i *)(const void *)text);
+		ends = kit_name_ends(raw);
+	}
+	if (unlikely(ends == 0)) {
 		name_cache_prepare(name, text, kit_name_bytes(text));
 		return;
 	}

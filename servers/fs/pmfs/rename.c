@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rename.c - one change moves a name, and drops what had the new name before.
- * R1  Between directories, and for directories at all, fs->rename_lock is held: parents do not
- * change under it.
- * R2  Of two directories, an ancestor is locked before what lies below it; otherwise by number.
- * Then the moved and the
- *     replaced inode, by number. */
+ * R1  Between directories, and for directories at all, fs->rename_lock is held: parents do not change under it.
+ * R2  Of two directories, an ancestor is locked before what lies below it; otherwise by number. Then the moved and the
+ *     replaced inode, by number.
+ * R3  In one directory, what is no directory moves under that one's lock alone: it is looked for under it, too. */
 #include "access.h"
 #include "directory.h"
 #include "name.h"
@@ -131,15 +130,21 @@ static void unlock_children(struct rename *r)
 		inode_unlock(r->to.inode);
 }
 
-/* Do the names still lead where they led when we looked? Parents locked. */
-static err_t names_still(struct rename *r)
+/* Does the name still lead where it led when we looked? The parent is locked; it says so as long as it is of the same
+ * version. ERR_AGAIN: a new walk sees what there is. */
+static err_t name_still_leads(struct walk *at)
 {
-	err_t err = name_still_leads(&r->from);
+	const struct inode *dir = at->parent;
+	struct dir_hit hit = { .inode = 0 };
 
-	if (err != OK)
+	if (dir->now.links == 0)
+		return ERR_NOT_FOUND;
+	if (likely(dir->now.version == at->version))
+		return OK;
+	err_t err = dir_find(dir, &at->name, &hit);
+	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
-	err = name_still_leads(&r->to);
-	return err == ERR_EXISTS || err == ERR_NOT_FOUND ? ERR_AGAIN : err; /* the new walk sees what there is */
+	return hit.inode == (at->inode != NULL ? at->inode->number : 0) ? OK : ERR_AGAIN;
 }
 
 static err_t rename_change(struct rename *r, struct change *c)
@@ -197,15 +202,13 @@ static void rename_tell(const struct rename *r)
 		inode_changed(replaced, replaced->now.links == 0 ? FS_EVENT_DELETE_SELF : FS_EVENT_ATTRIBUTES, NULL, 0);
 }
 
-/* Everything is locked. */
+/* Everything is locked, and the names lead where they led. */
 static err_t rename_locked(struct rename *r)
 {
 	struct change c;
 	bool empty = true;
-	err_t err = names_still(r);
+	err_t err = rename_allowed(r);
 
-	if (err == OK)
-		err = rename_allowed(r);
 	if (err == OK && r->to.inode != NULL && r->directory)
 		err = dir_empty(r->to.inode, &empty);
 	if (err != OK || !empty)
@@ -229,6 +232,15 @@ static err_t rename_locked(struct rename *r)
 	return OK;
 }
 
+/* The parents are locked. */
+static err_t rename_children(struct rename *r)
+{
+	lock_children(r);
+	err_t err = rename_locked(r);
+	unlock_children(r);
+	return err;
+}
+
 static err_t rename_walked(struct rename *r)
 {
 	err_t err = rename_check(r);
@@ -238,44 +250,68 @@ static err_t rename_walked(struct rename *r)
 	err = lock_parents(r);
 	if (err != OK)
 		return err;
-	lock_children(r);
-	err = rename_locked(r);
-	unlock_children(r);
+	err = name_still_leads(&r->from);
+	if (err == OK)
+		err = name_still_leads(&r->to);
+	if (err == OK)
+		err = rename_children(r);
 	unlock_parents(r);
 	return err;
 }
 
-static err_t rename_once(struct pmfs *fs, const char *from, const char *to, bool exclusive)
+/* ERR_AGAIN: the names have come to lead elsewhere before all was locked. */
+static err_t rename_once(struct rename *r, const char *from, const char *to)
 {
-	struct rename r; /* large: the walks fill theirs */
-
-	r.fs = fs;
-	r.exclusive = exclusive;
-	r.directory = r.ends = false;
-	err_t err = walk_path(fs, from, false, &r.from);
+	struct pmfs *fs = r->fs;
+	err_t err = walk_path(fs, from, false, &r->from);
 
 	if (err != OK)
 		return err;
-	err = walk_path(fs, to, false, &r.to);
+	err = walk_path(fs, to, false, &r->to);
 	if (err == OK) {
-		const bool wide = r.from.parent != r.to.parent ||
-				(r.from.inode != NULL && r.from.inode->type == PMFS_DIRECTORY);
+		const bool wide = r->from.parent != r->to.parent ||
+				(r->from.inode != NULL && r->from.inode->type == PMFS_DIRECTORY);
 		if (wide)
 			pthread_mutex_lock(&fs->rename_lock);
-		err = rename_walked(&r);
+		err = rename_walked(r);
 		if (wide)
 			pthread_mutex_unlock(&fs->rename_lock);
-		walk_end(&r.to);
+		walk_end(&r->to);
 	}
-	walk_end(&r.from);
+	walk_end(&r->from);
 	return err;
+}
+
+/* R3. False: it is not like that. */
+static bool rename_near(struct rename *r, const char *from, const char *to, err_t *err)
+{
+	*err = walk_to_change(r->fs, from, &r->from);
+	if (unlikely(*err != OK))
+		return true;
+	const bool near = r->from.inode != NULL && r->from.inode->type != PMFS_DIRECTORY &&
+			walk_beside(&r->from, to, &r->to, err);
+	if (likely(near && *err == OK))
+		*err = rename_check(r);
+	if (likely(near && *err == OK) && likely(r->from.inode != r->to.inode))
+		*err = rename_children(r);
+	walk_end(&r->from); /* unlocks the directory */
+	if (near)
+		walk_end(&r->to);
+	return near;
 }
 
 err_t pmfs_rename(struct pmfs *fs, const char *from, const char *to, bool exclusive)
 {
-	err_t err = ERR_AGAIN;
+	struct rename r; /* large: the walks fill theirs */
+	err_t err;
 
+	r.fs = fs;
+	r.exclusive = exclusive;
+	r.directory = r.ends = false;
+	if (likely(rename_near(&r, from, to, &err)))
+		return err;
+	err = ERR_AGAIN;
 	for (int i = 0; i < 8 && err == ERR_AGAIN; i++)
-		err = rename_once(fs, from, to, exclusive);
+		err = rename_once(&r, from, to);
 	return err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* walk.c - path look-up: one directory locked (for reading) at a time. */
+/* walk.c - path look-up: one directory locked at a time. */
 #include "walk.h"
 #include "access.h"
 #include "name_cache.h"
@@ -45,21 +45,25 @@ err_t symlink_read(struct inode *inode, char *target, size_t room, size_t *bytes
 	return err;
 }
 
-/* A reference on what the name leads to; and the version of the directory that said so. */
-static err_t child_get(struct inode *dir, struct walk *out)
+/* A reference on what the name leads to. The directory is locked, and has not been removed. */
+static inline err_t child_get_locked(struct inode *dir, struct walk *out)
 {
 	struct dir_hit hit;
-	err_t err;
+	err_t err = access_check(dir, ACCESS_SEARCH);
 
+	if (err == OK)
+		err = dir_find(dir, &out->name, &hit);
+	return err == OK ? inode_get(dir->fs, hit.inode, &out->inode) : err;
+}
+
+/* And the version of the directory that said so. */
+static err_t child_get(struct inode *dir, struct walk *out)
+{
 	if (dir->type != PMFS_DIRECTORY)
 		return ERR_NOT_DIR;
 	inode_lock_read(dir);
 	out->version = dir->now.version;
-	err = access_check(dir, ACCESS_SEARCH);
-	if (err == OK)
-		err = dir->now.links == 0 ? ERR_NOT_FOUND : dir_find(dir, &out->name, &hit);
-	if (err == OK)
-		err = inode_get(dir->fs, hit.inode, &out->inode);
+	err_t err = dir->now.links == 0 ? ERR_NOT_FOUND : child_get_locked(dir, out);
 	inode_unlock(dir);
 	return err;
 }
@@ -151,21 +155,32 @@ static err_t walk_into(struct walker *w, const struct kit_component *c, bool fol
 	return OK;
 }
 
-/* From the root along the path, or from a directory on it that is known. */
+/* Where to begin: the directory of the path's last name with a reference, if it is known, or the root. *at: from which
+ * name on. */
+static struct inode *walk_from(struct walker *w, struct dir_name *name, uint32_t *at)
+{
+	struct trail trail;
+	const char *last = trail_to_last(w->fs, &trail, w->path, name);
+	struct inode *dir = last != NULL && trail.names != 0 ? trail_end(w->fs, &trail, false) : NULL;
+
+	if (dir == NULL) {
+		*at = (uint32_t)(trail_skip_slashes(w->path) - w->path);
+		return w->fs->root;
+	}
+	*at = (uint32_t)(last - w->path);
+	inode_hold(dir);
+	inode_unlock(dir);
+	return dir;
+}
+
+/* From there along the path. */
 static err_t walk_once(struct walker *w, bool follow, struct walk *out, bool *again)
 {
-	const char *last = w->path;
-	uint32_t at = 0, end = 0;
+	uint32_t at, end;
 	err_t err = OK;
 
 	*again = false;
-	out->inode = trail_parent(w->fs, &last);
-	if (out->inode == NULL)
-		out->inode = w->fs->root;
-	else
-		end = (uint32_t)(last - w->path);
-	while (w->path[end] == '/')
-		end++;
+	out->inode = walk_from(w, &out->name, &end);
 	out->wants_directory = w->path[end] == 0;
 	for (at = end; err == OK && !*again && w->path[at] != 0; at = end) {
 		const struct kit_component c = component_at(w->path, at, &end);
@@ -178,7 +193,8 @@ static err_t walk_once(struct walker *w, bool follow, struct walk *out, bool *ag
 static void walk_drop(struct walk *walk)
 {
 	put(walk->fs, walk->inode);
-	put(walk->fs, walk->parent);
+	if (!walk->lent)
+		put(walk->fs, walk->parent);
 	walk->inode = walk->parent = NULL;
 }
 
@@ -190,6 +206,7 @@ err_t walk_path(struct pmfs *fs, const char *path, bool follow, struct walk *out
 
 	out->fs = fs;
 	out->parent = out->inode = NULL;
+	out->locked = out->lent = false;
 	do {
 		err = walk_once(&w, follow, out, &again);
 		if (err == OK && again && ++w.restarts > RESTARTS_MAX)
@@ -200,6 +217,93 @@ err_t walk_path(struct pmfs *fs, const char *path, bool follow, struct walk *out
 	out->buffer = w.buffer;
 	if (err == OK && out->wants_directory && out->inode != NULL && out->inode->type != PMFS_DIRECTORY)
 		err = ERR_NOT_DIR;
+	if (err != OK)
+		walk_end(out);
+	return err;
+}
+
+err_t walk_lock(struct walk *walk)
+{
+	struct inode *dir = walk->parent;
+
+	inode_lock_write(dir);
+	walk->locked = true;
+	inode_lately_put(dir);
+	if (dir->now.links == 0)
+		return ERR_NOT_FOUND;
+	if (likely(dir->now.version == walk->version))
+		return OK;
+	put(walk->fs, walk->inode);
+	walk->inode = NULL;
+	err_t err = child_get_locked(dir, walk);
+	if (err != OK)
+		return err == ERR_NOT_FOUND ? OK : err;
+	return walk->wants_directory && walk->inode->type != PMFS_DIRECTORY ? ERR_NOT_DIR : OK;
+}
+
+/* As far as the last name, with which the path ends. False: it takes walk_path. */
+static ALWAYS_INLINE bool near_name(struct pmfs *fs, const char *path, struct trail *trail, struct dir_name *name)
+{
+	const char *last = trail_to_last(fs, trail, path, name);
+
+	return likely(last != NULL && *last != 0 && last[name->bytes] == 0) && likely(name->bytes <= FS_NAME_BYTES_MAX) &&
+			likely(!trail_is_dots(last, name->bytes));
+}
+
+/* What is there; the directory is locked. */
+static err_t near_get(struct inode *dir, struct walk *out)
+{
+	out->fs = dir->fs;
+	out->parent = dir;
+	out->inode = NULL;
+	out->buffer = NULL;
+	out->wants_directory = false;
+	out->lent = true;
+	if (unlikely(dir->now.links == 0))
+		return ERR_NOT_FOUND;
+	err_t err = child_get_locked(dir, out);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+/* Most often the directory is known, and need not be looked at before it is locked for the change. */
+static ALWAYS_INLINE bool walk_near(struct pmfs *fs, const char *path, struct walk *out, err_t *err)
+{
+	struct trail trail;
+
+	if (unlikely(!near_name(fs, path, &trail, &out->name)))
+		return false;
+	struct inode *dir = trail_end(fs, &trail, true);
+	if (unlikely(dir == NULL))
+		return false;
+	out->locked = true;
+	*err = near_get(dir, out);
+	if (unlikely(*err != OK))
+		walk_end(out);
+	return true;
+}
+
+bool walk_beside(const struct walk *beside, const char *path, struct walk *out, err_t *err)
+{
+	struct trail trail;
+
+	if (unlikely(!near_name(beside->fs, path, &trail, &out->name) || trail.inode != beside->parent->number ||
+			!trail_holds(&trail)))
+		return false;
+	out->locked = false;
+	*err = near_get(beside->parent, out);
+	return true;
+}
+
+err_t walk_to_change(struct pmfs *fs, const char *path, struct walk *out)
+{
+	err_t err;
+
+	if (likely(walk_near(fs, path, out, &err)))
+		return err;
+	err = walk_path(fs, path, false, out);
+	if (err != OK || out->parent == NULL)
+		return err;
+	err = walk_lock(out);
 	if (err != OK)
 		walk_end(out);
 	return err;
@@ -217,6 +321,9 @@ struct inode *walk_take(struct walk *walk)
 
 void walk_end(struct walk *walk)
 {
+	if (walk->locked)
+		inode_unlock(walk->parent);
+	walk->locked = false;
 	walk_drop(walk);
 	if (unlikely(walk->buffer != NULL)) {
 		free(walk->buffer);
