@@ -228,8 +228,19 @@ int mprotect(void *address, size_t length, int protection)
 	return -1;
 }
 
+#define WRITE_BACK_BYTES_MAX (128u << 10) /* of more the file system knows better where there were stores */
+
 /* Stores to a shared mapping are in the file at once; what is left is to make them durable, out of the CPU's caches,
- * and to tell the file system that there were some. What cannot be written back from here, it writes back. */
+ * and to tell the file system that there were some. What is not written back from here, it writes back. */
+static err_t sync_map(const struct shared_map *map, uintptr_t from, uintptr_t to)
+{
+	const struct file *file = map->file;
+	const bool written = to - from <= WRITE_BACK_BYTES_MAX && lease_write_back((const void *)from, to - from);
+	err_t error = file_writable(file) ? fs_sync(file->session, file->number, FS_SYNC_STORED) : OK;
+
+	return error == OK && !written ? fs_sync(file->session, file->number, 0) : error;
+}
+
 static err_t sync_range(uintptr_t start, uintptr_t end)
 {
 	err_t result = OK;
@@ -237,11 +248,8 @@ static err_t sync_range(uintptr_t start, uintptr_t end)
 	lock_acquire(&maps_lock);
 	for (struct shared_map *map = maps; map != NULL && result == OK; map = map->next) {
 		uintptr_t from = map->start > start ? map->start : start, to = map->end < end ? map->end : end;
-		if (from >= to)
-			continue;
-		bool written = lease_write_back((const void *)from, to - from);
-		if (!written || file_writable(map->file))
-			result = fs_sync(map->file->session, map->file->number, written ? FS_SYNC_STORED : 0);
+		if (from < to)
+			result = sync_map(map, from, to);
 	}
 	lock_release(&maps_lock);
 	return result;

@@ -191,6 +191,43 @@ static bool store_sync(struct bench *b, uint64_t count)
 	return true;
 }
 
+/* A file as a data base has it: mapped whole, and a few bytes of it are new. All of it has been stored to and made
+ * durable once. */
+static bool map_and_sync(struct bench *b)
+{
+	if (!open_large(b) || !map_large(b, 0))
+		return false;
+	for (uint64_t at = 0; at < LARGE_FILE_BYTES; at += PAGE_BYTES)
+		*(volatile unsigned char *)(large + at) = 1;
+	return fsync(b->fd) == 0 || bench_fail(b, "fsync", errno);
+}
+
+/* One page of it at a time, far from the one before. */
+static uint64_t nth_page(uint64_t i)
+{
+	return i * 517 % LARGE_PAGES * PAGE_BYTES;
+}
+
+static bool store_fsync(struct bench *b, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		*(volatile unsigned char *)(large + nth_page(i)) = (unsigned char)(i + 2);
+		if (fsync(b->fd))
+			return bench_fail(b, "fsync", errno);
+	}
+	return true;
+}
+
+static bool check_stores(struct bench *b, uint64_t count)
+{
+	unsigned char byte;
+	for (uint64_t i = 0; i < count; i++) {
+		if (pread(b->fd, &byte, 1, (off_t)nth_page(i)) != 1 || byte != (unsigned char)(i + 2))
+			return bench_fail(b, "the file does not show the stores", 0);
+	}
+	return true;
+}
+
 static const struct row rows[] = {
 	{ .id = "map_read_fault", .what = "first read of a mapped page", .count = 1,
 	  .divide = MAP_PAGES, .setup = open_pages, .prepare = map_fresh, .body = touch_read,
@@ -203,5 +240,7 @@ static const struct row rows[] = {
 	  .check = check_large, .teardown = close_large },
 	{ .id = "map_store_msync", .what = "store to a mapped page + msync", .count = 500,
 	  .setup = map_once, .body = store_sync, .check = check_file, .teardown = close_pages },
+	{ .id = "map_store_fsync_8m", .what = "store to a page of 8 MiB, mapped + fsync", .count = 50,
+	  .setup = map_and_sync, .body = store_fsync, .check = check_stores, .teardown = close_large },
 };
 const struct row_group map_rows = { rows, sizeof rows / sizeof rows[0] };

@@ -90,14 +90,15 @@ static err_t fault_store(void *context, void *lease, const struct pmfs_run *run)
 static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const struct call *c)
 {
 	struct mapped_store s = { fs, c };
-	err_t err = OK;
 
 	if (pmfs_lease_get(inode) == NULL) {
 		held[client].run.bytes = 0;
 		pmfs_lease_set(inode, &held[client]);
 	}
 	const struct held *h = pmfs_lease_get(inode);
-	pmfs_lease_stores(inode);
+	err_t err = pmfs_lease_stores(inode);
+	if (err != OK)
+		return err;
 	if (c->offset >= h->run.offset && c->offset + c->bytes <= h->run.offset + h->run.bytes)
 		store_mapped(fs, &h->run, c);
 	else

@@ -2,6 +2,8 @@
 /* model.c - see model.h. */
 #include "model.h"
 
+#include "fs/pmfs/stores.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -513,11 +515,10 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 	case CALL_MAPPED_STORE:
 		if (offset / BLOCK * BLOCK >= n->size)
 			return ERR_ARGS;
-		if (offset < n->size) { /* what lies past the end is lost; times do not move */
-			const bool known = n->mtime_known;
+		if (offset < n->size) /* what lies past the end is lost */
 			node_write(n, c, offset, bytes < n->size - offset ? bytes : n->size - offset);
-			n->mtime_known = known;
-		}
+		n->mtime_known = false;
+		n->mtime_may_stay |= n->size <= STORES_KEEP_BYTES;
 		return OK;
 	case CALL_RESIZE: case CALL_RESIZE_AND_MODE:
 		if (c->kind == CALL_RESIZE || steps > 0)

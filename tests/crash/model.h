@@ -43,6 +43,7 @@ struct model_node {
 	uint8_t type;       /* enum fs_type; 0: free */
 	bool opaque;        /* contents are not followed; of a directory: names in it */
 	bool mtime_known;
+	bool mtime_may_stay; /* a store through a mapping need not have moved it */
 	bool linkable;      /* has never had a name */
 	bool late;          /* its times may not be durable yet */
 	uint32_t links;     /* files and symbolic links: names */

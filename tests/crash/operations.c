@@ -104,6 +104,8 @@ const struct operation operations[] = {
 		{ CALL_RESIZE, .a = "a", .offset = 5000 } } },
 	{ "allocate-mapped", { { CALL_OPEN, .a = "a" }, { CALL_MAPPED_STORE, .a = "a", .offset = 5100, .bytes = 300 },
 		{ CALL_ALLOCATE, .a = "a", .offset = 0, .bytes = 9000 }, { CALL_CLOSE, .a = "" } } },
+	{ "mapped-twice", { { CALL_OPEN, .a = "a" }, { CALL_MAPPED_STORE, .a = "a", .offset = 100, .bytes = 300 },
+		{ CALL_MAPPED_STORE, .a = "a", .offset = 200, .bytes = 60 }, { CALL_CLOSE, .a = "" } } },
 	{ "punch-unlinked", { { CALL_OPEN, .a = "a" }, { CALL_ALLOCATE, .a = "a", .bytes = 4096, .mode = PUNCH },
 		{ CALL_UNLINK, .a = "a" }, { CALL_CLOSE, .a = "" } } },
 	/* clones */

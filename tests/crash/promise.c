@@ -119,8 +119,9 @@ const char *promise_times(struct promise *p, struct pmfs *fs)
 			struct model_node *n = &m->node[m->name[k].node];
 			if (n->mtime_known || n->late || pmfs_stat(fs, m->name[k].path, false, &st) != OK)
 				continue;
-			if (n->mtime == st.mtime)
+			if (n->mtime == st.mtime && !n->mtime_may_stay)
 				return m->name[k].path;
+			n->mtime_may_stay = false;
 			n->mtime_known = true;
 			n->mtime = st.mtime;
 		}

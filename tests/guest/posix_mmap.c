@@ -149,8 +149,8 @@ static void test_msync(const char *directory)
 	char *shared = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	char *seen = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, reader, 0);
 	CHECK(shared != MAP_FAILED && seen != MAP_FAILED);
-	const struct timespec before = mtime_of(fd);
 	shared[PAGE] = 'm';
+	const struct timespec before = mtime_of(fd); /* which the store itself may have moved */
 	CHECK_EQUAL(nanosleep(&pause, NULL), 0);
 	CHECK_EQUAL(msync(seen, 3 * PAGE, MS_SYNC), 0);
 	CHECK(same_time(mtime_of(fd), before));
@@ -165,14 +165,60 @@ static void test_msync(const char *directory)
 	CHECK_EQUAL(unlink(name), 0);
 }
 
+static char byte_at(int fd, off_t offset)
+{
+	char byte = 0;
+
+	return pread(fd, &byte, 1, offset) == 1 ? byte : 0;
+}
+
+/* Of a large file pmfs knows where there were stores since the last sync: each one must be seen, whoever asks for it to
+ * be durable, and moves mtime. */
+static void test_sync_large(const char *directory)
+{
+	const size_t bytes = 5 << 20, far = (4 << 20) + 3 * PAGE;
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s/posix_mmap_large.%d", directory, (int)getpid());
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	CHECK(fd >= 0);
+	CHECK_EQUAL(ftruncate(fd, (off_t)bytes), 0);
+	CHECK_EQUAL(pwrite(fd, "w", 1, (off_t)far + 1), 1);
+	char *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(shared != MAP_FAILED);
+	CHECK_EQUAL(shared[far + 1], 'w');
+	for (char round = 'a'; round < 'e'; round++) {
+		const struct timespec before = mtime_of(fd);
+		CHECK_EQUAL(nanosleep(&pause, NULL), 0);
+		shared[0] = round;
+		shared[far] = round;
+		CHECK_EQUAL(byte_at(fd, 0), round);
+		CHECK_EQUAL(round & 1 ? msync(shared, bytes, MS_SYNC) : fsync(fd), 0);
+		CHECK(strncmp(directory, "/pmem", 5) != 0 || !same_time(mtime_of(fd), before));
+		CHECK_EQUAL(byte_at(fd, (off_t)far), round);
+		shared[far] = 'x'; /* taken back, and given again */
+		CHECK_EQUAL(byte_at(fd, (off_t)far), 'x');
+		CHECK_EQUAL(pwrite(fd, "y", 1, (off_t)far), 1);
+		CHECK_EQUAL(shared[far], 'y');
+		CHECK_EQUAL(fsync(fd), 0);
+		CHECK_EQUAL(fsync(fd), 0);
+	}
+	CHECK_EQUAL(munmap(shared, bytes), 0);
+	CHECK_EQUAL(close(fd), 0);
+	CHECK_EQUAL(unlink(name), 0);
+}
+
 static void test_msync_memory(void)
 {
 	test_msync("/tmp");
+	test_sync_large("/tmp");
 }
 
 static void test_msync_pmem(void)
 {
 	test_msync("/pmem");
+	test_sync_large("/pmem");
 }
 
 /* What the child does: all but the first must end it before it can return 0. */

@@ -551,7 +551,7 @@ static void test_mapped_past_the_end(void **state)
 	file_put(&d, "f", 0, "hello", 5);
 	assert_int_equal(pmfs_open(d.fs, "f", FS_OPEN_READ | FS_OPEN_WRITE, 0, &inode), OK);
 	pmfs_lease_set(inode, &lease);
-	pmfs_lease_stores(inode);
+	assert_int_equal(pmfs_lease_stores(inode), OK);
 	assert_int_equal(pmfs_locate_with(d.fs, inode, 0, true, store_all, &d), OK);
 	assert_int_equal(pmfs_sync(d.fs, inode), OK);
 	assert_int_equal(pmfs_setattr(d.fs, inode, &(struct fs_setattr) { .set = FS_SET_SIZE, .size = 100 }), OK);

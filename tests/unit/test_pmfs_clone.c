@@ -504,7 +504,7 @@ static void test_stores_are_written_back(void **state)
 	b = open_file("b");
 	put(a, 0, 3 * B, 1);
 	pmfs_lease_set(a, lease);
-	pmfs_lease_stores(a);
+	assert_int_equal(pmfs_lease_stores(a), OK);
 	struct pm_recorder *recorder = pm_record(&d.fs->pm);
 	assert_int_equal(pmfs_locate_with(d.fs, a, 0, true, run_store, word), OK);
 	assert_int_equal(pmfs_clone(d.fs, a, 0, b, 0, 0), OK);

@@ -7,6 +7,7 @@
 
 #include "fs/pmfs/inode.h"
 #include "fs/pmfs/pmem_host.h"
+#include "fs/pmfs/stores.h"
 
 #define MIB (1u << 20)
 #define PAGE 4096u
@@ -108,9 +109,9 @@ static void every_change_is_published(void **state)
 	assert_int_equal(keeper.st.mode, 0600);
 	assert_int_equal(pmfs_mkdir(d.fs, "other", 0755), OK);
 	assert_int_equal(keeper.published, 0);
-	pmfs_lease_stores(keeper.inode);
+	assert_int_equal(pmfs_lease_stores(keeper.inode), OK);
 	assert_true(news());
-	assert_int_equal(keeper.flags & FS_LEASE_STORES, FS_LEASE_STORES);
+	assert_int_equal(keeper.flags & FS_LEASE_STORES, 0);
 	pmfs_lease_shut(keeper.inode, true);
 	assert_true(news());
 	assert_int_equal(keeper.flags & FS_LEASE_SHUT, FS_LEASE_SHUT);
@@ -162,6 +163,113 @@ static void holes_are_taken_back_when_they_are_filled(void **state)
 	assert_int_not_equal(run.device, 0);
 	assert_int_equal(keeper.from, 20 * PAGE);
 	assert_int_equal(keeper.end, 21 * PAGE);
+}
+
+static bool arrived(struct pm_recorder *recorder, uint64_t device, const char *text)
+{
+	uint8_t *image = malloc(4 * MIB);
+	uint64_t seed = 1;
+
+	assert_non_null(image);
+	pm_crash_image(recorder, PM_CRASH_NONE, &seed, image);
+	const bool is_there = memcmp(image + device, text, strlen(text)) == 0;
+	free(image);
+	return is_there;
+}
+
+/* M1 to M3: of a large file, what a client has asked to store to is written back, and taken back; nothing else is. */
+static void stores_are_watched(void **state)
+{
+	const uint64_t part = STORES_PART_BYTES, far = part + 5 * PAGE;
+	struct pmfs_run run, other;
+	uint64_t done, at;
+
+	(void)state;
+	assert_int_equal(pmfs_write(d.fs, keeper.inode, far, false, "far", 3, &done, &at), OK);
+	assert_int_equal(pmfs_sync(d.fs, keeper.inode), OK);
+	keeper.from = keeper.end = 1;
+	assert_int_equal(pmfs_lease_stores(keeper.inode), OK);
+	assert_int_equal(keeper.from, 0); /* what they have had so far */
+	assert_in_range(keeper.end, far, UINT64_MAX);
+	assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, far, false, run_keep, &other), OK);
+	assert_true(other.read_only);
+	for (int round = 0; round < 3; round++) {
+		const uint64_t before = keeper.st.mtime;
+		assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, PAGE, false, run_keep, &run), OK);
+		assert_true(run.read_only);
+		assert_int_equal(keeper.flags, 0);
+		assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, PAGE, true, run_keep, &run), OK);
+		assert_false(run.read_only);
+		assert_int_equal(run.offset, 0);
+		assert_int_equal(run.bytes, 8 * PAGE);
+		assert_int_equal(keeper.flags, FS_LEASE_STORES | FS_LEASE_TIMES_LATE);
+		assert_true(keeper.st.mtime > before);
+		assert_true(news());
+		assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, 3 * PAGE, true, run_keep, &run), OK);
+		assert_false(news()); /* the part is marked */
+		const char text[] = { 's', 't', 'o', (char)('0' + round), 0 };
+		struct pm_recorder *recorder = pm_record(&d.fs->pm);
+		pm_store(&d.fs->pm, d.base + run.device + PAGE, text, 4);
+		pm_store(&d.fs->pm, d.base + other.device, text, 4); /* nobody may */
+		assert_false(arrived(recorder, run.device + PAGE, text));
+		keeper.from = keeper.end = 1;
+		assert_int_equal(pmfs_sync(d.fs, keeper.inode), OK);
+		assert_true(arrived(recorder, run.device + PAGE, text));
+		assert_false(arrived(recorder, other.device, text));
+		pm_record_end(&d.fs->pm);
+		assert_int_equal(keeper.from, 0);
+		assert_int_equal(keeper.end, part);
+		assert_true(news());
+	}
+	/* of a small one clients keep theirs, and it is written back each time */
+	assert_int_equal(pmfs_setattr(d.fs, keeper.inode,
+			&(struct fs_setattr) { .set = FS_SET_SIZE, .size = STORES_KEEP_BYTES }), OK);
+	assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, 0, true, run_keep, &run), OK);
+	keeper.from = keeper.end = 1;
+	for (int round = 0; round < 3; round++) {
+		const char text[] = { 'k', 'e', 'p', (char)('0' + round), 0 };
+		struct pm_recorder *recorder = pm_record(&d.fs->pm);
+		pm_store(&d.fs->pm, d.base + run.device, text, 4);
+		assert_int_equal(keeper.flags & FS_LEASE_STORES, FS_LEASE_STORES);
+		assert_int_equal(pmfs_sync(d.fs, keeper.inode), OK);
+		assert_true(arrived(recorder, run.device, text));
+		assert_int_equal(keeper.from, 1);
+		pm_record_end(&d.fs->pm);
+	}
+}
+
+static void marks(void **state)
+{
+	enum { PARTS = 5000 };
+	static bool marked[PARTS + 1];
+	struct stores *stores = stores_new();
+	uint64_t seed = 3, from, end;
+
+	(void)state;
+	assert_non_null(stores);
+	from = 0;
+	assert_false(stores_next(stores, &from, &end));
+	assert_false(stores_next(NULL, &from, &end));
+	for (uint32_t i = 0; i < 6000; i++) {
+		const uint64_t part = random_next(&seed) % (i < 3000 ? 300 : PARTS);
+		bool first;
+		assert_int_equal(stores_mark(&stores, part * STORES_PART_BYTES + random_next(&seed) % STORES_PART_BYTES,
+				&first), OK);
+		assert_int_equal(first, !marked[part]);
+		marked[part] = true;
+		if (i % 100 != 0)
+			continue;
+		uint64_t at = 0;
+		for (from = 0; stores_next(stores, &from, &end); from = end) {
+			for (; at < from / STORES_PART_BYTES; at++)
+				assert_false(marked[at]);
+			for (; at < end / STORES_PART_BYTES; at++)
+				assert_true(marked[at]);
+		}
+		for (; at < PARTS; at++)
+			assert_false(marked[at]);
+	}
+	stores_free(stores);
 }
 
 /* Blocks that a truncate could not free are freed later without a word: they must not be shown meanwhile. */
@@ -218,6 +326,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(blocks_are_taken_back_before_they_go, begin, end),
 		cmocka_unit_test_setup_teardown(holes_are_taken_back_when_they_are_filled, begin, end),
 		cmocka_unit_test_setup_teardown(nothing_behind_the_size_is_shown, begin, end),
+		cmocka_unit_test_setup_teardown(stores_are_watched, begin, end),
+		cmocka_unit_test(marks),
 		cmocka_unit_test_setup_teardown(stores_before_a_death_are_synced, begin, end),
 	};
 

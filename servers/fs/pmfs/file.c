@@ -15,6 +15,7 @@
 #include "file.h"
 
 #include "access.h"
+#include "stores.h"
 
 #include <string.h>
 
@@ -156,33 +157,6 @@ err_t file_tail_clear(struct inode *inode, struct change *c, uint64_t from, uint
 	return OK;
 }
 
-/* Stores through mappings are in the CPUs' caches: written back extent by extent, as nobody knows which. */
-err_t file_stores_write_back(struct inode *inode)
-{
-	struct pmem *pm = &inode->fs->pm;
-	err_t err = OK;
-
-	for (uint64_t offset = 0; offset < inode->now.size;) {
-		uint64_t at, run;
-		err = file_run_at(inode, NULL, &inode->now, offset, &at, &run);
-		if (err != OK)
-			break;
-		if (at != 0)
-			pm_write_back(pm, pm->base + at, min_u64(run, inode->now.size - offset));
-		offset += run;
-	}
-	pm_fence(pm);
-	return err;
-}
-
-void pmfs_lease_stores(struct inode *inode)
-{
-	inode_lock_write(inode);
-	inode->stores = true;
-	inode_publish(inode);
-	inode_unlock(inode);
-}
-
 void pmfs_lease_shut(struct inode *inode, bool shut)
 {
 	inode_lock_write(inode);
@@ -191,21 +165,6 @@ void pmfs_lease_shut(struct inode *inode, bool shut)
 		file_revoke(inode, 0, FILE_BYTES_MAX);
 	inode_publish(inode);
 	inode_unlock(inode);
-}
-
-err_t pmfs_lease_end(struct inode *inode)
-{
-	err_t err = OK;
-
-	inode_lock_write(inode);
-	atomic_store(&inode->lease, NULL);
-	if (inode->stores && inode->now.links != 0)
-		err = file_stores_write_back(inode);
-	inode->stores = false;
-	if (err == OK && inode->type == PMFS_FILE)
-		err = file_tail_clear(inode, NULL, inode->now.size, UINT64_MAX);
-	inode_unlock(inode);
-	return err;
 }
 
 /* F2. A few bytes behind the end, where nobody else stores: the record vouches for them, and what lies behind them
@@ -332,7 +291,7 @@ err_t file_past_clear(struct inode *inode, uint64_t *cleared)
 }
 
 /* In DRAM; on media with the next change or sync. */
-static void times_move(struct inode *inode, uint64_t now)
+void file_times_move(struct inode *inode, uint64_t now)
 {
 	inode_settle(inode); /* else its journal may be reading `now` */
 	inode->now.mtime = inode->now.ctime = now;
@@ -353,7 +312,7 @@ void file_change_end(struct change *c, struct inode *inode)
 	pm_fence(&inode->fs->pm);
 	const uint64_t now = next->mtime;
 	change_abort(c);
-	times_move(inode, now);
+	file_times_move(inode, now);
 }
 
 void file_change_abort(struct change *c, struct inode *inode)
@@ -592,27 +551,8 @@ void inode_publish(struct inode *inode)
 	stat_fill(inode, &st);
 	inode->fs->options.publish(inode->lease, &st,
 			(inode->times_dirty ? FS_LEASE_TIMES_LATE : 0u) |
-			(inode->stores || inode->left_in_caches ? FS_LEASE_STORES : 0u) |
+			(stores_any(inode->stores) || inode->left_in_caches ? FS_LEASE_STORES : 0u) |
 			(inode->shut ? FS_LEASE_SHUT : 0u));
-}
-
-/* Writes are fenced when they are made, leased ones by the client; what can be late are the times. */
-err_t pmfs_sync(struct pmfs *fs, struct inode *inode)
-{
-	err_t err = OK;
-
-	(void)fs;
-	inode_lock_write(inode);
-	if (inode->stores || unlikely(inode->left_in_caches))
-		err = file_stores_write_back(inode);
-	if (err == OK && unlikely(inode->left_in_caches)) {
-		inode->left_in_caches = false;
-		inode_publish(inode);
-	}
-	if (err == OK)
-		err = inode_flush_times(inode);
-	inode_unlock(inode);
-	return err;
 }
 
 err_t pmfs_stored(struct pmfs *fs, struct inode *inode)
@@ -622,7 +562,7 @@ err_t pmfs_stored(struct pmfs *fs, struct inode *inode)
 	if (err != OK)
 		return err;
 	inode_lock_write(inode);
-	times_move(inode, pmfs_now_ns(fs));
+	file_times_move(inode, pmfs_now_ns(fs));
 	inode_unlock(inode);
 	return OK;
 }

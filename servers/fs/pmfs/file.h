@@ -88,11 +88,13 @@ uint64_t file_shareable(const struct inode *from, uint64_t from_offset, const st
 MUST_USE err_t file_share(struct inode *from, uint64_t from_offset, struct inode *to, uint64_t to_offset,
 		uint64_t bytes);
 
-/* Stores through mappings, durable. */
+/* Stores through mappings, durable (stores.c). */
 MUST_USE err_t file_stores_write_back(struct inode *inode);
 
 /* Commits what the change has; if that is nothing but data in place, the time is written later. */
 void file_change_end(struct change *c, struct inode *inode);
+/* mtime and ctime, in DRAM; on media with the next change or sync. */
+void file_times_move(struct inode *inode, uint64_t now);
 /* Gives it up: what was stored is durable, and clients see the inode as it is. */
 void file_change_abort(struct change *c, struct inode *inode);
 

@@ -4,6 +4,7 @@
 #include "change.h"
 #include "crc32c.h"
 #include "extent_tree.h"
+#include "stores.h"
 #include "xattr.h"
 
 #include <stdlib.h>
@@ -120,6 +121,7 @@ static void inodes_delete(struct inode **list)
 		struct inode *inode = *list;
 		*list = inode->next;
 		pthread_rwlock_destroy(&inode->lock);
+		stores_free(inode->stores);
 		free(inode);
 	}
 }

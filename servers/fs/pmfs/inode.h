@@ -55,7 +55,7 @@ struct inode {
 	struct inode *next;          /* [b] */
 	_Atomic uint32_t opens;      /* [a] the server's count; see pmfs_open_counted */
 	void *_Atomic lease;         /* [a] the server's; see pmfs_lease_set. Changes under [i] */
-	bool stores;                 /* [i] see pmfs_lease_stores */
+	struct stores *stores;       /* [i] see pmfs_lease_stores, and stores.h; NULL: nobody stores through a mapping */
 	bool shut;                   /* [i] see pmfs_lease_shut */
 	bool left_in_caches;         /* [i] there may be such stores from before an unclean end; until the first sync */
 	uint64_t late_ticket;        /* [i] of the record that has changed it last; 0: it is settled */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* locate.c - what lies under a page that a client maps, for the pager: a run of blocks, or a hole; and what has to be
- * there before a client may store (F4, F6). */
-#include "file.h"
+ * there before a client may store (F4, F6, M1). */
+#include "stores.h"
 
 #define STORE_OWN_BYTES 65536u /* what a store through a mapping takes along (F6) */
 
@@ -37,6 +37,27 @@ static err_t block_ready(struct inode *inode, uint64_t offset)
 	return err == ERR_NO_SPACE ? file_own(inode, offset, offset + PMFS_BLOCK, false) : err;
 }
 
+/* M1. The run is cut to the part that is marked. */
+static err_t stores_watch(struct inode *inode, uint64_t offset, bool store, struct pmfs_run *run)
+{
+	const uint64_t part = offset & ~(STORES_PART_BYTES - 1), before = part > run->offset ? part - run->offset : 0;
+	bool first;
+
+	if (!store) {
+		run->read_only = true;
+		return OK;
+	}
+	err_t err = stores_mark(&inode->stores, offset, &first);
+	if (err != OK)
+		return err;
+	if (first)
+		file_times_move(inode, pmfs_now_ns(inode->fs));
+	run->offset += before;
+	run->device += before;
+	run->bytes = min_u64(run->bytes - before, part + STORES_PART_BYTES - run->offset);
+	return OK;
+}
+
 static err_t locate_locked(struct inode *inode, uint64_t offset, bool allocate, struct pmfs_run *out)
 {
 	struct tree_hit hit;
@@ -61,7 +82,7 @@ static err_t locate_locked(struct inode *inode, uint64_t offset, bool allocate, 
 	};
 	/* F4: blocks that a truncate could not free go later, without being taken from anybody. */
 	out->bytes = min_u64(out->bytes, block_up(inode->now.size) - out->offset);
-	return OK;
+	return inode->stores == NULL ? OK : stores_watch(inode, offset, allocate, out);
 }
 
 err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,

@@ -93,8 +93,9 @@ bool pmfs_is_unlinked(struct inode *inode);
  * comes with the setting. The inode is locked for it. */
 void *pmfs_lease_get(struct inode *inode);
 void pmfs_lease_set(struct inode *inode, void *lease);
-/* Some client may store through a mapping, by way of the cache: from now on every sync writes all of the file back. */
-void pmfs_lease_stores(struct inode *inode);
+/* Some client may store through a mapping, by way of the cache: pages that clients have are taken back, and from now on
+ * a sync writes back where one has faulted to store. ERR_NO_MEMORY. */
+MUST_USE err_t pmfs_lease_stores(struct inode *inode);
 /* While `shut`, what clients do with the file comes to the server: pages that they have are taken back, and publish()
  * says FS_LEASE_SHUT. Mappings get theirs again when they are used. */
 void pmfs_lease_shut(struct inode *inode, bool shut);
@@ -133,10 +134,11 @@ struct pmfs_run {
 	uint64_t offset; /* where it starts in the file */
 	uint64_t device; /* and on the device, in bytes */
 	uint64_t bytes;  /* whole blocks; the last may reach past the file's size */
-	bool read_only;  /* others may have them too: nobody stores there */
+	bool read_only;  /* nobody stores there, until he has asked for it with `allocate` */
 };
 /* Calls `use` with the lease and the run while the inode is locked (for writing if `allocate`): what it is told
- * stays true until it comes back. No run reaches past the size's last block. A hole: device 0 and one page. With
+ * stays true until it comes back. No run reaches past the size's last block, nor, if there may be stores, past the part
+ * that is marked for this one (stores.h). A hole: device 0 and one page. With
  * `allocate` there is one zeroed block then, and a copy of what others have too. Past the end: ERR_ARGS. */
 MUST_USE err_t pmfs_locate_with(struct pmfs *fs, struct inode *inode, uint64_t offset, bool allocate,
 		err_t (*use)(void *context, void *lease, const struct pmfs_run *run), void *context);

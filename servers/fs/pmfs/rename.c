@@ -87,6 +87,7 @@ static err_t lock_parents(struct rename *r)
 
 	if (a == b) {
 		inode_lock_write(a);
+		inode_lately_put(a); /* it was not found there, or what moves is a directory */
 		return OK;
 	}
 	err_t err = dir_is_below(r->fs, b, a, &below);
@@ -285,18 +286,17 @@ static err_t rename_once(struct rename *r, const char *from, const char *to)
 /* R3. False: it is not like that. */
 static bool rename_near(struct rename *r, const char *from, const char *to, err_t *err)
 {
-	*err = walk_to_change(r->fs, from, &r->from);
+	if (unlikely(!walk_to_change_both(r->fs, from, to, &r->from, &r->to, err)))
+		return false;
 	if (unlikely(*err != OK))
 		return true;
-	const bool near = r->from.inode != NULL && r->from.inode->type != PMFS_DIRECTORY &&
-			walk_beside(&r->from, to, &r->to, err);
-	if (likely(near && *err == OK))
+	const bool near = likely(r->from.inode == NULL || r->from.inode->type != PMFS_DIRECTORY);
+	if (near)
 		*err = rename_check(r);
-	if (likely(near && *err == OK) && likely(r->from.inode != r->to.inode))
+	if (near && likely(*err == OK && r->from.inode != r->to.inode))
 		*err = rename_children(r);
 	walk_end(&r->from); /* unlocks the directory */
-	if (near)
-		walk_end(&r->to);
+	walk_end(&r->to);
 	return near;
 }
 

@@ -97,7 +97,7 @@ static err_t source_ready(struct inode *from, struct change *c, uint64_t offset,
 	const uint64_t size = from->now.size;
 
 	file_revoke(from, offset, block_up(bytes));
-	err_t err = from->stores || from->left_in_caches ? file_stores_write_back(from) : OK;
+	err_t err = file_stores_write_back(from);
 	if (err == OK && offset + bytes == size)
 		err = file_tail_clear(from, c, size, UINT64_MAX);
 	return err;

@@ -282,18 +282,6 @@ static ALWAYS_INLINE bool walk_near(struct pmfs *fs, const char *path, struct wa
 	return true;
 }
 
-bool walk_beside(const struct walk *beside, const char *path, struct walk *out, err_t *err)
-{
-	struct trail trail;
-
-	if (unlikely(!near_name(beside->fs, path, &trail, &out->name) || trail.inode != beside->parent->number ||
-			!trail_holds(&trail)))
-		return false;
-	out->locked = false;
-	*err = near_get(beside->parent, out);
-	return true;
-}
-
 err_t walk_to_change(struct pmfs *fs, const char *path, struct walk *out)
 {
 	err_t err;
@@ -307,6 +295,31 @@ err_t walk_to_change(struct pmfs *fs, const char *path, struct walk *out)
 	if (err != OK)
 		walk_end(out);
 	return err;
+}
+
+bool walk_to_change_both(struct pmfs *fs, const char *first_path, const char *second_path, struct walk *first,
+		struct walk *second, err_t *err)
+{
+	struct trail trail, other; /* both before there is a lock: who follows one may lock directories on the way */
+
+	if (unlikely(!near_name(fs, first_path, &trail, &first->name) ||
+			!near_name(fs, second_path, &other, &second->name) || trail.inode != other.inode))
+		return false;
+	struct inode *dir = trail_end(fs, &trail, true);
+	if (unlikely(dir == NULL))
+		return false;
+	if (unlikely(!trail_holds(&other))) {
+		inode_unlock(dir);
+		return false;
+	}
+	first->locked = true;
+	second->locked = false;
+	*err = near_get(dir, first);
+	if (likely(*err == OK))
+		*err = near_get(dir, second);
+	if (unlikely(*err != OK))
+		walk_end(first);
+	return true;
 }
 
 struct inode *walk_take(struct walk *walk)

@@ -26,13 +26,14 @@ struct walk {
 MUST_USE err_t walk_path(struct pmfs *fs, const char *path, bool follow, struct walk *out);
 /* The same with W1, and no link followed that is the last name; of the root, which has no parent, nothing is locked. */
 MUST_USE err_t walk_to_change(struct pmfs *fs, const char *path, struct walk *out);
+/* The same for two names in one directory. walk_end(first) unlocks it, and comes before walk_end(second). False: it
+ * takes walk_path; nothing is locked. */
+MUST_USE bool walk_to_change_both(struct pmfs *fs, const char *first_path, const char *second_path,
+		struct walk *first, struct walk *second, err_t *err);
 /* W1 for a walk that has a parent: it is looked once more what is there. ERR_NOT_FOUND: the parent has been removed. */
 MUST_USE err_t walk_lock(struct walk *walk);
 /* Unlocks, too. */
 void walk_end(struct walk *walk);
-/* Another path whose last name is in the parent of `beside`, which is locked, and unlocked after walk_end(out). False:
- * it may lead elsewhere. */
-MUST_USE bool walk_beside(const struct walk *beside, const char *path, struct walk *out, err_t *err);
 /* The inode with a reference that is the caller's from now on. */
 struct inode *walk_take(struct walk *walk);
 

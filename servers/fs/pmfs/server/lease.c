@@ -263,8 +263,10 @@ err_t lease_map(struct inode *inode, uint32_t rights, handle_t *vmo, uint64_t *s
 
 	pthread_mutex_lock(turn_of(inode));
 	err_t err = lease_get(inode, &lease);
-	if (err == OK && rights & RIGHT_WRITE && !atomic_exchange(&lease->stores, true))
-		pmfs_lease_stores(inode);
+	if (err == OK && rights & RIGHT_WRITE) {
+		err = pmfs_lease_stores(inode);
+		atomic_store(&lease->stores, err == OK);
+	}
 	if (err == OK)
 		err = vmo_give(lease, now, rights & (RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE), vmo, &bytes);
 	pthread_mutex_unlock(turn_of(inode));

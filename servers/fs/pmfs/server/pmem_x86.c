@@ -171,6 +171,16 @@ void pm_zero_nt(struct pmem *pm, void *to_void, size_t bytes)
 
 __attribute__((target("clwb"))) static void back_clwb(uintptr_t line, uintptr_t end)
 {
+	for (; unlikely(end - line >= 8 * PMEM_LINE); line += 8 * PMEM_LINE) { /* megabytes, after stores by mappings */
+		__builtin_ia32_clwb((void *)line);
+		__builtin_ia32_clwb((void *)(line + PMEM_LINE));
+		__builtin_ia32_clwb((void *)(line + 2 * PMEM_LINE));
+		__builtin_ia32_clwb((void *)(line + 3 * PMEM_LINE));
+		__builtin_ia32_clwb((void *)(line + 4 * PMEM_LINE));
+		__builtin_ia32_clwb((void *)(line + 5 * PMEM_LINE));
+		__builtin_ia32_clwb((void *)(line + 6 * PMEM_LINE));
+		__builtin_ia32_clwb((void *)(line + 7 * PMEM_LINE));
+	}
 	for (; line < end; line += PMEM_LINE)
 		__builtin_ia32_clwb((void *)line);
 }
