@@ -241,6 +241,14 @@ static void test_odd_changes(void **state)
 	assert_int_equal(pmfs_symlink(d.fs, "made", "dir/dangling"), OK);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(opened("dir/a", FS_OPEN_WRITE | FS_OPEN_CREATE), OK);
+		assert_int_equal(pmfs_setattr_path(d.fs, "dir/a", &(struct fs_setattr) { .set = FS_SET_SIZE, .size = 9 }), OK);
+		assert_int_equal(opened("dir/a", FS_OPEN_READ | FS_OPEN_TRUNCATE), OK);
+		assert_int_equal(pmfs_stat(d.fs, "dir/a", true, &st), OK);
+		assert_int_equal(st.size, 9); /* who cannot write does not */
+		assert_int_equal(opened("dir/a", FS_OPEN_WRITE | FS_OPEN_CREATE | FS_OPEN_TRUNCATE), OK);
+		assert_int_equal(pmfs_stat(d.fs, "dir/a", true, &st), OK);
+		assert_int_equal(st.size, 0);
+		assert_int_equal(opened("dir", FS_OPEN_READ | FS_OPEN_TRUNCATE), ERR_IS_DIR);
 		assert_int_equal(opened("dir/a", FS_OPEN_WRITE | FS_OPEN_CREATE | FS_OPEN_EXCLUSIVE), ERR_EXISTS);
 		assert_int_equal(opened("dir/new/", FS_OPEN_WRITE | FS_OPEN_CREATE), ERR_IS_DIR);
 		assert_int_equal(opened("none/new", FS_OPEN_WRITE | FS_OPEN_CREATE), ERR_NOT_FOUND);

@@ -178,19 +178,20 @@ static inline err_t open_fits(const struct inode *inode, uint32_t flags)
 	return OK;
 }
 
+static err_t open_truncate(struct pmfs *fs, struct inode *inode, uint32_t flags)
+{
+	const struct fs_setattr attr = { .set = FS_SET_SIZE };
+
+	return flags & FS_OPEN_WRITE && pmfs_size(inode) != 0 ? pmfs_setattr(fs, inode, &attr) : OK;
+}
+
 static err_t open_check(struct pmfs *fs, struct inode *inode, uint32_t flags)
 {
 	err_t err = open_fits(inode, flags);
 
 	if (err == OK)
 		err = access_check_unlocked(inode, access_for_open(flags));
-	if (err != OK)
-		return err;
-	if ((flags & FS_OPEN_TRUNCATE) && (flags & FS_OPEN_WRITE) && pmfs_size(inode) != 0) {
-		const struct fs_setattr attr = { .set = FS_SET_SIZE };
-		return pmfs_setattr(fs, inode, &attr);
-	}
-	return OK;
+	return err == OK && flags & FS_OPEN_TRUNCATE ? open_truncate(fs, inode, flags) : err;
 }
 
 /* A file that no name leads to: on media it is one that was unlinked while open, which the next mount frees. */
@@ -298,6 +299,22 @@ static err_t open_once(struct pmfs *fs, const char *path, uint32_t flags, uint32
 	return err;
 }
 
+/* What is there and can be written, empty afterwards. False: it takes a walk. */
+static bool open_emptied(struct pmfs *fs, const char *path, uint32_t flags, struct pmfs_opened *out, err_t *err)
+{
+	if (!(flags & FS_OPEN_TRUNCATE) || !(flags & FS_OPEN_WRITE) ||
+			!open_quickly(fs, path, flags & ~(uint32_t)FS_OPEN_TRUNCATE, out, err))
+		return false;
+	if (*err != OK)
+		return true;
+	*err = open_truncate(fs, out->inode, flags);
+	if (*err != OK)
+		inode_put(out->inode);
+	else
+		out->size = pmfs_size(out->inode);
+	return true;
+}
+
 static __attribute__((noinline)) err_t open_slowly(struct pmfs *fs, const char *path, uint32_t flags, uint32_t mode,
 		struct pmfs_opened *out)
 {
@@ -305,6 +322,8 @@ static __attribute__((noinline)) err_t open_slowly(struct pmfs *fs, const char *
 	uint32_t tries = OPEN_TRIES;
 	err_t err;
 
+	if (open_emptied(fs, path, flags, out, &err))
+		return err;
 	if (flags & FS_OPEN_NAME_ONLY)
 		err = flags & ~(uint32_t)(FS_OPEN_NAME_ONLY | FS_OPEN_NO_FOLLOW) ? ERR_ARGS
 				: pmfs_find(fs, path, !(flags & FS_OPEN_NO_FOLLOW), &inode);
