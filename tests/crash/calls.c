@@ -58,14 +58,19 @@ static err_t write_inode(struct pmfs *fs, struct inode *inode, const struct call
 	return err;
 }
 
-/* Plain stores, which nobody writes back. */
+/* Plain stores, which nobody writes back; or what libc's write does. */
 static void store_mapped(struct pmfs *fs, const struct pmfs_run *run, const struct call *c)
 {
-	uint8_t data[4096];
+	uint8_t data[4096], *to = fs->pm.base + run->device + (c->offset - run->offset);
 	const uint32_t bytes = c->bytes < sizeof(data) ? c->bytes : sizeof(data);
 
 	call_data(c, c->offset, data, bytes);
-	pm_store(&fs->pm, fs->pm.base + run->device + (c->offset - run->offset), data, bytes);
+	if (c->mode == 0) {
+		pm_store(&fs->pm, to, data, bytes);
+	} else {
+		pm_store_nt(&fs->pm, to, data, bytes);
+		pm_fence(&fs->pm);
+	}
 }
 
 struct mapped_store {
@@ -85,8 +90,8 @@ static err_t fault_store(void *context, void *lease, const struct pmfs_run *run)
 	return OK;
 }
 
-/* A client stores through its mapping: it asks only if it does not hold the block yet. The mapping ends with the call,
- * or with the client's open file, if that is the same. */
+/* A client stores through its mapping, or its lease, inside the size: it asks only if it does not hold the block yet.
+ * Either ends with the call, or with the client's open file, if that is the same. */
 static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const struct call *c)
 {
 	struct mapped_store s = { fs, c };
@@ -96,14 +101,14 @@ static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const
 		pmfs_lease_set(inode, &held[client]);
 	}
 	const struct held *h = pmfs_lease_get(inode);
-	err_t err = pmfs_lease_stores(inode);
+	err_t err = c->mode == 0 ? pmfs_lease_stores(inode) : OK;
 	if (err != OK)
 		return err;
 	if (c->offset >= h->run.offset && c->offset + c->bytes <= h->run.offset + h->run.bytes)
 		store_mapped(fs, &h->run, c);
 	else
 		err = pmfs_locate_with(fs, inode, c->offset, true, fault_store, &s);
-	if (err == OK)
+	if (err == OK && c->mode == 0)
 		err = pmfs_sync(fs, inode);
 	const err_t end = open_file[client] != inode ? pmfs_lease_end(inode) : OK;
 	return err == OK ? end : err;

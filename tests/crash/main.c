@@ -111,6 +111,7 @@ static void random_sequence(struct sequence *s, uint64_t seed, uint32_t shortest
 			      * what they copy by pieces; and each client has its CPU */
 				s->operation[c][i] = operation_choose(s->base, &r);
 			} while (s->clients > 1 && (strstr(s->operation[c][i]->name, "mapped") != NULL ||
+					strstr(s->operation[c][i]->name, "leased") != NULL ||
 					strncmp(s->operation[c][i]->name, "copy", 4) == 0 ||
 					strstr(s->operation[c][i]->name, "cpu") != NULL));
 	}

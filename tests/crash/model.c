@@ -518,7 +518,7 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 		if (offset < n->size) /* what lies past the end is lost */
 			node_write(n, c, offset, bytes < n->size - offset ? bytes : n->size - offset);
 		n->mtime_known = false;
-		n->mtime_may_stay |= n->size <= STORES_KEEP_BYTES;
+		n->mtime_may_stay |= n->size <= STORES_KEEP_BYTES || c->mode != 0;
 		return OK;
 	case CALL_RESIZE: case CALL_RESIZE_AND_MODE:
 		if (c->kind == CALL_RESIZE || steps > 0)

@@ -33,7 +33,7 @@ struct call {
 	uint32_t offset;    /* RESIZE: the size; ATTRIBUTES: the mode */
 	uint32_t bytes;
 	uint32_t mode;      /* ALLOCATE: enum fs_allocate; COPY, from `offset` of a to b: the offset there; ATTRIBUTES: how
-	                     * often */
+	                     * often; MAPPED_STORE: 1 as libc does with a lease, 0 as a program does that syncs then */
 	uint32_t serial;    /* of the data that is written: no two calls write the same */
 };
 

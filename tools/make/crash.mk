@@ -6,7 +6,7 @@ CRASH_PMFS := $(wildcard servers/fs/pmfs/*.c)
 CRASH_SOURCES := $(sort $(wildcard tests/crash/*.c)) tests/cold/steps.c tests/cold/fit.c $(CRASH_PMFS) servers/kit/fs.c
 CRASH_OBJECTS := $(CRASH_SOURCES:%=$(OBJ)/crash/%.o)
 CRASH_FLAGS := -std=gnu17 -O2 -g -DLINTEL_HOST=1 $(WARNINGS) -I. -Iservers -I$(GEN)/include -Iabi/include \
-	-DSTORES_KEEP_BYTES=4096u
+	-DSTORES_KEEP_BYTES=8192u
 CRASH_LINK := -Wl,--wrap=pthread_mutex_lock,--wrap=pthread_rwlock_wrlock,--wrap=pthread_rwlock_rdlock \
 	-Wl,--wrap=clock_gettime,--wrap=space_alloc,--wrap=space_free -lpthread
 STATES ?= 1000000
