@@ -3,6 +3,7 @@
 archive, guests that hang or die. Boots nothing: shell scripts stand in for QEMU."""
 import io
 import os
+import signal
 import sys
 import tempfile
 import unittest
@@ -255,6 +256,8 @@ class Partial(unittest.TestCase):
     def test_interrupted(self):
         """What has been measured is reported, and the next run goes on from there."""
         scripts = {"good": f"echo '{ROW}'", "second": f"kill -INT {os.getpid()}; sleep 20"}
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start with it ignored
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         one = self.session(scripts)
         self.assertEqual(one.problems, ["interrupted; the same command goes on from here"])
         self.assertEqual(len(self.results(one)["measurements"]), 1)
