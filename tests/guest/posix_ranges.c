@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* posix_ranges.c - fallocate in all its ways, files without a name, copies from file to file, data and holes, on /pmem.
- * On Linux it must pass as well, in a folder called /pmem of a file system that knows all of this (xfs). */
+/* posix_ranges.c - fallocate in all its ways, files without a name, copies from file to file, data and holes, on /pmem;
+ * and what there is of it on /tmp. On Linux it must pass as well, in a folder called /pmem of a file system that knows
+ * all of this (xfs). */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
@@ -175,8 +176,31 @@ static void clean_up(void)
 	rmdir(FOLDER);
 }
 
+/* Where there are no blocks: room, and zeroes. */
+static void in_memory(void)
+{
+	struct stat st;
+	int fd = open("/tmp/posix_ranges_memory", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	CHECK(fd >= 0);
+	CHECK_EQUAL(pwrite(fd, "abcdef", 6, 0), 6);
+	CHECK_EQUAL(posix_fallocate(fd, 2, 2 * PAGE), 0);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == 2 * PAGE + 2);
+	const char *map = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED && memcmp(map, "abcdef\0", 7) == 0);
+	CHECK_EQUAL(fallocate(fd, PUNCH, 1, 3), 0);
+	CHECK(memcmp(map, "a\0\0\0ef\0", 7) == 0);
+	CHECK(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, PAGE) == -1);
+	CHECK(fallocate(fd, 0, 0, 0) == -1 && errno == EINVAL);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == 2 * PAGE + 2);
+	CHECK_EQUAL(munmap((void *)(uintptr_t)map, 3 * PAGE), 0);
+	CHECK_EQUAL(close(fd), 0);
+	CHECK_EQUAL(unlink("/tmp/posix_ranges_memory"), 0);
+}
+
 int main(void)
 {
+	CHECK_RUN(in_memory);
 	clean_up();
 	if (mkdir(FOLDER, 0755) != 0 && errno == EROFS)
 		return 0; /* no /pmem on this machine */

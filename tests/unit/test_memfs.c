@@ -138,6 +138,50 @@ static void order_check(const struct node *dir)
 	assert_true(dir->order_count <= 2 * live + 8);
 }
 
+static void test_allocate(void **state)
+{
+	const uint32_t zero = FS_ALLOCATE_ZERO_RANGE, keep = FS_ALLOCATE_KEEP_SIZE, punch = FS_ALLOCATE_PUNCH_HOLE | keep;
+	struct tree tree;
+	uint64_t done, end;
+	char buffer[16];
+
+	(void)state;
+	assert_int_equal(tree_init(&tree, 1 << 20), OK);
+	assert_int_equal(tree_mkdir(&tree, "d", 0755), OK);
+	struct node *node = file_open(&tree, "d", 0);
+	assert_int_equal(node_allocate(&tree, node, 0, 0, 1), ERR_IS_DIR);
+	tree_close(&tree, node);
+	node = file_open(&tree, "f", FS_OPEN_CREATE | FS_OPEN_WRITE);
+	const uint64_t empty = atomic_load(&tree.used);
+	assert_int_equal(node_write(&tree, node, 0, false, "0123456789", 10, &done, &end), OK);
+	assert_int_equal(node_allocate(&tree, node, 0, 2, 3), OK); /* inside: nothing changes */
+	assert_int_equal(node_size(node), 10);
+	assert_int_equal(node_allocate(&tree, node, 0, 8, 5000), OK);
+	assert_int_equal(node_size(node), 5008);
+	assert_int_equal(atomic_load(&tree.used), empty + 5008);
+	assert_int_equal(node_allocate(&tree, node, 0, 0, 2 << 20), ERR_NO_SPACE);
+	assert_int_equal(node_size(node), 5008);
+	assert_int_equal(node_allocate(&tree, node, punch, 3, 2), OK);
+	assert_int_equal(node_allocate(&tree, node, zero | keep, 7, 1 << 19), OK);
+	assert_int_equal(node_size(node), 5008);
+	assert_int_equal(node_read(node, 0, buffer, 12, &done), OK);
+	assert_memory_equal(buffer, "012\0\00056\0\0\0\0\0", 12);
+	assert_int_equal(node_allocate(&tree, node, zero, 6, 6000), OK);
+	assert_int_equal(node_size(node), 6006);
+	assert_int_equal(node_read(node, 4, buffer, 4, &done), OK);
+	assert_memory_equal(buffer, "\0005\0\0", 4);
+	assert_int_equal(node_allocate(&tree, node, keep, 0, 9000), ERR_UNSUPPORTED);
+	assert_int_equal(node_allocate(&tree, node, FS_ALLOCATE_PUNCH_HOLE, 0, 9), ERR_UNSUPPORTED);
+	assert_int_equal(node_allocate(&tree, node, FS_ALLOCATE_COLLAPSE_RANGE, 0, 4096), ERR_UNSUPPORTED);
+	assert_int_equal(node_allocate(&tree, node, 1u << 31, 0, 9), ERR_UNSUPPORTED);
+	assert_int_equal(node_allocate(&tree, node, 0, 0, 0), ERR_ARGS);
+	assert_int_equal(node_allocate(&tree, node, 0, MEMFS_FILE_BYTES_MAX, 1), ERR_TOO_BIG);
+	assert_int_equal(node_allocate(&tree, node, 0, 1, UINT64_MAX), ERR_TOO_BIG);
+	tree_close(&tree, node);
+	tree_destroy(&tree);
+	assert_int_equal(atomic_load(&tree.used), 0);
+}
+
 static void test_removing_in_any_order(void **state)
 {
 	enum { NAMES = 1000 };
@@ -168,7 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_removing_in_any_order),
 		cmocka_unit_test(test_names), cmocka_unit_test(test_readdir_while_removing),
-		cmocka_unit_test(test_limit) };
+		cmocka_unit_test(test_limit), cmocka_unit_test(test_allocate) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,47 @@ void node_stored(struct node *node)
 }
 
 /* [n] */
+static err_t node_zero(struct node *node, uint64_t offset, uint64_t end)
+{
+	static const uint8_t zeroes[PAGE_SIZE];
+	err_t err = OK;
+
+	while (err == OK && offset < end) {
+		const size_t n = end - offset < sizeof(zeroes) ? (size_t)(end - offset) : sizeof(zeroes);
+		err = store_write(&node->store, offset, zeroes, n);
+		offset += n;
+	}
+	return err;
+}
+
+err_t node_allocate(struct tree *tree, struct node *node, uint32_t mode, uint64_t offset, uint64_t bytes)
+{
+	const bool keep = mode & FS_ALLOCATE_KEEP_SIZE, zero = mode & (FS_ALLOCATE_ZERO_RANGE | FS_ALLOCATE_PUNCH_HOLE);
+	const uint64_t end = offset + bytes;
+	err_t err = OK;
+
+	if (node->type != FS_TYPE_FILE)
+		return ERR_IS_DIR;
+	if (mode != 0 && mode != FS_ALLOCATE_ZERO_RANGE && mode != (FS_ALLOCATE_ZERO_RANGE | FS_ALLOCATE_KEEP_SIZE) &&
+			mode != (FS_ALLOCATE_PUNCH_HOLE | FS_ALLOCATE_KEEP_SIZE))
+		return ERR_UNSUPPORTED;
+	if (bytes == 0)
+		return ERR_ARGS;
+	if (offset > MEMFS_FILE_BYTES_MAX || bytes > MEMFS_FILE_BYTES_MAX - offset)
+		return ERR_TOO_BIG;
+	pthread_rwlock_wrlock(&node->lock);
+	const uint64_t had = node->size;
+	if (!keep)
+		err = node_reserve(tree, node, end);
+	if (err == OK && zero)
+		err = node_zero(node, offset, end < had ? end : had); /* what is new is zero */
+	if (err == OK)
+		node->mtime = node->ctime = now_ns();
+	pthread_rwlock_unlock(&node->lock);
+	return err;
+}
+
+/* [n] */
 static err_t node_resize(struct tree *tree, struct node *node, uint64_t size)
 {
 	if (size >= node->size)

@@ -140,6 +140,18 @@ static err_t op_setattr(struct kit_call *call, uint64_t file, const struct fs_se
 	return err;
 }
 
+static err_t op_allocate(struct kit_call *call, uint64_t file, uint32_t mode, uint64_t offset, uint64_t bytes)
+{
+	struct open_file *open;
+	err_t err = file_take(call, file, FS_OPEN_WRITE, &open);
+
+	if (err != OK)
+		return err;
+	err = node_allocate(&tree, open->node, mode, offset, bytes);
+	kit_file_put(&files, call->badge, open);
+	return err;
+}
+
 static err_t op_setattr_path(struct kit_call *call, const char *name, const struct fs_setattr *attr)
 {
 	struct node *node;
@@ -297,6 +309,7 @@ static const struct fs_ops ops = {
 	.sync_all = op_sync_all, .unlink = op_unlink, .mkdir = op_mkdir, .rmdir = op_rmdir, .rename = op_rename,
 	.readdir = op_readdir, .statfs = op_statfs, .map = op_map, .link = op_link, .symlink = op_symlink,
 	.readlink = op_readlink, .unmount = op_unmount, .lock = op_lock, .lock_test = op_lock_test,
+	.allocate = op_allocate,
 };
 
 static err_t dispatch(struct kit_call *call)

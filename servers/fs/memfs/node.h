@@ -77,6 +77,9 @@ MUST_USE err_t node_write(struct tree *tree, struct node *node, uint64_t offset,
 		size_t bytes, uint64_t *done, uint64_t *end);
 /* A client has stored through its mapping: mtime moves. */
 void node_stored(struct node *node);
+/* What needs no blocks: room up to the range's end, zeroes in it, or both. UNSUPPORTED: room past the size, and what
+ * moves bytes. */
+MUST_USE err_t node_allocate(struct tree *tree, struct node *node, uint32_t mode, uint64_t offset, uint64_t bytes);
 MUST_USE err_t node_setattr(struct tree *tree, struct node *node, const struct fs_setattr *attr);
 uint64_t node_size(struct node *node);
 void node_stat(struct tree *tree, struct node *node, struct fs_stat *out);
