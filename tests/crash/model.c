@@ -512,13 +512,13 @@ static err_t apply_to_file(struct model *m, const struct call *c, uint32_t steps
 	case CALL_WRITE: case CALL_APPEND:
 		node_write(n, c, offset, bytes);
 		return OK;
-	case CALL_MAPPED_STORE:
+	case CALL_MAPPED_STORE: /* what lies past the end is lost */
 		if (offset / BLOCK * BLOCK >= n->size)
 			return ERR_ARGS;
-		if (offset < n->size) /* what lies past the end is lost */
-			node_write(n, c, offset, bytes < n->size - offset ? bytes : n->size - offset);
+		node_write(n, c, offset, offset >= n->size ? 0 : bytes < n->size - offset ? bytes : n->size - offset);
 		n->mtime_known = false;
 		n->mtime_may_stay |= n->size <= STORES_KEEP_BYTES || c->mode != 0;
+		n->late |= c->mode != 0 && n->opens != 0;
 		return OK;
 	case CALL_RESIZE: case CALL_RESIZE_AND_MODE:
 		if (c->kind == CALL_RESIZE || steps > 0)
