@@ -114,19 +114,38 @@ static err_t mapped(struct pmfs *fs, struct inode *inode, uint32_t client, const
 	return err == OK ? end : err;
 }
 
-static err_t copy(struct pmfs *fs, const struct call *c, uint64_t *done)
+/* Both files, as they are named at one time: the other client may rename the first over the second in between. */
+static err_t open_both(struct pmfs *fs, const struct call *c, struct inode **from, struct inode **to)
 {
-	struct inode *from, *to;
-	err_t err = pmfs_open(fs, c->a, FS_OPEN_READ | FS_OPEN_NO_FOLLOW, 0, &from);
+	struct inode *again;
+	err_t err = pmfs_open(fs, c->a, FS_OPEN_READ | FS_OPEN_NO_FOLLOW, 0, from);
 
 	if (err != OK)
 		return err;
-	err = pmfs_open(fs, c->b, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, &to);
-	if (err == OK) {
-		err = c->kind == CALL_CLONE ? pmfs_clone(fs, from, 0, to, 0, 0)
-				: pmfs_copy(fs, from, c->offset, to, c->mode, c->bytes, done);
-		pmfs_close(fs, to);
+	err = pmfs_open(fs, c->b, FS_OPEN_WRITE | FS_OPEN_NO_FOLLOW, 0, to);
+	if (err != OK || *to != *from) {
+		if (err != OK)
+			pmfs_close(fs, *from);
+		return err;
 	}
+	err = pmfs_open(fs, c->a, FS_OPEN_READ | FS_OPEN_NO_FOLLOW, 0, &again);
+	pmfs_close(fs, *from);
+	if (err != OK)
+		pmfs_close(fs, *to);
+	*from = again;
+	return err;
+}
+
+static err_t copy(struct pmfs *fs, const struct call *c, uint64_t *done)
+{
+	struct inode *from, *to;
+	err_t err = open_both(fs, c, &from, &to);
+
+	if (err != OK)
+		return err;
+	err = c->kind == CALL_CLONE ? pmfs_clone(fs, from, 0, to, 0, 0)
+			: pmfs_copy(fs, from, c->offset, to, c->mode, c->bytes, done);
+	pmfs_close(fs, to);
 	pmfs_close(fs, from);
 	return err;
 }
