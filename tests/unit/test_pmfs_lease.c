@@ -238,6 +238,25 @@ static void stores_are_watched(void **state)
 	}
 }
 
+/* M4: a store goes with its block, into a part that has no mark. */
+static void stores_move_with_their_blocks(void **state)
+{
+	const uint64_t far = STORES_PART_BYTES + 5 * PAGE;
+	struct pmfs_run run;
+	uint64_t done, at;
+
+	(void)state;
+	assert_int_equal(pmfs_write(d.fs, keeper.inode, far, false, "far", 3, &done, &at), OK);
+	assert_int_equal(pmfs_lease_stores(keeper.inode), OK);
+	assert_int_equal(pmfs_locate_with(d.fs, keeper.inode, far, true, run_keep, &run), OK);
+	struct pm_recorder *recorder = pm_record(&d.fs->pm);
+	pm_store(&d.fs->pm, d.base + run.device + far - run.offset, "new", 3);
+	assert_int_equal(pmfs_allocate(d.fs, keeper.inode, FS_ALLOCATE_COLLAPSE_RANGE, 8 * PAGE, 8 * PAGE), OK);
+	assert_int_equal(pmfs_sync(d.fs, keeper.inode), OK);
+	assert_true(arrived(recorder, run.device + far - run.offset, "new"));
+	pm_record_end(&d.fs->pm);
+}
+
 static void marks(void **state)
 {
 	enum { PARTS = 5000 };
@@ -327,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(holes_are_taken_back_when_they_are_filled, begin, end),
 		cmocka_unit_test_setup_teardown(nothing_behind_the_size_is_shown, begin, end),
 		cmocka_unit_test_setup_teardown(stores_are_watched, begin, end),
+		cmocka_unit_test_setup_teardown(stores_move_with_their_blocks, begin, end),
 		cmocka_unit_test(marks),
 		cmocka_unit_test_setup_teardown(stores_before_a_death_are_synced, begin, end),
 	};

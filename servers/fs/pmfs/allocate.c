@@ -156,9 +156,14 @@ static err_t move(struct inode *inode, bool down, uint64_t offset, uint64_t byte
 	struct change c;
 
 	file_revoke(inode, offset, block_up(inode->now.size) - offset);
+	err_t err = file_stores_write_back(inode); /* M4 */
+	if (err != OK) {
+		inode_publish(inode);
+		return err;
+	}
 	change_begin(&c, inode->fs, down);
 	struct pmfs_inode *next = change_inode(&c, inode);
-	err_t err = down ? tree_move_down(&c, inode, block_of(offset), block_of(bytes), &gone)
+	err = down ? tree_move_down(&c, inode, block_of(offset), block_of(bytes), &gone)
 			: tree_move_up(&c, inode, block_of(offset), block_of(bytes), &gone);
 	next->size += down ? -bytes : bytes;
 	if (err == OK)

@@ -7,7 +7,9 @@
  * M2  A sync takes marked parts back before it writes them back, and forgets the marks: what is stored meanwhile
  *     faults, waits for the inode's lock, and is marked again. Only of a small file clients keep what they have:
  *     writing it back costs less than that fault.
- * M3  The time moves when a part is marked, so at the first store after a sync. */
+ * M3  The time moves when a part is marked, so at the first store after a sync.
+ * M4  Marks stay where they are. Before blocks move inside the file, or get another file's name too (share.c, S2), what
+ *     is marked is written back. */
 #pragma once
 
 #include "file.h"
